@@ -12,6 +12,7 @@ import pytest
 
 import competency_dx as cdx
 from competency_dx.bank import ledger_of
+from competency_dx.display import code_word
 from competency_dx.errors import CompetencyDxWarning
 
 BANK = cdx.load_bank("physics")
@@ -52,6 +53,12 @@ def test_each_change_is_of_its_part() -> None:
     assert parts(harder()) == {("", "epoch"), (BANK.parameters[0].item, "parameters")}
     header = BANK.header.model_copy(update={"version": "99.0"})
     assert parts(replace(BANK, header=header)) == {("", "bank")}
+
+
+def test_a_ledger_is_told_in_one_line_and_its_parts_have_russian_names() -> None:
+    assert len(str(ledger_of(BANK))) < 120
+    every = {"bank", "framework", "epoch", *next(iter(ledger_of(BANK).items.values()))}
+    assert not [part for part in every if code_word("part", part, "ru") == part]
 
 
 def test_a_calibration_that_holds_items_keeps_the_scale_and_one_that_holds_none_begins_another() -> None:

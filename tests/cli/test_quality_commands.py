@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import competency_dx as cdx
 from competency_dx.dif import DIF
 from competency_dx.raters import Agreement, RaterCalibration
 
@@ -38,6 +39,29 @@ def test_dif_names_the_item_and_the_group(command: Command, tmp_path: Path, poin
     assert printed.splitlines()[-1] == str(out / "index.html")
     assert DIF.from_json((out / "result.json").read_text(encoding="utf-8")).groups == ("north", "south")
     assert command("report", out / "result.json", "--out", tmp_path / "again.html")[0] == 0
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_link_writes_its_page_and_the_table_of_points(command: Command, tmp_path: Path, language: str) -> None:
+    rng, b = np.random.default_rng(3), np.linspace(-1, 1, 9)
+    for name, mean in (("new", 0.5), ("old", 0.0)):
+        logit = rng.normal(mean, 1, (500, 1)) - b + 1.5 * (name == "new") * (np.arange(9) == 4)
+        x = (rng.random((500, 9)) < 1 / (1 + np.exp(-logit))).astype(int)
+        table = pd.DataFrame(x, columns=[f"q{k}" for k in range(9)])
+        (tmp_path / f"{name}.json").write_text(cdx.calibrate(table, model="Rasch").to_json(), encoding="utf-8")
+    files, out = (tmp_path / "new.json", tmp_path / "old.json"), tmp_path / "linked"
+    given = ("--without", "drifted", "--equivalents", "--out", out, "--language", language)
+    code, printed, _ = command("link", *files, *given)
+    assert code == 0
+    assert printed.splitlines()[0].startswith({"ru": "Связь шкал по 8", "en": "Scales linked by 8"}[language])
+    assert str(out / "index.html") in printed.splitlines()
+    assert printed.splitlines()[-10].split()[0] == {"ru": "0", "en": "0"}[language]
+    assert cdx.linking.Link.from_json((out / "result.json").read_text(encoding="utf-8")).used.sum() == 8
+    code, printed, err = command("link", *files, "--without", "q4,zz", "--language", language)
+    assert (code, printed) == (2, "")
+    assert "zz" in err
+    assert "q4" not in err.split("zz")[0]
+    assert "--without" in err
 
 
 def test_dif_compares_with_the_group_that_is_named(command: Command, tmp_path: Path, points: Path) -> None:

@@ -208,7 +208,9 @@ def test_order_of_items_and_persons_and_ways_of_naming_groups_do_not_matter() ->
     found = checked(table, group)
     order, people = np.random.default_rng(1).permutation(12), np.random.default_rng(2).permutation(600)
     data = replace(cdx.load_responses(table), background={"who": np.array(group, dtype=object)})
-    same = checked(data, "who"), checked(data, dict(zip(data.persons, group, strict=True)))
+    named = pd.Series(group, index=table.index).sample(frac=1, random_state=3)
+    same = [checked(data, by) for by in ("who", dict(zip(data.persons, group, strict=True)), dict(enumerate(group)), named)]
+    same += [checked(table.iloc[people], named), checked(table, pd.Series(group, index=table.index).astype("category"))]
     other = checked(table.iloc[people, order], np.array(group)[people].tolist())
     for one in (*same, other):
         frame = one.to_frame().set_index("item").loc[list(found.items)]
@@ -257,6 +259,37 @@ def test_a_score_that_one_group_never_earned_moves_the_item_as_a_whole() -> None
     table["i4"] = table["i4"].mask((np.array(group) == "B") & (table["i4"] == 2), 1)
     found = checked(table, group, model="PCM")
     assert found.df.tolist() == [2] * 4 + [1] + [2] * 7
+
+
+@pytest.mark.parametrize(
+    ("value", "group", "others", "kept"),
+    [
+        (1, "B", 0, 0),
+        (0, "B", 0, 2),
+        (1, "B", 0, 1),
+        (1, "A", 0, 0),
+        (0, "A", 0, 0),
+        *((k % 2, g, 300, 0) for k, g in enumerate("BAC")),
+    ],
+)
+def test_what_everybody_in_a_group_answers_alike_is_judged_without_the_model(value: int, group: str, others: int, kept: int) -> None:
+    """Or nearly everybody: named, of class C in the group, no anchor; what is said of the other items is what is said without it."""
+    table, of, _ = simulated((300, 300, others)[: 3 if others else 2])
+    table = table.astype(float)
+    table.loc[(np.array(of) == group) & (np.arange(len(of)) % 300 >= kept), "i5"] = value
+    found = checked(table, of, reference="A", model="2PL")
+    assert not found.anchor[5]
+    assert found.ets[5].max() == "C"
+    codes = {f.code: f.scope for f in found.findings}
+    assert "i5" in codes["dif.large"]
+    if not kept:
+        assert codes["dif.endless"] == ("i5",)
+        alone = checked(table.drop(columns="i5"), of, reference="A", model="2PL")
+        np.testing.assert_allclose(np.delete(found.delta, 5, axis=0), alone.delta, atol=1e-9)
+        np.testing.assert_allclose(found.rate, alone.rate)
+        assert sum(found.ets[i].max() > "A" for i in range(12)) == 1
+        for language in ("ru", "en"):
+            assert "i5 (C)" in "\n".join(found.summary(language))
 
 
 def test_what_cannot_be_compared_is_refused_in_one_sentence() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,7 +92,7 @@ def test_constants_and_their_errors_are_those_of_equateirt(data: str, name: str,
     quadrature = "Gauss-Hermite 30" if name in {"Haebara", "Stocking-Lord"} else "none"
     theirs = next(c for c in reference["constants"] if c["method"] == name and c["quadrature"].startswith(quadrature))
     scales = [scale(reference["forms"][name]) for name in ("test1", "test2")]
-    found = step(scales[0].items, scales[1].items, METHODS[name], ())
+    found = step(scales[0], scales[1], METHODS[name], ())
     assert abs(found.slope - theirs["A"]) < 1e-7
     assert abs(found.intercept - theirs["B"]) < 1e-7
     if name == "mean-sigma":  # its derivative of a standard deviation divides by n what was made with n - 1: done likewise here
@@ -109,7 +110,7 @@ def test_a_chain_of_five_forms_has_constants_and_errors_of_equateirt(data: str, 
     """Forms in the middle enter the steps on both of their sides, so errors of steps do not just add up."""
     reference = theirs_of(shared)[data]
     theirs, scales = reference["chain"], [scale(reference["forms"][f"test{k}"]) for k in range(1, 6)]
-    steps = [step(a.items, b.items, Haebara(), ()) for a, b in pairwise(scales)]
+    steps = [step(a, b, Haebara(), ()) for a, b in pairwise(scales)]
     later = np.append(np.cumprod([s.slope for s in steps[:0:-1]])[::-1], 1.0)
     assert abs(float(np.prod([s.slope for s in steps])) - theirs["A"]) < 1e-6
     assert abs(float(later @ [s.intercept for s in steps]) - theirs["B"]) < 1e-6
@@ -145,7 +146,7 @@ def test_equivalent_points_and_their_errors_are_those_of_equateirt(
     """Theirs turns points of the second form into points of the first: ours with the link turned round."""
     reference = theirs_of(shared)[data]
     first, second = (scale(reference["forms"][name]) for name in ("test1", "test2"))
-    linked = step(first.items, second.items, StockingLord(), ())
+    linked = step(first, second, StockingLord(), ())
     A, B = linked.slope, linked.intercept
     forms, turned = (second.items, first.items), (1 / A, -B / A)
     y, by_constants, *sides = true_scores(*forms, turned) if weight is None else observed_scores(*forms, turned, weight)
@@ -270,7 +271,7 @@ def test_one_table_of_agreement_with_concurrent_and_fixed_calibration() -> None:
         for m in (0.5, 0.0)
     ]
     new, old = map(cdx.calibrate, data)
-    table = quietly(lambda: compare_links(new, old, responses=(data[0], data[1]), without=("1",))).set_index("method")
+    table = quietly(lambda: compare_links(new, old, responses=(data[0], data[1]), without=("item1",))).set_index("method")
     assert list(table.index) == ["StockingLord", "Haebara", "MeanSigma", "MeanMean", "concurrent", "fixed"]
     assert (np.abs(table["mean"] - 0.5) < 3 * table["se_mean"]).all()
     assert (table["apart"].drop("MeanSigma") < 0.1).all()
@@ -311,6 +312,70 @@ def test_scales_that_cannot_be_linked() -> None:
             with pytest.raises(LinkingError) as caught:
                 cdx.link(new, old)
             assert caught.value.code == code
+
+
+@pytest.mark.parametrize("change", ["scores", "family"])
+def test_what_is_not_the_same_item_is_named_and_not_linked_by(change: str) -> None:
+    rng = np.random.default_rng(8)
+    b = np.linspace(-1, 1, 8)[:, None] + np.array([-0.7, 0.0, 0.7])
+    waves = []
+    for mean in (0.5, 0.0):
+        theta = rng.normal(mean, 1, (800, 1, 1))
+        waves.append(pd.DataFrame((theta - b > rng.logistic(size=(800, 8, 1))).sum(axis=2), columns=list("abcdefgh")))
+    same = [quietly(partial(cdx.calibrate, t, model="GPCM")) for t in waves]
+    clipped, models = waves[0].assign(c=waves[0]["c"].clip(upper=2)), dict.fromkeys("abcdefgh", "GPCM") | {"c": "GRM"}
+    changed = quietly(lambda: cdx.calibrate(clipped, model="GPCM") if change == "scores" else cdx.calibrate(waves[0], model=models))
+    found, without = quietly(lambda: cdx.link(changed, same[1])), quietly(lambda: cdx.link(changed, same[1], without=("c",)))
+    assert {f.code: f.scope for f in found.findings}["linking.unlike"] == ("c",)
+    assert (found.slope, found.intercept) == (without.slope, without.intercept)
+    assert not found.used[2]
+    assert np.isnan([found.drift[2], found.effect[2], found.effect_percent[2]]).all()
+    assert found.summary("ru")
+    assert quietly(lambda: cdx.link(changed, same[1], without="drifted")).used[2] == np.False_
+    assert quietly(lambda: cdx.link(*same)).used.all()
+
+
+def test_items_of_two_banks_with_other_keys_are_other_items() -> None:
+    bank = cdx.load_bank("physics")
+    one = next(i for i in bank.items if i.type == "single")
+    code = next(c for c in one.options if c != one.key and c not in one.misconception_codes)
+    rekeyed = one.model_copy(update={"key": code, "misconceptions": {}, "misconception_codes": {}})
+    other = replace(bank, items=tuple(rekeyed if i.id == one.id else i for i in bank.items))
+    found = quietly(lambda: cdx.link(other, bank))
+    assert [i for i, used in zip(found.items, found.used, strict=True) if not used] == [one.id]
+
+
+@pytest.mark.parametrize("verb", [cdx.link, equate, compare_links])
+@pytest.mark.parametrize("names", [("zz",), ("item1", "Item2")])
+def test_names_of_no_common_item_are_refused(verb: Callable[..., Any], names: tuple[str, ...]) -> None:
+    rng = np.random.default_rng(8)
+    old, new = calibrated(0.0, rng), calibrated(0.5, rng)
+    with pytest.raises(LinkingError) as caught:
+        quietly(lambda: verb(new, old, without=names))
+    assert caught.value.code == "linking.absent"
+    assert names[-1] in str(caught.value)
+
+
+@pytest.mark.parametrize(("persons", "spread"), [(300, 1.0), (500, 1.5)])
+def test_items_that_did_not_move_stay_and_one_that_did_goes(persons: int, spread: float) -> None:
+    """What chance moves is told from what moved by the errors of the difficulties, however far off these are."""
+    gone, found = [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        a, b = rng.lognormal(0, 0.25, 14), rng.normal(0, spread, 14)
+        b[7] = 0.3
+
+        def wave(mean: float, b: Array, n: int, rng: np.random.Generator = rng, a: Array = a) -> cdx.Calibration:
+            answers = rng.random((n, 14)) < 1 / (1 + np.exp(-a * (rng.normal(mean, 1, (n, 1)) - b)))
+            found: cdx.Calibration = quietly(partial(cdx.calibrate, answers.astype(int)))
+            return found
+
+        old, new = wave(0.0, b, persons), wave(0.4, b, persons)
+        before, easier = wave(0.0, b, 1000), wave(0.4, b - 1.2 * (np.arange(14) == 7), 1000)
+        gone.append(not quietly(partial(cdx.link, new, old, without="drifted")).used.all())
+        found.append(not quietly(partial(cdx.link, easier, before, without="drifted")).used[7])
+    assert sum(gone) <= 3
+    assert sum(found) >= 11
 
 
 def test_a_link_to_a_bank_returns_into_it_and_keeps_what_it_rests_on() -> None:

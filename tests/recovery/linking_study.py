@@ -22,10 +22,10 @@ METHODS = (StockingLord(), Haebara(), MeanSigma(), MeanMean())
 STEP = ITEMS - COMMON
 
 
-def truth(rng: np.random.Generator, forms: int) -> tuple[Array, Array]:
+def truth(rng: np.random.Generator, forms: int, spread: float = 1.0) -> tuple[Array, Array]:
     """Return slopes and difficulties of all items of a row of forms, neighbours sharing the common ones."""
     n = ITEMS + STEP * (forms - 1)
-    return rng.uniform(0.7, 1.8, n), rng.normal(0, 1, n)
+    return rng.uniform(0.7, 1.8, n), rng.normal(0, spread, n)
 
 
 def sample(a: Array, b: Array, form: int, persons: Array, rng: np.random.Generator) -> cdx.Calibration:
@@ -60,21 +60,23 @@ def coverage(P: int) -> list[str]:
     return rows
 
 
-def drift(P: int, moved: float) -> str:
-    """Return a row of the table of drift: found, others named, and the bias of the linked mean with and without the item."""
+def drift(P: int, spread: float, moved: float) -> str:
+    """Return a row of the table of drift by SD of the difficulties: found, others named in a link and taken out of it, bias."""
     rows = []
     for seed in range(REPLICATES):
         rng = np.random.default_rng(seed)
-        a, b = truth(rng, 2)
+        a, b = truth(rng, 2, spread)
+        b[STEP + 3] = rng.uniform(-1, 1) if moved else b[STEP + 3]
         old = sample(a, b, 0, rng.standard_normal(P), rng)
         later = b - moved * (np.arange(len(b)) == STEP + 3)
         new = sample(a, later, 1, MEAN + SD * rng.standard_normal(P), rng)
         found, clean = cdx.link(new, old), cdx.link(new, old, without="drifted")
-        named = {i for f in found.findings if f.code == "linking.drift" for i in f.scope}
-        item = f"i{STEP + 3}"
-        rows.append((item in named, len(named - {item}) / (COMMON - (moved > 0)), found.intercept - MEAN, clean.intercept - MEAN))
+        gone, item = {i for i, used in zip(clean.items, clean.used, strict=True) if not used}, f"i{STEP + 3}"
+        gone -= {item} if moved else set()
+        out = not clean.used[clean.items.index(item)]
+        rows.append((out, len(gone) > 0, found.intercept - MEAN, clean.intercept - MEAN))
     hit, others, bias, left = np.mean(rows, axis=0)
-    return f"| {P} | {moved} | {hit if moved else float('nan'):.2f} | {others:.3f} | {bias:+.3f} | {left:+.3f} |"
+    return f"| {P} | {spread} | {moved} | {f'{hit:.2f}' if moved else ''} | {others:.3f} | {bias:+.3f} | {left:+.3f} |"
 
 
 def points(P: int, scores: str) -> str:
@@ -98,7 +100,7 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CompetencyDxWarning)
         print("\n".join(row for P in (300, 1000, 3000) for row in coverage(P)))
-        print("\n".join(drift(P, moved) for P in (300, 1000, 3000) for moved in (0.0, 0.5, 1.0)))
+        print("\n".join(drift(P, spread, moved) for P in (300, 500, 1000) for spread in (1.0, 1.5) for moved in (0.0, 0.5, 0.9)))
         print("\n".join(points(P, "true") for P in (300, 1000)))
 
 

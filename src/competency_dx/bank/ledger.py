@@ -10,14 +10,9 @@ from competency_dx.bank.item_bank import ItemBank
 from competency_dx.errors import BankError, checked
 from competency_dx.provenance import digest_document
 from competency_dx.result import DataFrame, frame
+from competency_dx.wording import toml_content
 
 SHOWN, KEPT = 12, 256
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "content": ("title", "stem", "options", "left", "stimulus", "unit"),
-    "key": ("type", "key", "scoring", "rubric", "answer_format"),
-    "competencies": ("competencies",),
-}
-"""Fields of an item by what a change of them changes; the rest are notes."""
 
 
 @value
@@ -38,6 +33,10 @@ class Ledger:
     framework: str
     epoch: str
     items: Mapping[str, Mapping[str, str]]
+
+    def __repr__(self) -> str:
+        """Return which bank, framework and scale it is of, and how many items."""
+        return f"Ledger of {self.bank}: {len(self.items)} items, framework {self.framework}, scale {self.epoch}"
 
     def digest(self, part: str) -> str:
         """Return one digest of a part of all items, such as ``"key"``."""
@@ -63,10 +62,10 @@ class Ledger:
 def ledger_of(bank: ItemBank) -> Ledger:
     """Return the ledger of a bank."""
     records = {r.item: r for r in bank.parameters}
-    out, framework = {}, f"{bank.framework.id} {bank.framework.version}"
+    out, of, framework = {}, toml_content("bank", "ledger"), f"{bank.framework.id} {bank.framework.version}"
     for item in bank.items:
         whole = item.model_dump(mode="json")
-        parts = {part: _short({name: whole.pop(name, None) for name in names}) for part, names in PARTS.items()}
+        parts = {part: _short({name: whole.pop(name, None) for name in names}) for part, names in of.items()}
         parts["parameters"] = _short(records[item.id].model_dump(mode="json")) if item.id in records else ""
         out[item.id] = parts | {"notes": _short(whole)}
     return Ledger(bank=f"{bank.id} {bank.version}", framework=framework, epoch=bank.epoch, items=out)

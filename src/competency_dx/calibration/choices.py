@@ -24,16 +24,16 @@ class Population:
 
     Attributes
     ----------
-    by : str, sequence or None
-        Groups: a background column of the responses, or a label for each person. The first group in sorted order, or
-        `reference`, is the reference; the others have free means and variances.
+    by : str, mapping, sequence or None
+        Groups: a background column of the responses, or a label for each person, by id (a mapping or an index of pandas) or in
+        order. The first group in sorted order, or `reference`, is the reference; the others have free means and variances.
     reference : str or None
         The reference group.
     free_items : "none", "all" or sequence of str
         Items whose parameters differ between groups; the others are equal.
     on : sequence of str, or data frame
-        Covariates of a latent regression: numeric background columns, or a frame with one row a person. Text columns become
-        indicators of their values. Covariates are centred; the residual variance takes the place of the variance, fixed or free.
+        Covariates of a latent regression: numeric background columns, or a frame with one row a person, by id as above. Text columns
+        become indicators of their values. Covariates are centred; the residual variance takes the place of the variance.
     shape : {"normal", "empirical"}
         Normal, or an empirical histogram on the support points, for one group.
     """
@@ -53,7 +53,7 @@ class Population:
 class SurveyDesign:
     """How the persons were sampled; standard errors then follow the design.
 
-    Each field is a background column of the responses or one value for each person.
+    Each field is a background column of the responses or one value for each person, by id or in order as in `Population`.
 
     Attributes
     ----------

@@ -64,14 +64,14 @@ def _groups(data: Responses, population: Population) -> tuple[Ints | None, tuple
     return (None, ("",)) if len(names) == 1 else (group, tuple(names))
 
 
-def column(data: Responses, source: Any, what: object) -> list[Any]:  # noqa: ANN401 - a name or any sequence
-    """Return a background column, or one value a person, without gaps."""
+def column(data: Responses, source: Any, what: object) -> list[Any]:  # noqa: ANN401 - a name, a mapping or any sequence
+    """Return a background column, or one value a person, by id or in order, without gaps."""
     if isinstance(source, str):
         if source not in data.background:
             raise CalibrationError("calibration.no_column", what=what, source=source, known=list(data.background))
         values = list(data.background[source])
     else:
-        values = list(source)
+        values = data.of_persons(source)
     if len(values) != len(data.persons):
         raise CalibrationError("calibration.column_length", what=what, n_values=len(values), n_persons=len(data.persons))
     if gaps := [str(p) for p, x in zip(data.persons, values, strict=True) if x is None or x == "" or x != x]:  # noqa: PLR0124 - NaN
@@ -119,7 +119,8 @@ def _covariates(data: Responses, on: Any) -> tuple[Floats, tuple[str, ...]]:  # 
 
 def _columns(on: Any) -> dict[str, Any]:  # noqa: ANN401 - names or a frame
     if hasattr(on, "columns"):
-        return {str(name): list(on[name]) for name in on.columns}
+        on = on.set_index("person") if "person" in on.columns and hasattr(on, "set_index") else on
+        return {str(name): on[name] for name in on.columns}
     if isinstance(on, Sequence):
         return {str(name): str(name) for name in ([on] if isinstance(on, str) else on)}
     raise CalibrationError("calibration.covariates_type", given=type(on).__name__)

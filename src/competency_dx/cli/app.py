@@ -5,7 +5,7 @@ Each command imports the rooms it needs, so that a short one starts quickly.
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 REFUSED = 1  # exit code
 Model = Literal["Rasch", "2PL", "PCM", "GPCM", "GRM"]
+Method = Literal["EAP", "MAP", "ML", "WLE", "SumScore"]
+Purpose = Literal["support", "certification"]
+Given = Path | None
 SCORE_FILES = (".csv", ".xlsx", ".json", ".html")
 
 app = typer.Typer(
@@ -74,7 +77,7 @@ def validate(bank: str, *, content: bool = False, terminal: Terminal) -> None:
 
 
 @command(app, "Analyse items before any model", bank="bank_if_any", out="out_if_named")
-def items(responses: Path, *, bank: str | None = None, out: Path | None = None, terminal: Terminal, layout: "Layout") -> None:
+def items(responses: Path, *, bank: str | None = None, out: Given = None, terminal: Terminal, layout: "Layout") -> None:
     """Analyse items before any model: what to do with each and why, the worst first; page, workbook, tables."""
     from competency_dx.quality import check_items
 
@@ -114,7 +117,7 @@ def calibrate(
 
 
 @command(app, "Check items, model and persons", out="out_fit")
-def fit(responses: Path, *, bank: str, out: Path | None = None, terminal: Terminal, layout: "Layout") -> None:
+def fit(responses: Path, *, bank: str, out: Given = None, terminal: Terminal, layout: "Layout") -> None:
     """Check whether answers follow the parameters of a bank: each item, the model, each person, and what it does to conclusions."""
     from competency_dx.fit import check_fit
 
@@ -131,7 +134,7 @@ def dif(
     by: str,
     reference: str | None = None,
     bank: str | None = None,
-    out: Path | None = None,
+    out: Given = None,
     model: Model | None = None,
     terminal: Terminal,
     layout: "Layout",
@@ -145,8 +148,21 @@ def dif(
     steps.summarised(found, out or Path(f"{responses.stem}-dif"), terminal)
 
 
+@command(app, "Put one scale on another", new="new_scale", old="old_scale", out="out_link")
+def link(new: str, old: str, *, without: str = "", equivalents: bool = False, out: Given = None, terminal: Terminal) -> None:
+    """Put the scale of a new calibration on that of an old one by common items: constants, errors, what moved; table of points."""
+    from competency_dx import linking
+
+    scales: list[Any] = [steps.read_result(Path(x)) if x.endswith(".json") else steps.bank_of(x) for x in (new, old)]
+    names: Any = without if without == "drifted" else tuple(filter(None, without.split(",")))
+    found = heard(terminal, lambda: linking.link(*scales, without=names))
+    steps.summarised(found, out or Path(f"{Path(new).stem}-link"), terminal)
+    if equivalents:
+        steps.print_table(linking.equate(*scales, without=names), terminal)
+
+
 @command(app, "Compare experts who mark", bank="bank_of_rubrics", out="out_raters")
-def raters(marks: Path, *, bank: str | None = None, out: Path | None = None, severity: bool = False, terminal: Terminal) -> None:
+def raters(marks: Path, *, bank: str | None = None, out: Given = None, severity: bool = False, terminal: Terminal) -> None:
     """Compare the marks of experts: how far they agree, when a third one is called; with --severity how severe each of them is."""
     from competency_dx.raters import calibrate_raters, check_agreement, load_ratings
 
@@ -160,14 +176,7 @@ def raters(marks: Path, *, bank: str | None = None, out: Path | None = None, sev
 
 @command(app, "Estimate abilities with errors", out="out_file")
 def score(
-    responses: Path,
-    *,
-    bank: str,
-    out: Path,
-    method: Literal["EAP", "MAP", "ML", "WLE", "SumScore"] = "EAP",
-    terminal: Terminal,
-    row_numbers: bool = False,
-    layout: "Layout",
+    responses: Path, *, bank: str, out: Path, method: Method = "EAP", terminal: Terminal, row_numbers: bool = False, layout: "Layout"
 ) -> None:
     """Estimate every person's ability with its error: one table."""
     from competency_dx import scoring
@@ -211,7 +220,7 @@ def diagnose(
 
 @command(app, "Compare groups of persons", by="by_columns", out="out_groups")
 def groups(
-    profiles: Path, *, by: str, headcount: Path | None = None, weights: str | None = None, out: Path | None = None, terminal: Terminal
+    profiles: Path, *, by: str, headcount: Given = None, weights: str | None = None, out: Given = None, terminal: Terminal
 ) -> None:
     """Compare groups of persons in profiles.json: mean percents, true shares of deficits, who needs what, each with its interval."""
     from competency_dx.groups import compare_groups
@@ -222,7 +231,7 @@ def groups(
 
 
 @command(app, "Measure change between two diagnoses", by="by_programme", out="out_growth")
-def growth(before: Path, after: Path, *, by: str | None = None, out: Path | None = None, terminal: Terminal) -> None:
+def growth(before: Path, after: Path, *, by: str | None = None, out: Given = None, terminal: Terminal) -> None:
     """Measure how persons changed between two diagnoses with one bank: percents, closed deficits, programmes beside other persons."""
     from competency_dx.growth import measure_growth
 
@@ -240,7 +249,7 @@ def routes(
     budget: float | None = None,
     mentors: str | None = None,
     near: str = "",
-    out: Path | None = None,
+    out: Given = None,
     terminal: Terminal,
 ) -> None:
     """Recommend each person programmes that close most of what is missing, and mentors from among those who agreed."""
@@ -256,13 +265,7 @@ def routes(
 
 @command(app, "Decide by minima", out="out_decisions")
 def certify(
-    profiles: Path,
-    *,
-    minimum: list[str],
-    certain: float = 0.8,
-    purpose: Literal["support", "certification"] = "support",
-    out: Path | None = None,
-    terminal: Terminal,
+    profiles: Path, *, minimum: list[str], certain: float = 0.8, purpose: Purpose = "support", out: Given = None, terminal: Terminal
 ) -> None:
     """Decide who reaches the minima, who does not, and who needs more evidence: how sure, how right, on what."""
     from competency_dx.competencies import CertificationRule
@@ -275,7 +278,7 @@ def certify(
 
 @command(app, "Choose further items to ask", form="form_kind", out="out_next")
 def ask(
-    profiles: Path, *, bank: str, n: int = 12, form: Literal["person", "group"] = "person", out: Path | None = None, terminal: Terminal
+    profiles: Path, *, bank: str, n: int = 12, form: Literal["person", "group"] = "person", out: Given = None, terminal: Terminal
 ) -> None:
     """Choose the items whose answers would decide most of what is open, for each person or one form for all of them."""
     from competency_dx.adaptive import next_items

@@ -10,7 +10,7 @@ import math
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,7 +21,7 @@ from competency_dx.display import code_word, column_title, decimal
 from competency_dx.errors import CommandError, DocumentError
 from competency_dx.findings import Finding
 from competency_dx.limits import read_bytes, reading
-from competency_dx.wording import SHOWN_IDS
+from competency_dx.wording import SHOWN_IDS, toml_content
 
 if TYPE_CHECKING:
     from competency_dx.bank import BankRegistry, ItemBank
@@ -33,29 +33,8 @@ if TYPE_CHECKING:
 
 ONE_SCALE = Estimation()
 HALF_A_SIGN = re.compile(r"\\u[dD][89a-fA-F]")
-FEW_PERSONS = 300
-"""Below this number slopes are not estimated freely (the sample-size adviser)."""
-CLASSES: Mapping[str, tuple[str, str]] = {
-    "item_bank": ("bank", "ItemBank"),
-    "responses": ("responses", "Responses"),
-    "calibration": ("calibration", "Calibration"),
-    "scores": ("scoring", "Scores"),
-    "deficit_profiles": ("competencies", "DeficitProfiles"),
-    "item_analysis": ("quality", "ItemAnalysis"),
-    "fit": ("fit", "Fit"),
-    "dif": ("dif", "DIF"),
-    "link": ("linking", "Link"),
-    "group_report": ("groups", "GroupReport"),
-    "growth": ("growth", "Growth"),
-    "routes": ("routes", "Routes"),
-    "decisions": ("competencies", "Decisions"),
-    "next_items": ("adaptive", "NextItems"),
-    "agreement": ("raters", "Agreement"),
-    "rater_calibration": ("raters", "RaterCalibration"),
-}
-"""Room and class of each kind of document."""
-WIDTH, TITLE = 80, 36
-INDENT = 4
+FEW_PERSONS = 300  # below this number slopes are not estimated freely (the sample-size adviser)
+WIDTH, TITLE, INDENT = 80, 36, 4
 
 
 def bank_of(name: str) -> ItemBank:
@@ -148,10 +127,10 @@ def read_result(path: Path) -> Result:
             raise DocumentError("cli.not_json", path=path, fault=fault) from None
         if HALF_A_SIGN.search(text):
             json.dumps(document, ensure_ascii=False).encode()  # raises where a half is alone
-    kind = document.get("kind") if isinstance(document, dict) else None
-    if not isinstance(kind, str) or kind not in CLASSES:
-        raise DocumentError("cli.no_result", path=path, kind=kind, classes=CLASSES)
-    room, name = CLASSES[kind]
+    kind, classes = document.get("kind") if isinstance(document, dict) else None, toml_content("cli", "classes")
+    if not isinstance(kind, str) or kind not in classes:
+        raise DocumentError("cli.no_result", path=path, kind=kind, classes=classes)
+    room, name = classes[kind]
     return cast("Result", getattr(import_module(f"competency_dx.{room}"), name).from_json(text))
 
 

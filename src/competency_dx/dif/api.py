@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import compress
 from typing import Any
 
@@ -11,7 +12,7 @@ from scipy.stats import chi2
 
 from competency_dx.arrays import Ints
 from competency_dx.calibration import MarginalML, Population, calibrate
-from competency_dx.dif.item_differences import DIF, classes, crossing
+from competency_dx.dif.item_differences import DIF, classes, classes_by_points, crossing
 from competency_dx.dif.strata import Strata, association, log_odds, regressions, standardised, strata_of
 from competency_dx.dif.tied_groups import DELTA, Difference, Free, Maximum, TiedGroups, tied_groups
 from competency_dx.errors import DIFError, checked
@@ -22,10 +23,8 @@ from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses, load_responses, read_number
 
 MODELS = ("Rasch", "1PL", "2PL", "PCM", "RSM", "GPCM", "GRM")
-SMALLEST, SMALL = 10, 100
-LEAST_ANCHORS = 0.25
-MOST_VALUES = 10
-WORTH = 2.0  # percentage points
+SMALLEST, SMALL, MOST_VALUES = 10, 100, 10
+LEAST_ANCHORS, WORTH = 0.25, 2.0  # share, percentage points
 
 
 @checked(DIFError)
@@ -51,8 +50,8 @@ def check_dif(
     responses : Responses, data frame, array or path
         Booklets are fine.
     by : str, mapping or sequence
-        Groups: a background column, the group of each person by id, or one label for each person. A column of many numbers, such
-        as years of experience, is cut into thirds. Groups under ten persons are left out.
+        Groups: a background column, or the group of each person, by id (a mapping or an index of pandas) or in order. A column of
+        many numbers, such as years of experience, is cut into thirds. Groups under ten persons are left out.
     reference : str, optional
         The group that others are compared with; the largest without it.
     model : {"Rasch", "1PL", "2PL", "PCM", "RSM", "GPCM", "GRM"}
@@ -77,49 +76,56 @@ def check_dif(
     data, said = data.select(items=[item for item in data.items if item not in flat]), explanations or {}
     if absent := [item for item in said if item not in data.items]:
         raise DIFError("dif.explained", absent=absent, items=data.items)
-    population = Population(by=np.array(groups)[group].tolist(), reference=groups[0])
-    common = calibrate(data, model=model, dimensions=dimensions, priors=None, method=MarginalML(population=population))
     codes, observed = data.effective()
-    with one_blas_thread():
-        of = tied_groups(common, codes, observed, group)
-        base = of.maximum((), of.start, of.information(of.start))
-        if base is None:
-            raise DIFError("dif.no_maximum")
-        free, now = _purified(of, base)
-        found = [of.freed(i, now, free, cut) for i in range(len(data.items))]
-        rate, rate_freed = of.rates(base.phi, cut), of.rates(now.phi, cut)
-    anchor, alike = ~np.isin(np.arange(len(found)), free), of.known.dimension[:, None] == of.known.dimension
-    strata = [strata_of(codes, observed, group, i, anchor & alike[i]) for i in range(len(found))]
-    numbers = _numbers(found, strata)
-    judged = numbers["delta"], numbers["se"], numbers["q"]
-    worst, crosses = classes(*judged).max(axis=1), crossing(*judged, numbers["gap"])
-    scopes = {
-        "dif.large": compress(data.items, worst == "C"),
-        "dif.crossing": compress(data.items, crosses),
-        "dif.few_anchors": compress(data.items, anchor & (crosses | (worst > "A"))),
-        "dif.untested": [*flat, *compress(data.items, worst == "")],
-        "dif.small_groups": compress(groups, np.bincount(group) < SMALL),
-        "dif.rates": compress(groups, np.abs(rate_freed - rate).max(axis=1) > WORTH),
-        "dif.rare_forms": compress(data.items, [s.left_out > 0 for s in strata]),
-    }
-    notes += tuple(one for code, scope in scopes.items() for one in Template(code).about(scope))
-    announce(notes)
+    part = np.unique([(dimensions or {}).get(item, "") for item in data.items], return_inverse=True)[1]
+    alike, kept = part[:, None] == part, np.arange(len(part))
+    method = MarginalML(population=Population(by=np.array(groups)[group].tolist(), reference=groups[0]))
+    while True:  # until no item stays the same of which no model tells the difference that shows without one
+        of = dimensions and {item: code for item, code in dimensions.items() if item not in np.delete(data.items, kept)}
+        common = calibrate(data.select(np.array(data.items)[kept].tolist()), model=model, dimensions=of, priors=None, method=method)
+        with one_blas_thread():
+            tied = tied_groups(common, codes[:, kept], observed[:, kept], group)
+            base = tied.maximum((), tied.start, tied.information(tied.start))
+            if base is None:
+                raise DIFError("dif.no_maximum")
+            free, now = _purified(tied, base)
+            found = dict(zip(kept.tolist(), (tied.freed(k, now, free, cut) for k in range(len(kept))), strict=True))
+            rate, rate_freed = tied.rates(base.phi, cut), tied.rates(now.phi, cut)
+        anchor = np.isin(np.arange(len(part)), np.delete(kept, free))
+        strata = [strata_of(codes, observed, group, i, anchor & alike[i]) for i in range(len(part))]
+        unknown = Difference(np.nan, *3 * [none := np.full(len(groups), np.nan)], np.nan, 0, none)
+        numbers = _numbers([found.get(i, unknown) for i in range(len(part))], strata)
+        by_points, delta = classes_by_points(numbers["standardised"], numbers["mh_p"]), numbers["delta"]
+        endless = np.isnan(delta + delta[:, :1]) & (by_points > "A") & np.isin(np.arange(len(part)), kept)[:, None]
+        if not endless.any():
+            break
+        size = np.where(endless, np.abs(numbers["standardised"]), 0.0).max(axis=1)  # the farthest first: it may mislead the rest
+        kept = kept[kept != size.argmax()]
     how = by if isinstance(by, str) else "given for each person"
     settings = {"model": model, "by": how, "reference": groups[0], "cut": f"{cut:g} %"}
-    return DIF(
-        groups=groups,
-        n=np.bincount(group),
-        items=data.items,
-        anchor=anchor,
-        explanation=tuple(said.get(item, "") for item in data.items),
-        competencies=common.population.dimensions,
-        cut=cut,
-        rate=rate,
-        rate_freed=rate_freed,
-        findings=notes,
-        provenance=provenance("check_dif", {"responses": digest_arrays(codes, np.packbits(observed), group)}, settings),
-        **numbers,
-    )
+    made = provenance("check_dif", {"responses": digest_arrays(codes, np.packbits(observed), group)}, settings)
+    numbers |= {"anchor": anchor, "explanation": tuple(said.get(item, "") for item in data.items), "items": data.items}
+    rates: dict[str, Any] = {"competencies": common.population.dimensions, "cut": cut, "rate": rate, "rate_freed": rate_freed}
+    out = DIF(groups=groups, n=np.bincount(group), findings=(), provenance=made, **numbers, **rates)
+    notes += _findings(out, flat, [s.left_out > 0 for s in strata])
+    announce(notes)
+    return replace(out, findings=notes)
+
+
+def _findings(out: DIF, flat: Sequence[str], rare: Sequence[bool]) -> tuple[Finding, ...]:
+    """Return what is to be said of items and groups; `flat` items are not in the result, of `rare` ones not all persons compared."""
+    worst, crosses = out.ets.max(axis=1), crossing(out.delta, out.se, out.q, out.gap)
+    scopes = {
+        "dif.large": compress(out.items, worst == "C"),
+        "dif.endless": compress(out.items, np.isnan(out.delta).all(axis=1) & (worst > "A")),
+        "dif.crossing": compress(out.items, crosses),
+        "dif.few_anchors": compress(out.items, out.anchor & (crosses | (worst > "A"))),
+        "dif.untested": [*flat, *compress(out.items, worst == "")],
+        "dif.small_groups": compress(out.groups, out.n < SMALL),
+        "dif.rates": compress(out.groups, np.abs(out.rate_freed - out.rate).max(axis=1) > WORTH),
+        "dif.rare_forms": compress(out.items, rare),
+    }
+    return tuple(one for code, scope in scopes.items() for one in Template(code).about(scope))
 
 
 def _grouped(
@@ -128,7 +134,7 @@ def _grouped(
     """Return the persons of groups that are large enough, the groups, the place of each, and what is to be said of the others."""
     if isinstance(by, str) and by not in data.background:
         raise DIFError("dif.no_column", by=by, columns=list(data.background))
-    given = data.background[by] if isinstance(by, str) else [by.get(p) for p in data.persons] if isinstance(by, Mapping) else list(by)
+    given = data.background[by] if isinstance(by, str) else data.of_persons(by)
     if len(given) != len(data.persons):
         raise DIFError("dif.labels", labels=len(given), persons=len(data.persons))
     labels = np.array(["" if x is None or x != x else str(x).strip() for x in given], dtype=object)  # noqa: PLR0124 - NaN

@@ -10,6 +10,7 @@ import numpy as np
 from competency_dx.arrays import Z95, Bools, Floats, Ints, Names, value
 from competency_dx.display import Chart, Series, interval_chart, result_words
 from competency_dx.findings import Finding, worth_a_line
+from competency_dx.kernels.item_fit import adjusted
 from competency_dx.provenance import Provenance
 from competency_dx.result import MAX_LINES, DataFrame, Result, frame
 from competency_dx.schemas import Ids, Percent, held_to
@@ -18,11 +19,9 @@ OfItems = Annotated[Floats, held_to("items")]
 OfGroups = Annotated[Floats, held_to("items", "groups")]
 Chances = Annotated[Floats, held_to("items", minimum=0, maximum=1)]
 Rates = Annotated[Floats, held_to("groups", "competencies", minimum=0, maximum=100)]
-LEVEL = 0.05
-MODERATE, LARGE, ONE_SIDED = 1.0, 1.5, 1.645
-CROSSING = 0.05
+LEVEL, CROSSING, SHOWN = 0.05, 0.05, 4
+MODERATE, LARGE, ONE_SIDED, FEW_POINTS, MANY_POINTS = 1.0, 1.5, 1.645, 0.05, 0.1
 LINES = (-LARGE, -MODERATE, 0.0, MODERATE, LARGE)
-SHOWN = 4
 SIZES = ("delta", "se", "gap", "mh_delta", "standardised", "rate_change")
 TESTS = ("lr", "df", "p", "q", "wald", "mh", "mh_p", "p_uniform", "p_crossing", "r2", "anchor", "explanation")
 
@@ -36,6 +35,13 @@ def classes(delta: Floats, se: Floats, q: Floats) -> Names:
     with np.errstate(invalid="ignore"):
         small, large = (q[:, None] >= LEVEL) | (size < MODERATE), (size >= LARGE) & (size - MODERATE > ONE_SIDED * se)
     return np.select([np.isnan(delta + q[:, None]), small, large], ["", "A", "C"], "B").astype(object)
+
+
+def classes_by_points(standardised: Floats, mh_p: Floats) -> Names:
+    """Return the class of each item in each group (I, G) without a model (Dorans & Holland 1993), "" where chance may explain it."""
+    with np.errstate(invalid="ignore"):
+        size = np.abs(standardised) * (adjusted(mh_p) < LEVEL)[:, None]
+        return np.select([size >= MANY_POINTS, size >= FEW_POINTS], ["C", "B"], "").astype(object)
 
 
 def crossing(delta: Floats, se: Floats, q: Floats, gap: Floats) -> Bools:
@@ -97,8 +103,8 @@ class DIF(Result):
 
     @property
     def ets(self) -> Names:
-        """Return the class of each item in each group, "A", "B", "C" or "" (I, G)."""
-        return classes(self.delta, self.se, self.q)
+        """Return the class of each item in each group, "A", "B", "C" or "" (I, G); without a delta by points among persons as able."""
+        return np.where(np.isnan(self.delta), classes_by_points(self.standardised, self.mh_p), classes(self.delta, self.se, self.q))
 
     def to_frame(self) -> DataFrame:
         """Return one row per item and group other than the reference; tests are of all groups together."""
@@ -114,11 +120,13 @@ class DIF(Result):
             say("head", items=len(worst), groups=tuple(zip(self.groups, self.n.tolist(), strict=True))),
             say("classes", **{x or "none": worst.count(x) for x in ("A", "B", "C", "")}, anchors=int(self.anchor.sum())),
         ]
-        size = np.where(self.ets > "A", np.abs(self.delta), 0.0)
+        size = np.where(self.ets > "A", np.nan_to_num(np.abs(self.delta), nan=np.inf), 0.0)
         for i, g in zip(*np.unravel_index(np.argsort(-size, axis=None, kind="stable")[:SHOWN], size.shape), strict=True):
-            facts = {"delta": float(self.delta[i, g]), "se": float(self.se[i, g]), "q": float(self.q[i]), "ets": self.ets[i, g]}
-            of = {"item": self.items[i], "group": self.groups[g]}
-            out += [say("easier" if facts["delta"] > 0 else "harder", **of, **facts)] if size[i, g] else []
+            facts = {name: float(getattr(self, name)[i, g]) for name in ("delta", "se", "standardised")} | {"q": float(self.q[i])}
+            of = {"item": self.items[i], "group": self.groups[g], "ets": self.ets[i, g]}
+            by = "delta" if np.isfinite(facts["delta"]) else "standardised"
+            way = ("easier" if facts[by] > 0 else "harder") + "_by_points" * (by != "delta")
+            out += [say(way, **of, **facts)] if size[i, g] else []
         change = np.abs(self.rate_freed - self.rate)
         for g, d in zip(range(min(len(change), 3)), change.argmax(axis=1).tolist(), strict=False):
             before, after = float(self.rate[g, d]), float(self.rate_freed[g, d])

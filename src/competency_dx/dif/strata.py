@@ -14,8 +14,7 @@ from scipy.special import expit
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 
-LEAST_IN_FORM = 20
-TINY = 1e-12
+LEAST_IN_FORM, TINY = 20, 1e-12
 
 
 class Strata(NamedTuple):

@@ -33,8 +33,7 @@ from competency_dx.models import FAMILIES
 LEAST_ANSWERS = 10
 EXACT = 1e-7  # twice the log-likelihood that a step still promises
 DEFINITE = 1e-6  # smallest eigenvalue of an information
-ROUNDS, STEPS, HALVINGS = 6, 6, 8
-REACH, POINTS = 6.0, 401
+ROUNDS, STEPS, HALVINGS, REACH, POINTS = 6, 6, 8, 6.0, 401
 DELTA = 2.35  # ETS: points of the delta scale a logit
 
 Free = tuple[int, ...]
@@ -64,7 +63,7 @@ class Difference(NamedTuple):
 class Apart(NamedTuple):
     """How an item differs from the `first` group: it moves along `columns` (N, m).
 
-    `steps` and `slopes` (G, m) are what a column adds to the mean logit of the item's steps in each group, and to the slope.
+    `steps` and `slopes` (G, m) are what a column adds to the mean logit of the steps in each group, NaN if untested, and to the slope.
     """
 
     first: int
@@ -159,7 +158,7 @@ class TiedGroups(NamedTuple):
         along = self.coefficients(T, at.phi) + inverse @ (T.T @ at.slope)
         mean, sd, theta, share = self.curves(self.start + T @ along, at.phi)
         density = np.exp(-0.5 * ((theta - mean[:, d, None]) / sd[:, d, None]) ** 2)
-        gap = np.sqrt((density * (share[:, item] - share[of.first, item]) ** 2).sum(axis=1) / density.sum(axis=1))
+        gap = np.sqrt((density * (share[:, item] - share[of.first, item]) ** 2).sum(axis=1) / density.sum(axis=1)) + 0 * of.steps[:, 0]
         moved, covariance, weight = along[-m:], inverse[-m:, -m:], DELTA * (of.steps + mean[:, d, None] * of.slopes)
         if np.linalg.eigvalsh(covariance)[0] <= 0:  # nothing is known this far from the maximum
             moved, gap, covariance = 0 * moved, 0 * gap, np.eye(m)
@@ -237,4 +236,5 @@ def _apart(items: Items, known: Known, i: int, counts: Ints, unit: Floats) -> Ap
         within = within[:1]
     there, steps, slopes = np.eye(len(counts))[:, within[1:]], ways[:, n:] @ matrix.mean(axis=0), ways[:, :n].sum(axis=1)
     columns: Any = np.kron(there, unit[:, place[own]] @ ways[:, own].T)
-    return Apart(int(within[0]) if len(within) else 0, columns, np.kron(there, steps), np.kron(there, slopes))
+    untested = np.where(np.isin(np.arange(len(counts)), within), 0.0, np.nan)[:, None]
+    return Apart(int(within[0]) if len(within) else 0, columns, np.kron(there, steps) + untested, np.kron(there, slopes))

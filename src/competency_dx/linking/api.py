@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
+from scipy.special import ndtri
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.bank import ItemBank
+from competency_dx.bank import ItemBank, ledger_of
 from competency_dx.calibration import Calibration, MarginalML, Population, calibrate
 from competency_dx.engine import ItemErrors
 from competency_dx.errors import LinkingError, checked
 from competency_dx.findings import Finding, Template, announce
-from competency_dx.linking.choices import Constants, Haebara, LinkMethod, MeanMean, MeanSigma, StockingLord, tied
+from competency_dx.linking.choices import Constants, Haebara, LinkMethod, MeanMean, MeanSigma, StockingLord, of_difficulties, tied
 from competency_dx.linking.scale_link import Link
 from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation, bank_parameters, expected_scores, moved
 from competency_dx.provenance import provenance
@@ -24,30 +25,25 @@ from competency_dx.responses import Layout, Responses, load_responses
 from competency_dx.result import DataFrame, frame
 
 Without = tuple[str, ...] | Literal["drifted"]
-LEAST_ITEMS = 2
-FAR, WORTH = 2.7, 0.3
-"""An item moved when its robust z and its difference from the median, in θ, are beyond these."""
+LEAST_ITEMS, FEW = 2, 5
+FALSE, WORTH = 0.05, 0.3  # an item moved: farther off than any item in 19 of 20 links in which none did, and than this in θ
+TO_SD, CHANCE = 1.4826, 2.0  # of a median absolute deviation, and by how much / √n it is above 1 in one sample of twenty
 DEFAULT_METHOD = StockingLord()
 METHODS: tuple[LinkMethod, ...] = (StockingLord(), Haebara(), MeanSigma(), MeanMean())
 REACH = np.array([-2.0, 2.0])  # population SDs
-FEW = 5
 
 
 class Scale(NamedTuple):
-    """Items of one competency and their errors."""
+    """Items of one competency and their errors, and of a bank what their keys are called by."""
 
     digest: str
     items: ItemParameters
     errors: ItemErrors
+    keys: Mapping[str, str] = {}
 
 
 class Step(NamedTuple):
-    """From one scale to the next: θ there = `slope` θ here + `intercept`.
-
-    `rows` (2, I) are the places of the common items in both; `used` (I,) those linked by, `moved` those of them that drifted;
-    `drift`, `robust_z`, `effect` (I,) as in `Link`; `gradients` (2, I, F) of both constants by the parameters here and there, 0
-    where an item is not used.
-    """
+    """From one scale to the next, of the common items (I,): places in both, as in `Link`, and gradients (2, I, F) of the constants."""
 
     slope: float
     intercept: float
@@ -56,6 +52,7 @@ class Step(NamedTuple):
     used: Bools
     moved: Bools
     drift: Floats
+    drift_se: Floats
     robust_z: Floats
     effect: Floats
     gradients: tuple[Floats, ...]
@@ -73,7 +70,8 @@ def scale_of(source: ItemBank | Calibration) -> Scale:
     if errors is None:
         each = np.nan_to_num(known.covariance)
         errors = ItemErrors(block_diag(*each), *(x.ravel() for x in np.indices(each.shape[:2])))
-    return Scale(source.digest, known, errors)
+    keys = {i: parts["key"] for i, parts in ledger_of(source).items.items()} if isinstance(source, ItemBank) else {}
+    return Scale(source.digest, known, errors, keys)
 
 
 def alike(scales: Sequence[Scale]) -> list[Scale]:
@@ -92,16 +90,18 @@ def alike(scales: Sequence[Scale]) -> list[Scale]:
     return out
 
 
-def step(here: ItemParameters, there: ItemParameters, method: LinkMethod, without: Without) -> Step:
+def step(here: Scale, there: Scale, method: LinkMethod, without: Without) -> Step:
     """Link two scales; where drifted items are to go, the one farthest off goes until none is."""
-    common = [i for i in here.items if i in there.items]
-    rows = np.array([[k.items.index(i) for i in common] for k in (here, there)], dtype=np.int64)
-    first, second = here.take(rows[0]), there.take(rows[1])
-    if other := [i for i, f, g in zip(common, first.families, second.families, strict=True) if f != g]:
-        raise LinkingError("linking.families", other=other)
-    used = np.array([without == "drifted" or i not in without for i in common], dtype=np.bool_)
+    new, old = here.items, there.items
+    common = [i for i in new.items if i in old.items]
+    rows = np.array([[k.items.index(i) for i in common] for k in (new, old)], dtype=np.int64)
+    first, second = new.take(rows[0]), old.take(rows[1])
+    unlike = np.array([len({of.keys.get(i) for of in (here, there)} - {None}) > 1 for i in common], dtype=np.bool_)
+    unlike |= np.not_equal(first.families, second.families) | (first.n_categories != second.n_categories)
+    used = np.array([without == "drifted" or i not in without for i in common], dtype=np.bool_) & ~unlike
     if used.sum() < LEAST_ITEMS:
-        raise LinkingError("linking.common", common=[i for i, u in zip(common, used, strict=True) if u], least=LEAST_ITEMS)
+        some = {"common": list(compress(common, used)), "least": LEAST_ITEMS, "other": list(compress(common, unlike))}
+        raise LinkingError("linking.families" if unlike.any() else "linking.common", **some)
 
     def constants(some: Bools, near: Constants | None = None) -> Constants:
         at = np.flatnonzero(some)
@@ -111,22 +111,48 @@ def step(here: ItemParameters, there: ItemParameters, method: LinkMethod, withou
         A, B = constants(used)
         if not A > 0 or not np.isfinite(A * B):
             raise LinkingError("linking.no_link", slope=A, intercept=B)
-        drift = np.nanmean(second.difficulties - (A * first.difficulties + B), axis=1)
-        centred = drift - np.median(drift[used])
-        z = centred / max(1.4826 * float(np.median(np.abs(centred[used]))), 1e-9)
-        moved = used & (np.abs(z) > FAR) & (np.abs(centred) > WORTH)
+        gradients, at = tuple(np.zeros((2, *of.beta.shape)) for of in (first, second)), np.flatnonzero(used)
+        for whole, part in zip(gradients, method.gradients(first.take(at), second.take(at), (A, B)), strict=True):
+            whole[:, at] = part
+        drift, centred, se = (np.where(unlike, np.nan, x) for x in drifts((here, there), rows, used, (A, B), gradients))
+        z = centred / se
+        spread = TO_SD * float(np.median(np.abs(z[used])))
+        z /= spread if spread > 1 + CHANCE / np.sqrt(used.sum()) else 1.0
+        moved = used & (np.abs(z) > -ndtri(FALSE / 2 / used.sum())) & (np.abs(centred) > WORTH)
         if without != "drifted" or not moved.any() or used.sum() == LEAST_ITEMS:
             break
         used[np.where(moved, np.abs(z), 0.0).argmax()] = False
     effect = np.full(len(used), np.nan)
-    for k in np.flatnonzero(~used | (used.sum() > LEAST_ITEMS)):
+    for k in np.flatnonzero(~unlike & (~used | (used.sum() > LEAST_ITEMS))):
         a, b = constants(used ^ (np.arange(len(used)) == k), (A, B))
-        effect[k] = ((a - A) * here.mean + b - B) * (1 if used[k] else -1)
-    gradients = tuple(np.zeros((2, *of.beta.shape)) for of in (first, second))
-    at = np.flatnonzero(used)
-    for whole, part in zip(gradients, method.gradients(first.take(at), second.take(at), (A, B)), strict=True):
-        whole[:, at] = part
-    return Step(A, B, tuple(common), rows, used, moved, drift, z, effect, gradients)
+        effect[k] = ((a - A) * new.mean + b - B) * (1 if used[k] else -1)
+    return Step(A, B, tuple(common), rows, used, moved, drift, se, z, effect, gradients)
+
+
+def drifts(scales: tuple[Scale, Scale], rows: Ints, used: Bools, at: Constants, by: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
+    """Return how far each common item moved (I,), that less the median (weighted by 1 / error, it errs as a mean), and its error."""
+    first, second = (scale.items.take(row) for scale, row in zip(scales, rows, strict=True))
+    drift = np.nanmean(second.difficulties - (at[0] * first.difficulties + at[1]), axis=1)
+    mean, V, I = np.nanmean(first.difficulties, axis=1), 1e-18 * np.eye(len(drift)), len(drift)
+    for scale, row, items, sign, of in zip(scales, rows, (first, second), (-at[0], 1.0), by, strict=True):
+        own = sign * of_difficulties(items).sum(axis=1) / np.isfinite(items.difficulties).sum(axis=1)[:, None]
+        wide = np.zeros((I, *scale.items.beta.shape))
+        wide[:, row] = np.eye(I)[:, :, None] * own - mean[:, None, None] * of[0] - of[1]
+        V = V + scale.errors.variance(wide)
+    weight = used / np.sqrt(np.diag(V))
+    weight /= weight.sum()
+    order, centre = np.argsort(drift), np.eye(I) - weight
+    middle = drift[order][np.searchsorted(np.cumsum(weight[order]), 0.5)]
+    return drift, drift - middle, np.sqrt(np.diag(centre @ V @ centre.T))
+
+
+def steps_between(scales: Sequence[Scale], method: LinkMethod, without: Without) -> list[Step]:
+    """Return the steps from the first scale to the last; refuses what `without` names and no step has."""
+    steps = [step(a, b, method, without) for a, b in pairwise(scales)]
+    common = dict.fromkeys(i for s in steps for i in s.items)
+    if absent := [i for i in without if i not in common and without != "drifted"]:
+        raise LinkingError("linking.absent", absent=absent, common=common)
+    return steps
 
 
 @checked(LinkingError)
@@ -140,9 +166,9 @@ def link(
 ) -> Link:
     """Put a new scale on an old one: θ on the old scale is A θ on the new one + B.
 
-    Items are matched by id; of the same family they have to be. The error of A and B comes from the covariances of the items'
-    parameters in all calibrations (delta method; Ogasawara 2001); items of a bank err independently of each other. An item whose
-    difficulty moved against the others is named by its robust z, with what it does to the linked scores.
+    Items are matched by id; with another model, number of scores or, in two banks, key it is another item, and not linked by. The
+    error of A and B comes from the covariances of the items' parameters in all calibrations (delta method; Ogasawara 2001); items of
+    a bank err independently. An item whose difficulty moved by more than errors and the spread of the others explain is named.
 
     Parameters
     ----------
@@ -157,36 +183,30 @@ def link(
     Raises
     ------
     LinkingError
-        When fewer than two items are common, families differ, items are nominal, or a scale has several competencies.
+        When fewer than two items are common and alike, `without` names others, items are nominal, or a scale has several competencies.
     """
-    taken = ("drifted",) if without == "drifted" else without
     scales = alike([scale_of(source) for source in (new, *through, old)])
-    steps = [step(a.items, b.items, method, without) for a, b in pairwise(scales)]
+    steps = steps_between(scales, method, without)
     slopes, intercepts = np.array([[s.slope, s.intercept] for s in steps]).T
     later = np.append(np.cumprod(slopes[:0:-1])[::-1], 1.0)  # what a shift after each step is on the old scale
     A, B = float(np.prod(slopes)), float(later @ intercepts)
     parameters, covariance = moved(scales[0].items, A, B), _covariance(scales, steps, later)
     effect = np.concatenate([s.effect * a for s, a in zip(steps, later, strict=True)])
+    of_items: dict[str, Any] = {
+        name: np.concatenate([getattr(s, name) for s in steps]) for name in ("used", "drift", "drift_se", "robust_z")
+    }
+    taken = "drifted" if without == "drifted" else ", ".join(without) or "none"
     inputs = {"new": scales[0].digest, "old": scales[-1].digest}
     inputs |= {"through": ", ".join(s.digest for s in scales[1:-1])} if through else {}
     percent = expected_scores(scales[-1].items, parameters.mean + np.append(effect, 0.0)).sum(axis=0)
     percent *= 100 / (scales[-1].items.n_categories - 1).sum()
-    out = Link(
-        method=type(method).__name__,
-        items=tuple(i for s in steps for i in s.items),
-        step=np.repeat(np.arange(len(steps)), [len(s.items) for s in steps]),
-        slope=A,
-        intercept=B,
-        covariance=covariance,
-        constants=np.stack([slopes, intercepts], axis=1),
-        **{name: np.concatenate([getattr(s, name) for s in steps]) for name in ("used", "drift", "robust_z")},
-        effect=effect,
-        effect_percent=percent[:-1] - percent[-1],
-        parameters=parameters,
-        findings=(),
-        provenance=provenance("link", inputs, {"method": type(method).__name__, "without": ", ".join(taken) or "none"}),
-    )
-    findings = _findings(out, [i for s in steps for i, far in zip(s.items, s.moved, strict=True) if far], without)
+    place = np.repeat(np.arange(len(steps)), [len(s.items) for s in steps])
+    of_items |= {"effect": effect, "effect_percent": percent[:-1] - percent[-1], "step": place}
+    whole: dict[str, Any] = {"slope": A, "intercept": B, "covariance": covariance, "constants": np.stack([slopes, intercepts], axis=1)}
+    settings = {"method": type(method).__name__, "without": taken}
+    whole |= {"parameters": parameters, "method": settings["method"], "provenance": provenance("link", inputs, settings)}
+    out = Link(items=tuple(i for s in steps for i in s.items), findings=(), **of_items, **whole)
+    findings = _findings(out, [i for s in steps for i in compress(s.items, s.moved)], without)
     announce(findings)
     return replace(out, findings=findings)
 
@@ -203,11 +223,12 @@ def _covariance(scales: Sequence[Scale], steps: Sequence[Step], later: Floats) -
 
 
 def _findings(out: Link, far: Sequence[str], without: Without) -> tuple[Finding, ...]:
-    """Return which items moved or were taken out, which carry the link more than its error allows, and whether they are few."""
+    """Return which items moved, were taken out or are not the same, which carry the link more than its error, and if they are few."""
     least = int(np.bincount(out.step[out.used]).min())
-    gone = [i for i, used in zip(out.items, out.used, strict=True) if not used]
+    unlike, gone = compress(out.items, np.isnan(out.drift)), compress(out.items, ~(out.used | np.isnan(out.drift)))
     heavy = [out.items[k] for k in np.flatnonzero(out.used & (np.abs(out.effect) > out.error))]
     return (
+        *Template("linking.unlike").about(unlike),
         *Template("linking.drift").about(far),
         *(Template("linking.removed").about(gone) if without == "drifted" else ()),
         *Template("linking.influential").about(i for i in heavy if i not in far),
@@ -238,23 +259,16 @@ def compare_links(
         parameters for certain.
     """
     links = [link(new, old, method=m, without=without) for m in METHODS]
+    without = tuple(compress(links[0].items, ~links[0].used))
     rows = {x.method: (np.array([x.slope, x.intercept]), x.covariance) for x in links}
     if responses is not None:
         rows |= _calibrated(new, old, responses, without)
     constants, covariance = (np.stack(column) for column in zip(*rows.values(), strict=True))
     at = np.array([new.parameters.mean, 1.0])
     ends = constants @ np.stack([at[0] + REACH * np.sqrt(new.parameters.variance), np.ones(2)])
-    errors = np.sqrt(np.einsum("mkk->mk", covariance))
-    return frame(
-        method=list(rows),
-        slope=constants[:, 0],
-        se_slope=errors[:, 0],
-        intercept=constants[:, 1],
-        se_intercept=errors[:, 1],
-        mean=constants @ at,
-        se_mean=np.sqrt(at @ covariance @ at),
-        apart=np.abs(ends - ends[0]).max(axis=1),
-    )
+    (a, b), (se_a, se_b) = constants.T, np.sqrt(np.einsum("mkk->km", covariance))
+    mean = {"mean": constants @ at, "se_mean": np.sqrt(at @ covariance @ at), "apart": np.abs(ends - ends[0]).max(axis=1)}
+    return frame(method=list(rows), slope=a, se_slope=se_a, intercept=b, se_intercept=se_b, **mean)
 
 
 def _calibrated(

@@ -67,7 +67,7 @@ class MeanSigma:
         for of, sign in ((new, -at[0]), (old, at[0])):
             b = of.difficulties
             share = np.nan_to_num((b - np.nanmean(b)) / (np.isfinite(b).sum() * np.nanvar(b)))
-            out.append(sign * np.einsum("ik,ikf->if", share, _of_difficulties(of)) * (not tied(new)))
+            out.append(sign * np.einsum("ik,ikf->if", share, of_difficulties(of)) * (not tied(new)))
         return _by_means(new, old, at[0], np.stack(out))
 
 
@@ -114,7 +114,7 @@ def _with_intercept(new: ItemParameters, old: ItemParameters, A: float) -> Const
     return A, float(np.nanmean(old.difficulties) - A * np.nanmean(new.difficulties))
 
 
-def _of_difficulties(of: ItemParameters) -> Floats:
+def of_difficulties(of: ItemParameters) -> Floats:
     """Return ∂b_k / ∂(a, e_1 …, shape) (I, K - 1, F) for b_k = -d_k / a, 0 where there is no b_k."""
     b, a = of.difficulties, of.slope[:, None, None]
     return np.where(np.isnan(b)[:, :, None], 0.0, np.concatenate([-b[:, :, None], -of.step_matrices], axis=2) / a)
@@ -122,7 +122,7 @@ def _of_difficulties(of: ItemParameters) -> Floats:
 
 def _by_means(new: ItemParameters, old: ItemParameters, A: float, of_slope: Floats) -> tuple[Floats, Floats]:
     """Return ∂(A, B) for B = mean of b old - A mean of b new, given ∂A by the parameters of both (2, I, F)."""
-    means = [_of_difficulties(x).sum(axis=1) / np.isfinite(x.difficulties).sum() for x in (new, old)]
+    means = [of_difficulties(x).sum(axis=1) / np.isfinite(x.difficulties).sum() for x in (new, old)]
     back = np.nanmean(new.difficulties) * of_slope
     return np.stack([of_slope[0], -A * means[0] - back[0]]), np.stack([of_slope[1], means[1] - back[1]])
 
@@ -150,6 +150,7 @@ def _criterion(new: ItemParameters, there: Floats, grid: Grid, pool: Pool, at: F
 def least(new: ItemParameters, old: ItemParameters, grid: Grid, pool: Pool, near: Constants | None = None) -> Constants:
     """Return A and B at the minimum, NaN where none is found."""
     A, B = near or MeanMean().constants(new, old)
+    B = B if near else float(np.nanmedian(old.difficulties - A * new.difficulties))  # one item far off does not mislead it
     there, free = np.exp(log_probabilities(old, grid[0])), slice(int(tied(new)), 2)
     fixed = [1.0][: free.start]
 

@@ -14,13 +14,12 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.errors import LinkingError, checked
 from competency_dx.kernels.persons import sum_score_likelihood
-from competency_dx.linking.api import DEFAULT_METHOD, Without, alike, scale_of, step
+from competency_dx.linking.api import DEFAULT_METHOD, Without, alike, scale_of, steps_between
 from competency_dx.linking.choices import Constants, LinkMethod, curve_gradients
 from competency_dx.models import ItemParameters, expected_scores, log_probabilities
 from competency_dx.result import DataFrame, frame
 
-BISECTIONS, FARTHEST = 70, 60.0
-POINTS, STEP = 30, 1e-5
+BISECTIONS, FARTHEST, POINTS, STEP = 70, 60.0, 30, 1e-5
 Equivalents = tuple[Floats, Floats, Floats, Floats]
 """Points on the old form for 0 … S on the new one, with ∂ by A and B (S + 1, 2) and by items, new and old (S + 1, I, F)."""
 
@@ -56,8 +55,8 @@ def equate(
     """
     if scores not in {"true", "observed"} or not 0 <= weight <= 1:
         raise LinkingError("linking.scores", scores=scores, weight=weight)
-    here, there = alike([scale_of(new), scale_of(old)])
-    linked = step(here.items, there.items, method, without)
+    here, there = scales = alike([scale_of(new), scale_of(old)])
+    (linked,) = steps_between(scales, method, without)
     at = linked.slope, linked.intercept
     found = true_scores(here.items, there.items, at) if scores == "true" else observed_scores(here.items, there.items, at, weight)
     y, by_constants, *sides = found

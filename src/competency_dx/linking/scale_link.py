@@ -32,9 +32,10 @@ class Link(Result):
         Of slope and intercept.
     constants : ndarray, shape (S, 2)
         Slope and intercept of each step.
-    drift, robust_z : ndarray, shape (I,)
-        Mean difficulty on the older side of the step less the linked one of the newer, and how far off it is: less the median,
-        over 1.4826 times the median absolute deviation of those used.
+    drift, drift_se, robust_z : ndarray, shape (I,)
+        Mean difficulty on the older side of the step less the linked one of the newer; the standard error of how far this is from
+        the median of those used; and this distance in units of the error and of what their spread (1.4826 times the median absolute
+        deviation) has beyond the errors. NaN for what is not the same item on both sides.
     effect, effect_percent : ndarray, shape (I,)
         Linked mean of the new population without the item less that with it, in θ of the old scale, and what this is in expected
         percent of the points of the old form; NaN where two items are left.
@@ -43,8 +44,8 @@ class Link(Result):
     """
 
     kind: ClassVar[str] = "link"
-    schema_version: ClassVar[int] = 2
-    earlier_versions: ClassVar[tuple[int, ...]] = (1,)  # without chains
+    schema_version: ClassVar[int] = 3
+    earlier_versions: ClassVar[tuple[int, ...]] = (1, 2)  # without chains; without errors of drift
     pictures: ClassVar[tuple[str, ...]] = ("drift",)
 
     method: str
@@ -56,6 +57,7 @@ class Link(Result):
     step: Annotated[Ints, held_to("items", minimum=0)]
     used: Annotated[Bools, held_to("items")]
     drift: Annotated[Floats, held_to("items")]
+    drift_se: Annotated[Floats, held_to("items")]
     robust_z: Annotated[Floats, held_to("items")]
     effect: Annotated[Floats, held_to("items")]
     effect_percent: Annotated[Floats, held_to("items")]
@@ -65,9 +67,9 @@ class Link(Result):
 
     @classmethod
     def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
-        items = len(document.get("items", ())) if version == 1 else 0
+        items = len(document.get("items", ()))
         one = {"constants": [[document.get("slope"), document.get("intercept")]], "step": [0] * items, "used": [True] * items}
-        return document | (one | {"effect_percent": [None] * items} if version == 1 else {})
+        return document | {"drift_se": [None] * items} | (one | {"effect_percent": [None] * items} if version == 1 else {})
 
     @property
     def error(self) -> float:
@@ -101,16 +103,16 @@ class Link(Result):
         return {}
 
     def to_frame(self) -> DataFrame:
-        """Return one row per common item and step: item, step, used, drift, robust_z, effect, effect_percent."""
-        columns = ("step", "used", "drift", "robust_z", "effect", "effect_percent")
+        """Return one row per common item and step: item, step, used, drift, drift_se, robust_z, effect, effect_percent."""
+        columns = ("step", "used", "drift", "drift_se", "robust_z", "effect", "effect_percent")
         return frame(item=self.items, **{name: getattr(self, name) for name in columns})
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the constants with their errors, and the item that moved most."""
         say, se = result_words("linking", language), np.sqrt(np.diag(self.covariance))
-        k, gone = int(np.argmax(np.abs(self.robust_z) * self.used)), np.array(self.items, dtype=object)[~self.used]
+        k, gone = int(np.argmax(np.where(self.used, np.abs(self.robust_z), -1.0))), np.array(self.items, dtype=object)[~self.used]
         return [
-            say("head", items=int(self.used.sum()), method=self.method)
+            say("head", items=int(self.used.sum()), method=say(self.method))
             + (say("chain", scales=len(self.constants) + 1) if len(self.constants) > 1 else ""),
             say("constants", slope=self.slope, se_slope=se[0], intercept=self.intercept, se_intercept=se[1], error=self.error),
             say("largest", item=self.items[k], drift=float(self.drift[k]), z=float(self.robust_z[k]), effect=float(self.effect[k])),

@@ -145,6 +145,18 @@ class Responses(Result):
             provenance=provenance("joined", digests, {"items": str(len(items))}),
         )
 
+    def of_persons(self, given: Any) -> list[Any]:  # noqa: ANN401 - a mapping or any sequence
+        """Return values of persons, one each: by ids of a mapping or an index of pandas, refused if they do not fit, or in order."""
+        index, values = (given, list(given.values())) if isinstance(given, Mapping) else (getattr(given, "index", None), list(given))
+        ids = [] if callable(index) or index is None else ["/".join(map(str, x)) if isinstance(x, tuple) else str(x) for x in index]
+        place = {x: k for k, x in enumerate(ids)}
+        absent, mapped = [p for p in self.persons if p not in place], index is given
+        if not mapped and (not ids or (absent and ids == [*map(str, range(len(ids)))])):
+            return values
+        if len(absent) == len(self.persons) if mapped else absent or len(place) < len(ids):
+            raise ResponsesError("responses.ids_of_values", absent=absent or repeated(ids))
+        return [values[place[p]] if p in place else None for p in self.persons]
+
     def explain(self, person: str, item: str, bank: ItemBank, *, key: KeyShown = "hidden") -> Explanation:
         """Explain the points of one answer; the key is shown only when asked for."""
         row = int(_places(self.persons.tolist(), [person], "responses.absent_persons")[0])
