@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from competency_dx.engine import Constraints, Control, Progress
 from competency_dx.errors import CalibrationError
 from competency_dx.responses import MissingPolicy
 
-Column = str | Iterable[Any]
+Column = str | Mapping[Any, Any] | Iterable[Any]
 Shape = Literal["normal", "empirical"]
 Errors = Literal["information", "sandwich"]
 Integration = Literal["automatic", "propagation", "quadrature", "bifactor"]

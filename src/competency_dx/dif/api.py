@@ -30,7 +30,7 @@ LEAST_ANCHORS, WORTH = 0.25, 2.0  # share, percentage points
 @checked(DIFError)
 def check_dif(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    by: str | Mapping[str, object] | Sequence[object],
+    by: str | Mapping[Any, object] | Sequence[object],
     *,
     reference: str | None = None,
     model: str = "GPCM",
@@ -129,7 +129,7 @@ def _findings(out: DIF, flat: Sequence[str], rare: Sequence[bool]) -> tuple[Find
 
 
 def _grouped(
-    data: Responses, by: str | Mapping[str, object] | Sequence[object], reference: str | None
+    data: Responses, by: str | Mapping[Any, object] | Sequence[object], reference: str | None
 ) -> tuple[tuple[Responses, tuple[str, ...], Ints], tuple[Finding, ...]]:
     """Return the persons of groups that are large enough, the groups, the place of each, and what is to be said of the others."""
     if isinstance(by, str) and by not in data.background:
