@@ -94,7 +94,7 @@ def run_demo(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> No
     terminal.say(t["against_truth"])
     narrow = [(*row[:5], *row[6:]) for row in (t["heads"], *rows)]  # 80 columns have no room for the announced share
     inner = replace(terminal, indent=terminal.indent + INDENT)
-    inner.table(narrow[0], narrow[1:], texts=2)
+    inner.lines(" " * inner.indent + line for line in table_lines(narrow[0], narrow[1:], texts=2))
     terminal.say()
     for line in (t["legend"][0], t["legend"][2]):
         inner.say(line)

@@ -93,7 +93,7 @@ def check_dif(
             rate, rate_freed = tied.rates(base.phi, cut), tied.rates(now.phi, cut)
         anchor = np.isin(np.arange(len(part)), np.delete(kept, free))
         strata = [strata_of(codes, observed, group, i, anchor & alike[i]) for i in range(len(part))]
-        unknown = Difference(np.nan, *3 * [none := np.full(len(groups), np.nan)], np.nan, 0, none)
+        unknown = Difference(np.nan, none := np.full(len(groups), np.nan), none, none, np.nan, 0, none)
         numbers = _numbers([found.get(i, unknown) for i in range(len(part))], strata)
         by_points, delta = classes_by_points(numbers["standardised"], numbers["mh_p"]), numbers["delta"]
         endless = np.isnan(delta + delta[:, :1]) & (by_points > "A") & np.isin(np.arange(len(part)), kept)[:, None]
