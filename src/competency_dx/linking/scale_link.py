@@ -69,7 +69,8 @@ class Link(Result):
     def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
         items = len(document.get("items", ()))
         one = {"constants": [[document.get("slope"), document.get("intercept")]], "step": [0] * items, "used": [True] * items}
-        return document | {"drift_se": [None] * items} | (one | {"effect_percent": [None] * items} if version == 1 else {})
+        before = {"drift_se": [None] * items} | (one | {"effect_percent": [None] * items} if version == 1 else {})
+        return document | (before if version < 3 else {})
 
     @property
     def error(self) -> float:
