@@ -47,6 +47,13 @@ def digest_arrays(*arrays: NDArray[np.generic]) -> str:
     return "sha256:" + state.hexdigest()
 
 
+def digest_answers(codes: NDArray[np.int8], observed: NDArray[np.bool_]) -> str:
+    """Return the digest of answers (P, I) of persons in whatever order; who answered nothing does not count."""
+    rows = np.where(observed, codes.astype(np.int16) + 1, 0).astype(np.uint8)
+    rows = np.ascontiguousarray(rows[rows.any(axis=1)])
+    return digest_arrays(np.sort(rows.view(f"V{rows.shape[1]}").ravel()).view(np.uint8), np.array(rows.shape))
+
+
 @value
 class Provenance:
     """The record carried by every result; the same inputs and settings give the same record, byte for byte.

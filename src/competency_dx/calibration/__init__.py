@@ -6,11 +6,13 @@ from competency_dx.calibration.choices import MarginalML, Population, SurveyDesi
 from competency_dx.calibration.exploratory import Exploratory, FactorSolution, rotated
 from competency_dx.calibration.girth_calibration import described, doubts, evidence, placed, settled
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
+from competency_dx.calibration.report import near_duplicates
 from competency_dx.engine import Beta, Constraints, LogitNormal, LogNormal, Normal, PooledNormal, Priors
 from competency_dx.responses import OptionUse, SuspectedKey, suspected_keys
 
 __all__ = ["Calibration", "Certificate", "MarginalML", "Population", "SurveyDesign", "bank_records", "calibrate"]
 __all__ += ["Beta", "Constraints", "LogNormal", "LogitNormal", "Normal", "PooledNormal", "Priors"]
 __all__ += ["Exploratory", "FactorSolution", "rotated"]
-__all__ += ["Girth", "GirthEstimates", "described", "doubts", "evidence", "girth_estimates", "girth_family", "placed", "settled"]
+__all__ += ["Girth", "GirthEstimates", "described", "doubts", "evidence", "girth_estimates", "girth_family", "near_duplicates"]
+__all__ += ["placed", "settled"]
 __all__ += ["OptionUse", "SuspectedKey", "suspected_keys"]

@@ -70,10 +70,11 @@ def calibrate(
         GPCM and GRM take dichotomous items too, as 2PL; PCM and RSM as Rasch. "2PLNRM", "3PLNRM", "4PLNRM" are nested logits of
         keyed multiple choice and need raw answers. "DINA", "DINO", "ACDM", "LLM", "GDINA" are diagnostic classification models
         and need a Q-matrix in `dimensions`.
-    dimensions : {"competencies", "clusters", "testlets"}, mapping, Q-matrix frame or Exploratory, optional
+    dimensions : {"competencies", "clusters", "testlets"}, mapping, Q-matrix frame, sets of items or Exploratory, optional
         ``"competencies"``: each item measures the domain that the bank counts it for (``bank.leaves``); ``"clusters"``: the
         node above that; ``"testlets"``: all measure a general competency, those on one stimulus of the bank a specific one too.
-        Or the competency of each item; or a frame of items by competencies with 1 where an item measures one.
+        Or the competency of each item; or a frame of items by competencies with 1 where an item measures one; or sets of items
+        to be testlets (``fit.testlets``).
         None is one competency for all. ``Exploratory(n=2)`` lets the data show dimensions; see `rotated`.
     bank : ItemBank, optional
         Keys for raw answers, the score categories of every item, and what items measure.

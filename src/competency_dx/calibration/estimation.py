@@ -24,7 +24,7 @@ from competency_dx.findings import Finding, Template, announce, findings_of, gat
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.grid import Answers, prepare
 from competency_dx.models import FAMILIES
-from competency_dx.provenance import digest_arrays, provenance
+from competency_dx.provenance import digest_answers, provenance
 from competency_dx.responses import Responses, item_rest, suspected_keys, tail_findings, zero_tails
 
 
@@ -44,8 +44,8 @@ class Request(NamedTuple):
 
     @property
     def testlets(self) -> bool:
-        """Return whether items of one stimulus are to be testlets."""
-        return isinstance(self.dimensions, str) and self.dimensions == "testlets"
+        """Return whether sets of items, given or of one stimulus each, are to be testlets."""
+        return isinstance(self.dimensions, tuple | list) or (isinstance(self.dimensions, str) and self.dimensions == "testlets")
 
 
 def estimate(data: Responses, request: Request, method: MarginalML) -> Calibration:
@@ -110,7 +110,7 @@ def _estimated(data: Responses, table: tuple[Codes, Bools], scene: Scene, reques
     sets = [tuple(np.array(known.ids, dtype=object)[column]) for column in known.loads.T[1:]] if request.testlets else []
     notes += Template("calibration.testlets").about((item for tied in sets for item in tied), sets=sets, n_sets=len(sets))
     by, given = method.population.by, {"bank": request.bank, "anchors": request.anchors}
-    inputs = {"responses": digest_arrays(codes, np.packbits(observed))}
+    inputs = {"responses": digest_answers(codes, observed)}
     inputs |= {name: source.digest for name, source in given.items() if source is not None}
     with one_blas_thread():
         out = assembled(

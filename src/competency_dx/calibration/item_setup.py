@@ -70,7 +70,7 @@ def by_option(
 
 
 def level_of_bank(bank: ItemBank | None, level: str, items: Sequence[str]) -> Any:  # noqa: ANN401
-    """Return the competency of each item of a bank, or the node that this stands below, or the Q-matrix of items and stimuli."""
+    """Return the competency of each item of a bank, or the node that this stands below, or the sets of items on one stimulus."""
     if level not in get_args(BankLevel):
         raise CalibrationError("calibration.level", level=level, choices=get_args(BankLevel))
     if bank is None:
@@ -83,8 +83,7 @@ def level_of_bank(bank: ItemBank | None, level: str, items: Sequence[str]) -> An
         shared = [stimulus for stimulus, n in Counter(shown).items() if stimulus is not None and n > 1]
         if not shared:
             raise CalibrationError("calibration.no_testlets", id=bank.id)
-        columns = {f"testlet{k + 1}": [int(s == stimulus) for s in shown] for k, stimulus in enumerate(shared)}
-        return frame(theta=1, item=items, **columns)
+        return [[item for item, s in zip(items, shown, strict=True) if s == stimulus] for stimulus in shared]
     above = {leaf: bank.framework.node(leaf).parent or leaf for leaf in bank.leaves.values()}
     return {item: above[leaf] for item, leaf in bank.leaves.items()}
 
@@ -93,6 +92,12 @@ def loadings(items: tuple[str, ...], dimensions: Any, bank: ItemBank | None = No
     """Return the names of the competencies and which of them each item measures (I, D)."""
     if isinstance(dimensions, str):
         dimensions = level_of_bank(bank, dimensions, items)
+    if isinstance(dimensions, tuple | list):
+        sets = [[item] if isinstance(item, str) else list(item) for item in dimensions]
+        twice, there = Counter(item for tied in sets for item in tied), set(items)
+        if wrong := [item for item, n in twice.items() if n > 1 or item not in there] + [t[0] for t in sets if len(t) == 1]:
+            raise CalibrationError("calibration.testlet_items", wrong=dict.fromkeys(wrong))
+        dimensions = frame(theta=1, item=items, **{f"testlet{k + 1}": [int(i in t) for i in items] for k, t in enumerate(sets)})
     if dimensions is None:
         return ("theta",), np.ones((len(items), 1), dtype=np.bool_)
     if isinstance(dimensions, Exploratory):

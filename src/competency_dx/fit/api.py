@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
 
 from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration
+from competency_dx.calibration import Calibration, near_duplicates
 from competency_dx.errors import FitError, checked
 from competency_dx.findings import Finding, Template, announce, gathered, in_results_only
 from competency_dx.fit.item_statistics import Part, free_columns, item_statistics
@@ -20,9 +20,10 @@ from competency_dx.fit.person_statistics import changed_states, person_statistic
 from competency_dx.fit.whole_model import MOST_ITEMS, Left, left_over, limited, of_sums
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.item_fit import adjusted
-from competency_dx.kernels.residual_fit import detect
+from competency_dx.kernels.residual_fit import detect, tied_sets
+from competency_dx.models import ItemParameters
 from competency_dx.persons import Matched, as_calibration, as_responses, by_population, match, parameters_of
-from competency_dx.provenance import digest_arrays, provenance
+from competency_dx.provenance import digest_answers, provenance
 from competency_dx.quality import ItemAnalysis, Verdict, check_items
 from competency_dx.responses import LEAST_ANSWERS, MissingPolicy
 
@@ -33,7 +34,10 @@ LEVEL = 0.05
 FAR = 0.10  # RMSD from which an item is to be repaired
 NOISE, DEPENDENT = 0.15, 0.10  # infit beside 1 and Q3 above the middle pair that are worth a look
 SEEN = 1.64  # residual z from which items of one stimulus are a testlet
-FOLLOWS: Mapping[str, Verdict] = {"fit.item_far": "repair", "fit.item_sound": "keep", "fit.item_few": "undecided"}  # "look" from others
+WORTH = 0.04  # mean Q3 above the middle pair from which a set is worth a dimension
+TAKEN = 2.0  # times the middle slope, from which a repeated item has taken the scale over
+FOLLOWS: dict[str, Verdict] = {"fit.item_far": "repair", "fit.item_sound": "keep", "fit.item_few": "undecided"}
+FOLLOWS |= {"fit.item_copy": "drop", "fit.item_unclear": "undecided"}  # "look" from others
 
 
 @checked(FitError)
@@ -71,7 +75,7 @@ def check_fit(
     policy.check_scored()
     data, calibration = as_responses(responses, parameters), as_calibration(parameters)
     matched = match(data, parameters_of(parameters), policy)
-    digest = digest_arrays(matched.codes, np.packbits(matched.observed))
+    digest = digest_answers(matched.codes, matched.observed)
     own = calibration if calibration is not None and calibration.provenance.inputs["responses"] == digest else None
     asked, there = (np.flatnonzero(matched.observed.any(axis=axis)) for axis in (0, 1))
     if len(there) < LEAST_PERSONS or len(asked) < LEAST_ITEMS:
@@ -115,25 +119,28 @@ def _checked(
         whole |= dict(zip(SUMS, of_sums(parts[0], [len(at) for at in free]), strict=True))
         whole |= dict(zip(LIMITED, limited(own, parts[0]), strict=True)) if I <= MOST_ITEMS else {}
     single = {item.id for item in bank.items if item.type == "single"} if bank is not None else set()
-    lz_star, infit, flags = person_statistics(parts, matched, prob, np.array([i in single for i in matched.data.items]))
-    verdicts, reasons = judged(known.items, columns, left, before)
-    sets = tied_items(left, [bank.item(item).stimulus if bank is not None else None for item in known.items])
+    lz_star, infit, flags, pairs = person_statistics(parts, matched, prob, np.array([i in single for i in matched.data.items]))
+    ties = Ties.of(left, matched, known, [bank.item(item).stimulus if bank is not None else None for item in known.items])
+    verdicts, reasons = judged(known.items, columns, ties, before)
     named = dict(zip(known.items, (known.dimensions[d] for d in known.dimension_index), strict=True))
     of = clusters if clusters is not None else named if bank is None else bank.leaves
     names = tuple(of.get(item, "") for item in known.items)
-    findings = [*before.findings, *Template("fit.testlets").about(known.items[i] for s in sets for i in s)]
-    findings += Template("fit.alike").about(matched.persons[flags["alike"]])
+    testlets = tuple(tuple(known.items[i] for i in s) for s in ties.sets)
+    findings = [*before.findings, *Template("fit.testlets").about((item for s in testlets for item in s), sets=testlets)]
+    met = [(str(matched.persons[p]), str(matched.persons[q])) for p, q in pairs]
+    findings += Template("fit.alike").about((person for pair in met for person in pair), pairs=met)
+    others = {p: ", ".join(str(matched.persons[sum(pair) - p]) for pair in pairs if p in pair) for pair in pairs for p in pair}
     return Fit(
         items=known.items,
         verdicts=tuple(verdicts),
         reasons=tuple(reasons),
         n=matched.observed.sum(axis=0),
         **columns,
-        **left._asdict(),
+        **{name: getattr(left, name) for name in left._fields[:-1]},
         **whole,
         groups=groups,
         states_changed=np.full(I, np.nan),
-        testlets=tuple(tuple(known.items[i] for i in s) for s in sets),
+        testlets=testlets,
         clusters=names,
         detect=np.array(
             detect(matched.codes, np.unique(names, return_inverse=True)[1]) if simple and len(set(names)) > 1 else [np.nan] * 3
@@ -142,45 +149,64 @@ def _checked(
         lz_star=lz_star,
         person_infit=infit,
         flags=tuple(", ".join(name for name, who in flags.items() if who[p]) for p in range(len(lz_star))),
+        alike_with=tuple(others.get(p, "") for p in range(len(lz_star))),
         findings=(*findings, *([Template("fit.other_sample").of()] if own is None and bank is None else [])),
         provenance=before.provenance,
     )
 
 
-def dependent(left: Left) -> list[tuple[int, int]]:
-    """Return the pairs of items whose residuals are correlated beyond chance and worth a look."""
-    far = left.q3 - np.nanmedian(left.q3[np.triu_indices(len(left.q3), 1)]) > DEPENDENT
-    return [(i, j) for i, j in np.argwhere(np.triu(far & (left.q3_z > left.q3_bound), 1)).tolist()]
+class Ties(NamedTuple):
+    """Pairs of items that go together, sets suggested as testlets, items that repeat an earlier one, whether these took the scale over."""
+
+    pairs: list[tuple[int, int]]
+    sets: list[tuple[int, ...]]
+    repeats: Mapping[int, int]
+    taken: bool
+
+    @classmethod
+    def of(cls, left: Left, matched: Matched, known: ItemParameters, stimuli: Sequence[object]) -> Ties:
+        """Return what hangs together; where an item and its repeat have become the scale, ties of others say nothing."""
+        twins = near_duplicates(known.items, matched.codes, matched.observed)
+        of = [tuple(known.items.index(item) for item in pair) for pair in (twins[0].facts["pairs"] if twins else ())]
+        repeats, slope = {j: i for i, j in reversed(of)}, known.slopes.max(axis=1)
+        if of and slope[np.ravel(of)].max() > TAKEN * np.median(slope):
+            sets = [(i, *(j for j in repeats if repeats[j] == i)) for i in {*repeats.values()} - {*repeats}]
+            return cls([(i, j) for i, j in of], sets, repeats, taken=True)
+        middle = float(np.nanmedian(left.q3[np.triu_indices(len(left.q3), 1)]))
+        far = (left.q3 - middle > DEPENDENT) & (left.q3_z > left.q3_bound)
+        pairs = [(i, j) for i, j in np.argwhere(np.triu(far, 1)).tolist()]
+        return cls(pairs, tied_items(left, stimuli, middle), repeats, taken=False)
+
+    def partners(self, i: int) -> list[int]:
+        """Return the items that an item goes with."""
+        return sorted({j for tied in (*self.pairs, *self.sets) if i in tied for j in tied} - {i})
 
 
-def tied_items(left: Left, stimuli: Sequence[object]) -> list[tuple[int, ...]]:
-    """Return sets of items of which every two are dependent, or have one stimulus and residuals that go together, the closest first."""
-    shown = [
-        (i, j) for i, j in np.argwhere(np.triu(left.q3_z > SEEN, 1)).tolist() if stimuli[i] is not None and stimuli[i] == stimuli[j]
-    ]
-    pairs = {*dependent(left), *shown}
-    sets = [{i} for i in range(len(stimuli))]
-    for pair in sorted(pairs, key=lambda pair: -left.q3_z[pair]):
-        one, other = (next(s for s in sets if i in s) for i in pair)
-        if one is not other and all((min(i, j), max(i, j)) in pairs for i in one for j in other):
-            sets = [s for s in sets if s is not other]
-            one |= other
-    return [tuple(sorted(s)) for s in sets if len(s) > 1]
+def tied_items(left: Left, stimuli: Sequence[object], middle: float) -> list[tuple[int, ...]]:
+    """Return sets of items that jointly hang together beyond chance, then those of one stimulus whose residuals go together."""
+    z = np.nan_to_num(left.q3_z) * ~np.eye(len(stimuli), dtype=np.bool_)
+    sets = [s for s in tied_sets(z, left.chance) if np.nanmean(left.q3[np.ix_(s, s)][np.triu_indices(len(s), 1)]) - middle > WORTH]
+    for stimulus in dict.fromkeys(s for s in stimuli if s is not None):
+        at = np.setdiff1d([i for i, s in enumerate(stimuli) if s == stimulus], np.concatenate([*sets, []])).astype(np.int64)
+        while len(at) > 1 and (rest := z[np.ix_(at, at)].sum(axis=1) / np.sqrt(len(at) - 1)).min() <= SEEN:
+            at = np.delete(at, rest.argmin())
+        sets += [at] * (len(at) > 1)
+    return [tuple(s.tolist()) for s in sets]
 
 
 def judged(
-    items: tuple[str, ...], columns: Mapping[str, Floats], left: Left, before: ItemAnalysis
+    items: tuple[str, ...], columns: Mapping[str, Floats], ties: Ties, before: ItemAnalysis
 ) -> tuple[list[Verdict], list[Finding]]:
     """Return the gravest verdict on each item, of the model and of the analysis before, and all reasons but those that say nothing.
 
     Misfit: the adjusted p is below .05, and an RMSD of .10 or more asks for repair. Noise and its contrary: infit differs from 1 by
-    .15 and by more standard errors than one of the items does in 20 tests. Dependence: see `dependent`.
+    .15 and by more standard errors than one of the items does in 20 tests. Dependence and repetition: see `Ties`.
     """
     q, bound, verdicts, reasons = columns["p_adjusted"], float(ndtri(1 - LEVEL / (2 * len(items)))), list[Verdict](), list[Finding]()
-    pairs, known = dependent(left), dict(zip(before.items, before.verdicts, strict=True))
+    known, copies = dict(zip(before.items, before.verdicts, strict=True)), ties.repeats
     for i, item in enumerate(items):
         p, rmsd, infit, z = (float(columns[name][i]) for name in ("p", "rmsd", "infit", "infit_z"))
-        partners = [items[sum(pair) - i] for pair in pairs if i in pair]
+        partners = [items[j] for j in ties.partners(i)]
         told = [] if np.isfinite(p) else [Template("fit.item_few").of([item], least=LEAST_ANSWERS)]
         if q[i] < LEVEL:
             far = "fit.item_far" if rmsd >= FAR else "fit.item_misfit"
@@ -188,7 +214,10 @@ def judged(
         if abs(z) > bound and abs(infit - 1) > NOISE:
             off = "fit.item_noisy" if infit > 1 else "fit.item_sharp"
             told.append(Template(off).of([item], infit=infit))
-        told += Template("fit.item_dependent").about([item] if partners else [], partners=partners)
+        if ties.taken and told and np.isfinite(p):
+            told = [] if partners else [Template("fit.item_unclear").of([item], partners=[items[j] for j in copies])]
+        told += Template("fit.item_dependent").about([item] if partners and i not in copies else [], partners=partners)
+        told += [Template("fit.item_copy").of([item], partner=items[copies[i]])] if i in copies else []
         classical = [r for r in before.reasons if item in r.scope and r.code != "quality.item_sound"]
         if not told and not classical:
             told.append(Template("fit.item_sound").of([item], rmsd=rmsd))

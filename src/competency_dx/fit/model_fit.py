@@ -11,6 +11,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.display import Chart, Series, code_word, result_words
+from competency_dx.errors import FitError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.fit.item_statistics import COLUMNS
 from competency_dx.provenance import Provenance
@@ -62,6 +63,8 @@ class Fit(Result):
         Log-likelihood, standardised and corrected for the estimate, and infit of each person.
     flags : tuple of str
         Of each person: misfit, one_option, alike, zero_tail, with commas between.
+    alike_with : tuple of str
+        Of each person: those with whom the answers agree more often than by chance, with commas between.
     """
 
     kind: ClassVar[str] = "fit"
@@ -99,20 +102,26 @@ class Fit(Result):
     lz_star: Annotated[Floats, held_to("persons")]
     person_infit: Annotated[Floats, held_to("persons")]
     flags: Annotated[tuple[str, ...], held_to("persons")]
+    alike_with: Annotated[tuple[str, ...], held_to("persons")]
     findings: tuple[Finding, ...]
     provenance: Provenance
 
     @property
     def by_trouble(self) -> Ints:
-        """Return the places of the items (I,): the most urgent verdict first, within it the smallest p."""
-        return np.lexsort((np.nan_to_num(self.p, nan=2.0), np.array([ORDER.index(v) for v in self.verdicts])))
+        """Return the places of the items (I,): the most urgent verdict first, within it those of testlets, then the smallest p."""
+        alone = ~np.isin(self.items, [item for tied in self.testlets for item in tied])
+        return np.lexsort((np.nan_to_num(self.p, nan=2.0), alone, np.array([ORDER.index(v) for v in self.verdicts])))
 
     def named(self, *verdicts: Verdict) -> tuple[str, ...]:
         """Return the items with one of these verdicts; ``bank.without(fit.named("repair", "drop"))`` sets them aside."""
+        if stray := [v for v in verdicts if v not in ORDER]:
+            raise FitError("fit.no_verdict", stray=stray, choices=ORDER)
         return tuple(i for i, v in zip(self.items, self.verdicts, strict=True) if v in verdicts)
 
     def reason(self, item: str, language: str = "en") -> str:
         """Return the reasons of the verdict on an item in one language."""
+        if item not in self.items:
+            raise FitError("fit.no_item", item=item, items=self.items)
         return " ".join(r.text(language) for r in self.reasons if item in r.scope)
 
     def to_frame(self) -> DataFrame:
@@ -132,11 +141,12 @@ class Fit(Result):
         return frame(test=["M2", "C2"], **dict(zip(PARTS, np.stack([self.m2, self.c2], axis=1), strict=True)), srmsr=self.srmsr)
 
     def persons_frame(self) -> DataFrame:
-        """Return one row per person: person, lz_star, infit, flags."""
-        return frame(person=self.persons, lz_star=self.lz_star, infit=self.person_infit, flags=self.flags)
+        """Return one row per person: person, lz_star, infit, flags, alike_with."""
+        said = {"flags": self.flags, "alike_with": self.alike_with}
+        return frame(person=self.persons, lz_star=self.lz_star, infit=self.person_infit, **said)
 
     def testlet_matrix(self) -> DataFrame:
-        """Return a Q-matrix of a general competency and one for each testlet, which ``calibrate(dimensions=…)`` takes."""
+        """Return the Q-matrix of a general competency and one for each testlet, as ``calibrate(dimensions=fit.testlets)`` makes it."""
         of = {f"testlet{k + 1}": [int(i in s) for i in self.items] for k, s in enumerate(self.testlets)}
         return frame(general=1, item=self.items, **of).set_index("item")
 

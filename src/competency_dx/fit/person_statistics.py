@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from scipy.special import ndtri
 
-from competency_dx.arrays import Bools, Floats, blocks, evenly
+from competency_dx.arrays import Bools, Codes, Floats, blocks, evenly
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration
 from competency_dx.competencies import R201, STATES, DeficitRule, bank_impact, diagnose, one_option
@@ -23,6 +23,7 @@ from competency_dx.responses import Responses
 BLOCK, REACH = 4096, 10.0
 COMPARED, LEAST_SAME = 5000, 8  # persons of whom every pair is looked at, items that both answered
 TAIL = 1e-4  # probability of a person's zeros at the end below which they are called so
+SAME = 0.9  # share of one score among the answers to items of several scores
 TRIED = 400  # persons
 NONE = STATES.index("insufficient_data")
 
@@ -43,8 +44,13 @@ def lz_star(part: Part) -> Floats:
     return out
 
 
-def person_statistics(parts: Sequence[Part], matched: Matched, prob: Floats, closed: Bools) -> tuple[Floats, Floats, dict[str, Bools]]:
-    """Return lz*, infit and flags by name (P,); `prob` (P, I, K) is expected, `closed` are the columns with options."""
+def person_statistics(
+    parts: Sequence[Part], matched: Matched, prob: Floats, closed: Bools
+) -> tuple[Floats, Floats, dict[str, Bools], list[tuple[int, int]]]:
+    """Return lz*, infit and flags by name (P,), and the pairs of persons who are alike.
+
+    `prob` (P, I, K) is expected, `closed` are the columns with options.
+    """
     codes, observed, points = matched.codes, matched.observed, parts[0].known.points
     (P, I), fit = codes.shape, np.empty(len(codes))
     for part in parts:
@@ -53,18 +59,34 @@ def person_statistics(parts: Sequence[Part], matched: Matched, prob: Floats, clo
     variance, off = np.einsum("pik,ik->pi", prob, points**2) - mean**2, points[np.arange(I), codes.astype(np.int64)] - mean
     with np.errstate(invalid="ignore", divide="ignore"):
         infit = (off**2 * observed).sum(axis=1) / (variance * observed).sum(axis=1)
-    same = np.zeros(P, dtype=np.bool_)
+    one = one_option(matched.data, np.flatnonzero(closed)) | flat(codes, observed, prob)
+    dull = one | flat(codes, observed, prob, 0.5)  # as much as explains that their answers agree
+    same, pairs = np.zeros(P, dtype=np.bool_), list[tuple[int, int]]()
     if P <= COMPARED and I >= LEAST_SAME:
         for p, q in alike(codes, observed, prob, float(ndtri(0.95 ** (2 / max(P * (P - 1), 2))))):
-            same[[p, q]] |= (observed[p] & observed[q]).sum() >= LEAST_SAME
+            if (observed[p] & observed[q]).sum() >= LEAST_SAME and not (dull[p] or dull[q]):
+                pairs.append((p, q))
+        same[np.array(pairs, dtype=np.int64).ravel()] = True
     after = np.cumsum(((codes > 0) & observed)[:, ::-1], axis=1)[:, ::-1]
     zeros = np.where((after == 0) & observed, np.log(np.maximum(prob[:, :, 0], 1e-300)), 0.0).sum(axis=1)
     return fit, infit, {
         "misfit": fit < DeficitRule().misfit,
-        "one_option": one_option(matched.data, np.flatnonzero(closed)),
+        "one_option": one,
         "alike": same,
         "zero_tail": (zeros < np.log(TAIL)) & (after[:, 0] > 0),
-    }  # fmt: skip
+    }, pairs  # fmt: skip
+
+
+def flat(codes: Codes, observed: Bools, prob: Floats, share: float = SAME) -> Bools:
+    """Return who gave one middle score (P,) to this share of the items of several scores, more often than expected."""
+    out = np.zeros(len(codes), dtype=np.bool_)
+    top = prob.any(axis=0).sum(axis=1) - 1  # (I,)
+    for k in range(1, prob.shape[2] - 1):
+        seen = observed & (top > k)
+        given, expected, n = ((codes == k) & seen).sum(axis=1), prob[:, :, k] * seen, seen.sum(axis=1)
+        spread = np.sqrt((expected * (1 - expected)).sum(axis=1))
+        out |= (n >= LEAST_SAME) & (given >= share * n) & (given - expected.sum(axis=1) > -ndtri(TAIL) * spread)
+    return out
 
 
 def changed_states(source: ItemBank | Calibration, data: Responses, parts: Sequence[Part], items: Sequence[str]) -> Iterator[float]:

@@ -16,7 +16,7 @@ from competency_dx.fit.item_statistics import Part
 from competency_dx.kernels import families
 from competency_dx.kernels.item_fit import s_x2
 from competency_dx.kernels.limited_information import LimitedMoments, limited_fit
-from competency_dx.kernels.residual_fit import chance_components, components
+from competency_dx.kernels.residual_fit import chance_components, chance_sets, components
 from competency_dx.models import ItemParameters, expected_scores, log_probabilities
 from competency_dx.persons import even_uniforms
 from competency_dx.quality import PairMoments, local_dependence
@@ -24,7 +24,7 @@ from competency_dx.result import DataFrame, frame
 
 POINTS, SOBOL = 121, 2048
 MOST_ITEMS = 80  # 3,240 moments
-STEP, DRAWS, SEED, LEAST_COMMON = 1e-4, 100, 20261129, 20
+STEP, DRAWS, SETS, SEED, LEAST_COMMON = 1e-4, 100, 300, 20261129, 20
 
 
 def _points(known: ItemParameters) -> tuple[Floats, Floats]:
@@ -84,13 +84,17 @@ def _by_parameter(calibration: Calibration, by_item: Floats, of: LimitedMoments)
 
 
 class Left(NamedTuple):
-    """Residual correlations (I, I), excess of covariances (I, I) with its bound, SRMSR, and eigenvalues (4, I), as in `Fit`."""
+    """Residual correlations (I, I), excess of covariances (I, I) with its bound, SRMSR, and eigenvalues (4, I), as in `Fit`.
+
+    `chance` (draws, M - 1) is the strongest evidence of sets of items by chance; see `chance_sets`.
+    """
 
     q3: Floats
     q3_z: Floats
     q3_bound: float
     srmsr: float
     eigenvalues: Floats
+    chance: Floats
 
 
 def left_over(parts: Sequence[Part]) -> Left:
@@ -101,12 +105,13 @@ def left_over(parts: Sequence[Part]) -> Left:
     """
     P, I = sum(len(part.rows) for part in parts), len(parts[0].known.items)
     x, residual, observed = np.zeros((P, I)), np.zeros((P, I)), np.zeros((P, I), dtype=np.bool_)
-    first, product = np.zeros(I), np.zeros((I, I))
+    first, product, noise = np.zeros(I), np.zeros((I, I)), np.zeros((I, I))
     for part in parts:
         known, (theta, weight), share = part.known, _points(part.known), len(part.rows) / P
         mean, prob = expected_scores(known, theta), np.exp(log_probabilities(known, theta))
-        square = (mean * weight) @ mean.T
-        np.fill_diagonal(square, np.einsum("ik,ikq,q->i", known.points**2, prob, weight))
+        square, power = (mean * weight) @ mean.T, np.einsum("ik,ikq->iq", known.points**2, prob)
+        np.fill_diagonal(square, power @ weight)
+        noise += share * ((power - mean**2) * weight) @ (power - mean**2).T
         first, product = first + share * (mean @ weight), product + share * square
         estimate = part.posterior.moments().mean
         x[part.rows] = known.points[np.arange(I), part.matched.codes.astype(np.int64)]
@@ -122,9 +127,12 @@ def left_over(parts: Sequence[Part]) -> Left:
         chance = chance_components(I, int(np.median(n[apart])), DRAWS, np.random.default_rng(SEED))
         rows = [components(raw), components(q3), chance.mean(axis=0), np.quantile(chance, 0.95, axis=0)]
     pairs = local_dependence(x.astype(np.int8), observed, implied, parts[0].known.dimension_index)
-    excess = pairs.excess * pairs.stretch  # many dependent pairs are no measure of chance here
+    # many dependent pairs are no measure of chance here, and given θ answers vary less than they do over all persons
+    spread = np.sqrt(noise / np.outer(np.diag(implied), np.diag(implied)))
+    excess = pairs.excess * pairs.stretch / spread
     bound = float(ndtri(0.95 ** (1 / max(np.isfinite(excess[apart]).sum(), 1))))
-    return Left(q3, excess, bound, float(np.sqrt(np.nanmean(gap**2))), np.stack(rows))
+    drawn = chance_sets(observed, 1 - float(np.median(spread[apart])), SETS, np.random.default_rng(SEED))
+    return Left(q3, excess, bound, float(np.sqrt(np.nanmean(gap**2))), np.stack(rows), drawn)
 
 
 @checked(FitError)
