@@ -14,9 +14,9 @@ from scipy.stats import kstest
 import competency_dx as cdx
 from competency_dx.errors import FitError
 from competency_dx.fit.api import tied_items
-from competency_dx.fit.whole_model import Left
+from competency_dx.fit.whole_model import SEED, SETS, Left
 from competency_dx.kernels.item_fit import adjusted, cells, given_sum, item_misfit, pearson
-from competency_dx.kernels.residual_fit import alike, chance_components, components, detect
+from competency_dx.kernels.residual_fit import alike, chance_components, chance_sets, components, detect
 
 N, I = 800, 16
 
@@ -73,8 +73,11 @@ def test_dependent_items_are_a_testlet_and_the_calibration_follows() -> None:
     assert ("i7", "i8") in fit.testlets
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        again = cdx.calibrate(data, dimensions=fit.testlet_matrix(), method=cdx.MarginalML(integration="bifactor"))
+        again = cdx.calibrate(data, dimensions=fit.testlets)
     assert again.certificate.integration == "dimension reduction"
+    assert "dimensions=fit.testlets" in next(f for f in fit.findings if f.code == "fit.testlets").en
+    matrix = fit.testlet_matrix().rename(columns={"general": "theta"})
+    assert cdx.calibrate(data, dimensions=matrix, method=cdx.MarginalML(integration="bifactor")).digest == again.digest
     second = checked(data, again, tried=2)
     assert second.q3[7, 8] < fit.q3[7, 8] - 0.2
     assert second.c2[0] < fit.c2[0]
@@ -83,6 +86,79 @@ def test_dependent_items_are_a_testlet_and_the_calibration_follows() -> None:
     plain = cdx.fit.compare({"testlet": again, "one": cdx.calibrate(data)})
     assert plain["model"].tolist() == ["one", "testlet"]
     assert plain["p"][1] < 1e-3
+
+
+@pytest.mark.parametrize("wrong", [(("i1", "i99"),), ("i1", "i2"), (("i1", "i2"), ("i2", "i3")), (("i4",),)])
+def test_sets_of_items_that_cannot_be_testlets_are_refused(wrong: Any) -> None:
+    with pytest.raises(cdx.errors.CalibrationError, match=r"take fit\.testlets"):
+        cdx.calibrate(answers(), dimensions=wrong)
+    assert cdx.calibrate(answers(), dimensions=()).population.dimensions == ("theta",)
+
+
+def tied(seed: int, size: tuple[int, int], sets: tuple[tuple[int, ...], ...], *, booklets: bool = False) -> pd.DataFrame:
+    """Return 2PL answers of persons x items; the items of each set share a normal variable of 1 logit."""
+    rng = np.random.default_rng([seed, *size])
+    logit = rng.lognormal(0, 0.25, size[1]) * (rng.normal(size=(size[0], 1)) - rng.normal(size=size[1]))
+    for of in sets:
+        logit[:, of] += rng.normal(size=(size[0], 1))
+    x = (rng.random(size) < 1 / (1 + np.exp(-logit))).astype(float)
+    if booklets:
+        x[(np.arange(size[1]) * 3 // size[1])[None] == (np.arange(size[0]) % 3)[:, None]] = np.nan
+    return pd.DataFrame(x, columns=[f"i{k}" for k in range(size[1])]).astype("Int64")
+
+
+@pytest.mark.parametrize("sets", [((3, 4, 5, 6, 7),), ((1, 2, 3), (10, 11, 12, 13))])
+@pytest.mark.parametrize("booklets", [False, True])
+def test_a_testlet_is_found_by_the_joint_evidence_of_its_items(sets: tuple[tuple[int, ...], ...], booklets: bool) -> None:
+    right, foreign, n = 0, 0, 4
+    for seed in range(n):
+        found = checked(tied(seed, (2500 if booklets else 1000, 24), sets, booklets=booklets), tried=0)
+        names = {tuple(f"i{k}" for k in of) for of in sets}
+        right += {*found.testlets} == names
+        foreign += len({i for of in found.testlets for i in of} - {i for of in names for i in of})
+        assert found.testlets
+        first = next(iter(found.testlets))
+        assert all(found.verdicts[found.items.index(i)] != "keep" for i in first)
+        assert set(first) - {first[0]} <= set(found.reason(first[0]).replace(",", " ").split())
+    assert right >= n // 2
+    assert foreign <= 2
+
+
+@pytest.mark.parametrize(("size", "booklets"), [((300, 20), False), ((1000, 30), False), ((600, 30), True)])
+def test_without_dependence_sets_are_rarely_suggested(size: tuple[int, int], booklets: bool) -> None:
+    assert sum(bool(checked(tied(seed, size, (), booklets=booklets), tried=0).testlets) for seed in range(12)) <= 3
+
+
+@pytest.mark.parametrize("model", ["2PL", "Rasch"])
+@pytest.mark.parametrize("at", [(7, 12), (18, 19)])
+def test_a_repeated_item_is_named_first_and_innocents_are_left_alone(model: str, at: tuple[int, int]) -> None:
+    for seed in range(2):
+        data = tied(seed, (800, 20), ())
+        data[f"i{at[1]}"] = data[f"i{at[0]}"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit = cdx.check_fit(data, cdx.calibrate(data, model=model), tried=0)
+        assert fit.testlets[0] == (f"i{at[0]}", f"i{at[1]}")
+        assert [fit.items[k] for k in fit.by_trouble[:2]] == [f"i{at[1]}", f"i{at[0]}"]
+        assert fit.named("drop") == (f"i{at[1]}",)
+        assert f"i{at[0]}" in fit.reason(f"i{at[1]}")
+        others = [i for i in fit.named("repair", "drop", "look") if i not in fit.testlets[0]]
+        assert len([i for i in others if any(r.code.startswith("fit.") and i in r.scope for r in fit.reasons)]) <= 1
+
+
+def test_the_same_persons_in_another_order_are_the_same_answers() -> None:
+    data = answers(odd="text")
+    data.index = [f"p{k}" for k in range(N)]
+    c, order = cdx.calibrate(data), np.random.default_rng(3).permutation(N)
+    one, other = (checked(table, c, tried=0) for table in (data, data.iloc[order, ::-1]))
+    assert not [f for f in other.findings if f.code == "fit.other_sample"]
+    np.testing.assert_allclose(other.m2, one.m2, rtol=1e-8)
+    np.testing.assert_allclose(other.lz_star, one.lz_star[order], rtol=1e-6)
+    assert list(other.persons) == list(one.persons[order])
+    assert other.testlets == one.testlets
+    changed = data.copy()
+    changed.iloc[0, 0] = 1 - changed.iloc[0, 0]
+    assert [f for f in checked(changed, c, tried=0).findings if f.code == "fit.other_sample"]
 
 
 def test_order_of_persons_and_items_changes_nothing() -> None:
@@ -154,7 +230,25 @@ def test_persons_who_contradict_themselves_copy_or_stop() -> None:
     prob = np.full((4, 40, 2), 0.5)
     codes = np.random.default_rng(1).integers(0, 2, (4, 40)).astype(np.int8)
     codes[3] = codes[1]
+    assert [with_ != "" for with_ in fit.alike_with] == ["alike" in f for f in fit.flags]
     assert alike(codes, np.ones((4, 40), dtype=np.bool_), prob, 4.0) == [(1, 3)]
+
+
+def test_one_answer_to_a_rating_scale_is_straight_lining_and_no_copy() -> None:
+    rng = np.random.default_rng(5)
+    step, theta = np.sort(rng.normal(size=(20, 4)), axis=1), rng.normal(size=(500, 1, 1))
+    p = np.exp(np.cumsum(np.concatenate([np.zeros((500, 20, 1)), theta - step], axis=2), axis=2))
+    x = (rng.random((500, 20, 1)) > (p / p.sum(axis=2, keepdims=True)).cumsum(axis=2)).sum(axis=2).clip(0, 4)
+    x[5:8], x[8:10, :16], x[8:10, 16:] = 2, 2, [0, 4, 1, 3]
+    x[20] = x[21]
+    data = pd.DataFrame(x, columns=[f"i{k}" for k in range(20)])
+    fit = checked(data, cdx.calibrate(data, model="GPCM"), tried=0)
+    assert [k for k in range(500) if "one_option" in fit.flags[k]] == [5, 6, 7]
+    assert [k for k in range(500) if "alike" in fit.flags[k]] == [20, 21]
+    assert [w for w in fit.alike_with if w] == [str(fit.persons[21]), str(fit.persons[20])]
+    assert fit.persons_frame()["alike_with"][20] == str(fit.persons[21])
+    pairs = next(f for f in fit.findings if f.code == "fit.alike").facts["pairs"]
+    assert [list(pair) for pair in pairs] == [[str(fit.persons[20]), str(fit.persons[21])]]
 
 
 def test_options_of_one_answer_are_flagged() -> None:
@@ -201,10 +295,14 @@ def test_what_the_item_itself_was_fitted_to_is_taken_out() -> None:
 
 def test_small_tools() -> None:
     assert adjusted(np.array([0.01, 0.04, np.nan, 0.03])) == pytest.approx([0.03, 0.04, np.nan, 0.04], nan_ok=True)
-    q3 = np.eye(4) + 0.5 * (np.add.outer(np.arange(4), np.arange(4)) == 1)
-    left = Left(q3, 20 * (q3 - np.eye(4)), 3.0, 0.0, np.zeros((4, 4)))
-    assert tied_items(left, [None] * 4) == [(0, 1)]
-    assert tied_items(replace_z(left), ["text", "text", None, "text"]) == [(0, 1)]
+    bare = chance_sets(np.ones((500, 9), dtype=np.bool_), 0.2, SETS, np.random.default_rng(SEED))
+    q3 = np.eye(9)
+    q3[:4, :4] += 0.5 * (np.add.outer(np.arange(4), np.arange(4)) == 1)
+    left = Left(q3, 20 * (q3 - np.eye(9)), 3.0, 0.0, np.zeros((4, 9)), bare)
+    assert tied_items(left, [None] * 9, 0.0) == [(0, 1)]
+    z = left.q3_z.copy()
+    z[2, 3] = z[3, 2] = 2.0
+    assert tied_items(left._replace(q3_z=z), ["text", "text", "other", "other", *[None] * 5], 0.0) == [(0, 1), (2, 3)]
     chance = chance_components(5, 400, 60, np.random.default_rng(1))
     drawn = [components(np.asarray(np.corrcoef(np.random.default_rng(k).normal(size=(400, 5)).T))) for k in range(60)]
     np.testing.assert_allclose(chance.mean(axis=0), np.mean(drawn, axis=0), atol=0.02)
@@ -216,12 +314,6 @@ def test_small_tools() -> None:
     assert abs(detect(one, np.arange(12) // 6)[0]) < 0.1
 
 
-def replace_z(left: Left) -> Left:
-    z = left.q3_z.copy()
-    z[1, 3] = 2.0
-    return left._replace(q3_z=z)
-
-
 def test_refusals() -> None:
     data = answers()
     c = cdx.calibrate(data)
@@ -230,5 +322,9 @@ def test_refusals() -> None:
     with pytest.raises(FitError, match="two calibrations"):
         cdx.fit.compare({"a": c, "b": cdx.calibrate(answers(2))})
     same = checked(data, c, tried=0)
+    with pytest.raises(FitError, match="no item zz"):
+        same.reason("zz")
+    with pytest.raises(FitError, match="no verdicts foo"):
+        same.named("keep", "foo")  # type: ignore[arg-type]
     assert same.to_json() == checked(data, c, tried=0).to_json()
     assert replace(same, persons=same.persons).to_frame().shape[0] == I

@@ -42,7 +42,10 @@ CONDITIONS = (
     Condition(1000, 30, "GPCM", booklets=True, replicates=75),
 )
 TESTLETS = (
-    *(Condition(P, I, replicates=50, testlets=((3, 4, 5, 6, 7),)) for P, I in ((300, 24), (300, 40), (1000, 24), (1000, 40), (5000, 40))),
+    *(
+        Condition(P, I, replicates=50, testlets=((3, 4, 5, 6, 7),))
+        for P, I in ((300, 24), (300, 40), (1000, 24), (1000, 40), (5000, 40))
+    ),
     Condition(1000, 30, booklets=True, replicates=50, testlets=((1, 2, 3, 4, 5),)),
     Condition(1000, 40, replicates=50, testlets=((3, 4, 5), (10, 11, 12))),
     Condition(600, 30, replicates=50, testlets=tuple(tuple(range(k, k + 5)) for k in range(0, 30, 5))),
@@ -130,7 +133,8 @@ if __name__ == "__main__":
     print("| --- " * len(HEADS) + "|")
     for condition in CONDITIONS:
         print(row(condition), flush=True)
-    print("| persons × items | testlets | any set, % | whole, % | foreign items, % | items found, % |\n| --- | --- | --- | --- | --- | --- |")
+    print("| persons × items | testlets | any set, % | whole, % | foreign items, % | items found, % |")
+    print("| --- " * 6 + "|")
     for c in TESTLETS:
         shown = " | ".join(f"{100 * x:.0f}" for x in found_sets(c))
         kind = f"{len(c.testlets)} of {len(c.testlets[0])}, SD {c.sd:g}"

@@ -33,16 +33,12 @@ class Certificate:
 
     Attributes
     ----------
-    gradient : float
-        Largest component of the gradient, in units of one over the standard error of its parameter.
-    last_step : float
-        Largest last move of a parameter, in units of its standard error.
+    gradient, last_step : float
+        Largest component of the gradient, times the standard error of its parameter; largest last move, in standard errors.
     smallest_eigenvalue : float
         Of the observed information at the estimates; positive at a maximum.
-    points : int
-        Support points used.
-    spacing, narrowest : float
-        Distance between points and the SD of the narrowest posterior, in population SD; the first must not exceed the second.
+    points, spacing, narrowest : int, float, float
+        Support points; distance between them and SD of the narrowest posterior, in population SD, which it must not exceed.
     integration : str
         How competencies were integrated over: "grid" (one, exact), "product grid" (exact), "dimension reduction" (exact, for
         general and specific competencies) or "propagation" (approximate).
@@ -80,31 +76,23 @@ class Calibration(Result):
         over the persons' covariates in a latent regression, whose residual variance is in `population_frame`, or 1.
     populations : tuple of NormalPopulation
         One for each group.
-    groups : tuple of str
-        Names of the groups, the reference first; one empty name where there is a single group.
-    grouping : str or None
-        The background column that told the groups, if it was one.
+    groups, grouping : tuple of str, str or None
+        Names of the groups, the reference first, one empty name where there is one; the background column that told them, if any.
     table : ParameterTable
         What each free parameter is: slopes a and step intercepts d_k by item (logits of asymptotes), then those of the
         population. Of parameters that are equal by constraint it has the first.
-    estimates : ndarray, shape (F,)
-        Their values.
-    covariance : ndarray, shape (F, F)
-        Covariance of the estimates: inverse of the observed information, or the sandwich.
+    estimates, covariance : ndarray, shape (F,) and (F, F)
+        Their values; the covariance is the inverse of the observed information, or the sandwich.
     log_likelihood : float
         Marginal log-likelihood at the estimates, priors not included.
-    n_persons : int
-        Persons with at least one answer.
-    n_answers : ndarray of int, shape (I,)
-        Answers that each item's parameters rest on.
+    n_persons, n_answers : int, ndarray of int, shape (I,)
+        Persons with at least one answer; answers that each item's parameters rest on.
     item_rest : ndarray, shape (I,)
         Correlation of the item score with the mean score on the other items answered.
     share : ndarray, shape (I,)
         Mean points of these answers as a share of the maximum; empty in documents of earlier versions.
-    penalised : bool
-        Whether parameters have priors.
-    rotation : str or None
-        How the loadings of an exploratory calibration are to be rotated.
+    penalised, rotation : bool, str or None
+        Whether parameters have priors; how the loadings of an exploratory calibration are to be rotated.
     """
 
     kind: ClassVar[str] = "calibration"
@@ -172,10 +160,8 @@ class Calibration(Result):
         """
         at = np.flatnonzero(~self.table.of_items)
         x, se = self.estimates[at], self.standard_errors[at]
-        names = [self.parameter_names[i] for i in at]
-        inside = self.table.is_kind("correlation")[at] & (np.abs(x) < 1)
-        r = np.where(inside, x, 0.0)
-        half = Z95 * se / (1 - r**2)
+        names, inside = [self.parameter_names[i] for i in at], self.table.is_kind("correlation")[at] & (np.abs(x) < 1)
+        half = Z95 * se / (1 - (r := np.where(inside, x, 0.0)) ** 2)
         low = np.where(inside, np.tanh(np.arctanh(r) - half), x - Z95 * se)
         high = np.where(inside, np.tanh(np.arctanh(r) + half), x + Z95 * se)
         return frame(parameter=names, estimate=x, se=se, ci_low=low, ci_high=high)
@@ -183,10 +169,9 @@ class Calibration(Result):
     def to_frame(self) -> DataFrame:
         """Return one row per item: item, family, dimension, a, b, b1 …, d, d1 …, c, u and se_ of what is estimated.
 
-        Dichotomous items fill b and d (logit = a θ + d, b = -d / a), polytomous ones b1 … and d1 …
-        (logit of k against k - 1 = a (θ - b_k) = a θ + d_k). Where items measure several competencies, slopes are in
-        ``a_<competency>``. Nominal items fill d1 … (category intercepts) and slope1 …; standard errors of b, c and u are by the
-        delta method. Where items have parameters of their own in some groups, a column group says whose the row is.
+        Dichotomous items fill b and d (logit = a θ + d, b = -d / a), polytomous ones b1 … and d1 … (logit of k against k - 1 =
+        a (θ - b_k) = a θ + d_k). Slopes of several competencies are in ``a_<competency>``. Nominal items fill d1 … and slope1 …;
+        standard errors of b, c and u are by the delta method. Where items differ between groups, a column says whose the row is.
         """
         return parameter_frame(self.parameters)
 
@@ -232,20 +217,10 @@ class Calibration(Result):
     def curves(self, theta: ArrayLike | None = None, items: Sequence[str] | None = None) -> DataFrame:
         """Return the curves of the items as a long table: item, category, theta, probability, expected, information.
 
-        Parameters
-        ----------
-        theta : array (Q,), optional
-            Points in logits; where items measure several competencies, along the direction of each item's slopes. Without it,
-            0.1 apart over the population.
-        items : sequence of str, optional
-            Items to tabulate, all without it.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row per item, category and point. `expected` (points expected) and `information` (Fisher information of the
-            item, 1/logit²) are the same for all categories. Of items whose categories are options, category k is
-            ``parameters.options[i][k]``, the key being the last.
+        `theta` (Q,) are points in logits, along the direction of each item's slopes where items measure several competencies;
+        without them, 0.1 apart over the population. `items` are those to tabulate, all without them. `expected` (points expected)
+        and `information` (Fisher information of the item, 1/logit²) are the same for all categories. Of items whose categories are
+        options, category k is ``parameters.options[i][k]``, the key being the last.
         """
         at = pictures.scale_of(self.populations) if theta is None else np.asarray(theta, dtype=np.float64)
         return pictures.curve_frame(self.parameters, at, items)
@@ -266,8 +241,7 @@ class Calibration(Result):
 @lru_cache(maxsize=KEPT)
 def _digest(c: Calibration) -> str:
     """Return the digest of what a calibration says; documents read back give the same."""
-    p, groups = c.parameters, [(q.dimensions, q.mean, q.covariance) for q in c.populations]
-    t = c.table
+    p, t, groups = c.parameters, c.table, [(q.dimensions, q.mean, q.covariance) for q in c.populations]
     words = [c.model, c.groups, c.grouping, p.items, p.families, p.statuses, p.options, p.item_groups, t.kind, t.term]
     words += [dimensions for dimensions, _, _ in groups]
     numbers = [p.n_categories, t.item, t.column, t.group, t.dimension, t.other, t.below]
@@ -306,6 +280,5 @@ def _population_line(c: Calibration, say: Callable[..., str]) -> str:
     V = c.population.covariance
     if len(V) == 1:
         return say("population", mean=float(c.population.mean[0]), variance=float(V[0, 0]))
-    sd = np.sqrt(np.diag(V))
-    r = (V / np.outer(sd, sd))[np.triu_indices(len(V), 1)]
+    r = (V / np.sqrt(np.outer(np.diag(V), np.diag(V))))[np.triu_indices(len(V), 1)]
     return say("correlated", n=len(V), low=float(r.min()), high=float(r.max())) if r.any() else say("independent", n=len(V))

@@ -83,14 +83,10 @@ class MarginalML:
     ----------
     points : int
         Support points of the population on ±6 SD to begin with; refined by itself when a posterior is narrower.
-    tolerance : float
-        The last Newton step must move every parameter by less than this share of its standard error.
-    max_iterations : int
-        E-steps before giving up.
-    population : Population
-        Groups, covariates, shape.
-    survey : SurveyDesign or None
-        Weights, strata, clusters or replicate weights; standard errors are then design-consistent.
+    tolerance, max_iterations : float, int
+        The last Newton step must move every parameter by less than this share of its standard error; E-steps before giving up.
+    population, survey : Population, SurveyDesign or None
+        Groups, covariates, shape; weights, strata, clusters or replicate weights: standard errors are then design-consistent.
     constraints : Constraints
         Fixed, equal and starting values.
     standard_errors : {"information", "sandwich"}
@@ -100,10 +96,8 @@ class MarginalML:
         competency as the general one. Automatic takes propagation where each item measures one competency.
     starts : int
         Number of starting points; more than one looks for other maxima and reports them.
-    executor : concurrent.futures.Executor or None
-        Where blocks of persons are processed; None is a thread pool over the cores.
-    missing : MissingPolicy
-        Which missing answers count as wrong and which are left out.
+    executor, missing : concurrent.futures.Executor or None, MissingPolicy
+        Where blocks of persons are processed, None being threads over the cores; which missing answers count as wrong.
     progress : callable, "bar" or None
         Called as ``progress(iteration, log_likelihood, change)`` after each E-step; "bar" shows a bar of tqdm where it is
         installed.

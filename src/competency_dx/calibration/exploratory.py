@@ -1,9 +1,7 @@
 """Exploratory calibration in two to four dimensions: identification, starting values, and rotation of what is found.
 
-Dimensions are orthonormal, N(0, 1); D - 1 items with zeros in an upper triangle of slopes take the freedom of rotation away, and
-the marginal likelihood is maximised on a product grid like any other. Which items carry the zeros does not matter to the fit;
-they are chosen by pivoting, so that the triangle is well conditioned. Rotated loadings are functions of the estimates, and their
-standard errors follow by the delta method.
+Dimensions are orthonormal, N(0, 1); D - 1 items with zeros in an upper triangle of slopes, chosen by pivoting, take the freedom of
+rotation away. Rotated loadings are functions of the estimates, and their standard errors follow by the delta method.
 
 Loadings are in the metric of factor analysis, λ_d = a_d / √(1.702² + Σ a_d²), the normal ogive closest to the logistic curve
 (Takane & de Leeuw 1987, doi:10.1007/BF02294363; Reckase 2009, doi:10.1007/978-0-387-89976-3).
@@ -44,10 +42,8 @@ class Exploratory:
 
     Attributes
     ----------
-    n : int
-        Number of dimensions, two to four.
-    rotation : {"oblimin", "varimax", "promax", "none"}
-        How `rotated` turns the loadings: quartimin (oblique), varimax (orthogonal), promax with power 4 (oblique).
+    n, rotation : int, {"oblimin", "varimax", "promax", "none"}
+        Number of dimensions, two to four; how `rotated` turns the loadings: quartimin, varimax (orthogonal), promax with power 4.
     """
 
     n: int = 2
@@ -114,8 +110,8 @@ def _centred(prior: PriorTerms, free: Bools, D: int) -> PriorTerms:
     precision[:, d, d], centre[:, :D] = np.where(free[:, :D], 1 / moment, 0.0), 0.0
     kept = np.asarray(prior.log_normal[:, 1] >= D) if len(prior.log_normal) else np.zeros(0, dtype=np.bool_)
     pools = tuple(pool for pool in prior.pools if not pool.weights[:, :D].any())
-    log_normal, at = prior.log_normal[kept], prior.log_normal_at[kept]
-    return prior._replace(precision=precision, centre=centre, log_normal=log_normal, log_normal_at=at, pools=pools)
+    prior = prior._replace(log_normal=prior.log_normal[kept], log_normal_at=prior.log_normal_at[kept])
+    return prior._replace(precision=precision, centre=centre, pools=pools)
 
 
 def exploratory_likelihood(items: Items, answers: Answers, *, dimensions: tuple[str, ...], executor: Executor | None) -> Marginal:
@@ -135,10 +131,8 @@ class FactorSolution(Result):
         Pattern loadings λ, and their standard errors by the delta method, the rotation taken as a function of the estimates.
     slopes : ndarray, shape (I, D)
         a in logits on the rotated dimensions.
-    correlations : ndarray, shape (D, D)
-        Of the rotated dimensions.
-    transformation : ndarray, shape (D, D)
-        T: rotated dimensions are Tᵀ θ.
+    correlations, transformation : ndarray, shape (D, D)
+        Of the rotated dimensions, which are Tᵀ θ; T.
     communalities : ndarray, shape (I,)
         Share of what lies behind an answer that the dimensions explain; the same under every rotation.
     gradient : float
@@ -197,8 +191,7 @@ def rotated(calibration: Calibration, rotation: Method | None = None) -> FactorS
         raise CalibrationError("calibration.rotation_fixed", dimensions=p.dimensions)
     rotation = rotation or calibration.rotation or "oblimin"
     loadings, table = loadings_of(p.slopes), calibration.table
-    turned = rotate(loadings, rotation)
-    free = np.flatnonzero(table.is_kind("a"))
+    turned, free = rotate(loadings, rotation), np.flatnonzero(table.is_kind("a"))
     J = _jacobian(p.slopes, list(zip(table.item[free], table.column[free], strict=True)), turned, rotation)
     variance = np.einsum("lf,fg,lg->l", J, calibration.covariance[np.ix_(free, free)], J)
     return FactorSolution(

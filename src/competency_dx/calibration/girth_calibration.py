@@ -23,7 +23,7 @@ from competency_dx.errors import LANGUAGES, CalibrationError, ConvergenceError
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.grid import points_needed, prepare
 from competency_dx.models import FAMILIES, ItemParameters, moved
-from competency_dx.provenance import digest_arrays, provenance
+from competency_dx.provenance import digest_answers, provenance
 from competency_dx.responses import Responses, item_rest, suspected_keys, tail_findings, zero_tails
 
 
@@ -67,17 +67,17 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     phi = np.concatenate([items._replace(base=base).start, np.full(population.free.sum(), sd**2)])
     rest = item_rest(codes, observed, data.max_scores)
     notes = before(known, rest, suspected_keys(data, policy=method.missing, rest=rest))
-    notes += tail_findings(data.items, zero_tails(codes, observed))
-    notes += (Template("calibration.second_opinion").of(function=opinion.function),)
-    unknown = engine.Information(np.zeros((0, 0)), None, np.nan)
+    notes += (
+        *tail_findings(data.items, zero_tails(codes, observed)),
+        Template("calibration.second_opinion").of(function=opinion.function),
+    )
+    unknown, at = engine.Information(np.zeros((0, 0)), None, np.nan), likelihood.evaluate(phi, LEAST_POINTS)
     settings = {"model": model, "method": described(opinion, method)}
     settings |= {"priors": "none (maximum likelihood)", "missing": method.missing.describe("en")}
     out = assembled(
         Scene(known, ("theta",), sample_of(data, Population(), None), None, None, exploring=False),
         likelihood,
-        Maximised(
-            phi, likelihood.evaluate(phi, LEAST_POINTS), opinion.iterations, LEAST_POINTS, np.nan, np.nan, unknown, converged=False
-        ),
+        Maximised(phi, at, opinion.iterations, LEAST_POINTS, np.nan, np.nan, unknown, converged=False),
         None,
         model=model,
         grouping=None,
@@ -85,7 +85,7 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
         penalised=False,
         rotation=None,
         findings=notes,
-        provenance=provenance("calibrate", {"responses": digest_arrays(codes, np.packbits(observed))}, settings),
+        provenance=provenance("calibrate", {"responses": digest_answers(codes, observed)}, settings),
     )
     seen = evidence(codes, observed, out.parameters)
     certificate = Certificate(points=seen.points, spacing=seen.spacing, narrowest=seen.narrowest)
@@ -98,11 +98,9 @@ LEAST_POINTS, MOST_POINTS = 61, 1201
 
 
 class LikelihoodCheck(NamedTuple):
-    """What the answers say of given parameters.
+    """What the answers say of given parameters: marginal log-likelihood, drift, and the support in SD of the population.
 
-    `log_likelihood` is marginal. `drift` is by how many of its standard errors the mean of the population that the answers ask
-    for lies from the one assumed: 0 at a maximum where every item has a free location. `points`, `spacing` and `narrowest`
-    (SD of the narrowest posterior) describe the support, in SD of the population.
+    `drift` is by how many of its standard errors the mean of the population that the answers ask for lies from the one assumed.
     """
 
     log_likelihood: float

@@ -1,18 +1,9 @@
 """The girth engine: a second opinion on item parameters from somebody else's program.
 
-girth 0.8 (MIT) shares no line with this library, which is what its agreement is worth. What it does, established by measurement:
-
-- ``twopl_mml``, ``grm_mml``, ``onepl_mml`` search the slope only. For every slope tried they set each threshold so that the
-  expected share of a normal population equals the observed share. With complete answers that lies within half a standard error
-  of the maximum (LSAT 6 and 7: 0.003 SE; verbal aggression: 0.2 SE for 2PL, 0.4 SE for GRM). Where answers are missing it holds
-  only if who answered has nothing to do with the competency: after routing by a pretest thresholds were off by 28 SE.
-- ``pcm_mml`` maximises the marginal likelihood of each item in turn, missing answers included, with a slope for every item: it
-  is the *generalized* partial credit model, and with two categories the 2PL. It stops when slopes stand still, while the
-  common location may still drift: by 0.01 logits with 20 items, by 0.15 with 100. The drift shows in the posterior means, is
-  measured (`LikelihoodCheck.drift`) and denies convergence.
-- ``threepl_mml`` fails on numpy 2; the multidimensional functions fail on present scipy; there are no standard errors.
-- Slopes are bounded (0.2-5, 0.25-4, 0.25-10), so that an item keyed the wrong way round never shows itself by a negative
-  slope; thresholds by ±6. An estimate at a bound is not an estimate, and it distorts those of the other items.
+girth 0.8 (MIT) shares no line with this library, which is what its agreement is worth. ``twopl_mml``, ``grm_mml``, ``onepl_mml``
+search the slope only and set thresholds by observed shares: near the maximum with complete answers, off by up to 28 SE after routing.
+``pcm_mml`` is the *generalized* partial credit model; its common location may drift (`LikelihoodCheck.drift`). Other functions fail on
+present numpy and scipy. Slopes (0.2-5, 0.25-4, 0.25-10) and thresholds (±6) are bounded; an estimate at a bound is none.
 """
 
 from __future__ import annotations
@@ -41,10 +32,8 @@ class Girth:
 
     Attributes
     ----------
-    points : int
-        Gauss-Legendre points (girth's own default is 41).
-    reach : float
-        They cover ±`reach` SD of the population (girth's own default is 4.5).
+    points, reach : int, float
+        Gauss-Legendre points (girth's own default is 41) over ±`reach` SD of the population (its own default is 4.5).
     max_iterations : int
         Rounds over the items before girth gives up (its own default is 25); it does not say that it did, this library does.
     missing : MissingPolicy
@@ -106,17 +95,15 @@ def girth_estimates(
 ) -> GirthEstimates:
     """Let girth estimate items of one family.
 
-    Scores (P, I) are 0 … K_i - 1, `observed` (P, I) says which of them enter, `n_categories` (I,) are the K_i. The family is one
-    of Rasch, 1PL, 2PL, GRM and GPCM; 2PL with missing answers goes by ``pcm_mml``, which does not set thresholds from shares.
-    `items` are ids for the sentences of errors, which otherwise give column numbers.
+    Scores (P, I) are 0 … K_i - 1, `observed` (P, I) says which of them enter, `n_categories` (I,) are the K_i. 2PL with missing
+    answers goes by ``pcm_mml``, which does not set thresholds from shares. `items` are ids for the sentences of errors.
 
     Raises `CalibrationError` when girth has no function for the family, an item lacks variation, or girth fails.
     """
     girth_family([family])
     present = category_counts(codes, observed, int(n_categories.max())) > 0
     _refuse(present, n_categories, family, np.array(items or range(len(n_categories)), dtype=object))
-    complete = bool(observed.all())
-    function = "pcm_mml" if family == "2PL" and not complete else FUNCTIONS[family]
+    function = "pcm_mml" if family == "2PL" and not (complete := bool(observed.all())) else FUNCTIONS[family]
     returned, iterations = _called(function, codes, observed, method)
     slope = np.broadcast_to(np.asarray(returned["Discrimination"], dtype=np.float64), len(n_categories)).copy()
     thresholds = np.asarray(returned["Difficulty"], dtype=np.float64).reshape(len(n_categories), -1)
@@ -124,8 +111,7 @@ def girth_estimates(
         raise CalibrationError("calibration.girth_no_numbers", function=function)
     (low, high), far = SLOPE_BOUNDS[function], np.nanmax(np.abs(thresholds), axis=1) > FAR_THRESHOLD
     at_bound = np.asarray((slope < low + NEAR) | (slope > high - NEAR) | far)
-    intercepts = np.full(present.shape, np.nan)
-    intercepts[:, 0] = 0.0
+    intercepts = np.where(np.arange(present.shape[1]) == 0, 0.0, np.full(present.shape, np.nan))
     for i, row in enumerate(present):  # of the categories present, in their order
         above = np.flatnonzero(row)[1:]
         steps = -slope[i] * thresholds[i, : len(above)]

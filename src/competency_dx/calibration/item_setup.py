@@ -105,8 +105,7 @@ def loadings(items: tuple[str, ...], dimensions: Any, bank: ItemBank | None = No
     if isinstance(dimensions, Mapping):
         if bare := [item for item in items if item not in dimensions]:
             raise CalibrationError("calibration.no_competency", bare=bare)
-        competencies = np.array([str(dimensions[item]) for item in items], dtype=object)
-        names = tuple(dict.fromkeys(competencies))
+        names = tuple(dict.fromkeys(competencies := np.array([str(dimensions[item]) for item in items], dtype=object)))
         return names, competencies[:, None] == np.array(names, dtype=object)
     if hasattr(dimensions, "columns"):
         q = read_q_matrix(dimensions).take(items)
@@ -118,8 +117,8 @@ def loadings(items: tuple[str, ...], dimensions: Any, bank: ItemBank | None = No
 
 def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bool) -> tuple[Finding, ...]:
     """Raise where no honest calibration exists; return what is to be said where it hangs by a few answers."""
-    least = LEAST_FREE_SLOPES if any(FAMILIES[f].slope == "free" or FAMILIES[f].slope_in_extras for f in known.families) else 2
-    n = len(known.ids)
+    free, n = any(FAMILIES[f].slope == "free" or FAMILIES[f].slope_in_extras for f in known.families), len(known.ids)
+    least = LEAST_FREE_SLOPES if free else 2
     if n < least and priors is None and not anchored:
         raise CalibrationError("calibration.too_few_items", n=n, least=least)
     constant = [item for item, row in zip(known.ids, known.counts, strict=True) if (row > 0).sum() <= 1]

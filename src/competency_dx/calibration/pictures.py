@@ -92,14 +92,13 @@ def locations(p: ItemParameters) -> tuple[Floats, Floats]:
     family has no b_k, the point at which half of the points are expected (no standard error, NaN where there is none within
     8 logits).
     """
-    a, loads = p.slope, p.loads
-    free = np.array([not FAMILIES[f].slope_in_extras for f in p.families])
+    a, free = p.slope, np.array([not FAMILIES[f].slope_in_extras for f in p.families])
     seen = np.isfinite(p.steps) & free[:, None]
     n = np.maximum(seen.sum(axis=1), 1)
     d = np.where(seen, p.steps, 0.0).sum(axis=1) / n
     with np.errstate(divide="ignore", invalid="ignore"):
         place = np.where(seen.any(axis=1), -d / a, np.nan)
-        direction = np.where(loads, p.slopes, 0.0) / a[:, None]
+        direction = np.where(p.loads, p.slopes, 0.0) / a[:, None]
         slope = d[:, None] / a[:, None] ** 2 * direction
         weight = np.concatenate([slope, -1.0 * seen / (n * a)[:, None]], axis=1)
     V = np.where(weight[:, :, None] * weight[:, None, :] == 0, 0.0, p.step_covariance())
@@ -112,8 +111,7 @@ def _half_way(p: ItemParameters) -> Floats:
     """Return the first θ (I,) at which the expected share of points passes one half, NaN where it does not."""
     theta = np.linspace(-FAR, FAR, 801)
     over = _shares(p, theta) - 0.5
-    passes = over[:, :-1] * over[:, 1:] <= 0
-    first, rows = passes.argmax(axis=1), np.arange(len(over))
+    first, rows = (passes := over[:, :-1] * over[:, 1:] <= 0).argmax(axis=1), np.arange(len(over))
     left, right = over[rows, first], over[rows, first + 1]
     with np.errstate(divide="ignore", invalid="ignore"):
         crossing = theta[first] + (theta[1] - theta[0]) * left / (left - right)
@@ -183,8 +181,7 @@ def _categories(shown: Shown) -> Chart:
 
 def _information(shown: Shown) -> Chart:
     """Return information above and standard errors below, these up to where the test says more than the population."""
-    p, theta = shown.parameters, scale_of(shown.populations)
-    D = p.slopes.shape[1]
+    p, theta, D = shown.parameters, scale_of(shown.populations), len(shown.parameters.dimensions)
     totals = np.stack([axis_information(p, d, theta).sum(axis=0) for d in range(D)])
     errors = 1 / np.sqrt(np.maximum(totals, TINY))
     widest = max(float(np.sqrt(np.diag(q.covariance)).max()) for q in shown.populations)
@@ -231,14 +228,12 @@ def _wright(shown: Shown) -> Chart:
 
 def _steps(p: ItemParameters, items: Ints) -> tuple[list[str], Floats]:
     """Return names and places: one for each step of an item, or that of the item where it has none."""
-    (whole, _), steps = locations(p), -p.steps / p.slope[:, None]
-    words, places = [], []
+    (whole, _), steps, words, places = locations(p), -p.steps / p.slope[:, None], list[str](), list[float]()
     for i in items:
-        b = steps[i]
-        there = np.flatnonzero(np.isfinite(b))
+        there = np.flatnonzero(np.isfinite(steps[i]))
         if p.n_categories[i] > 2 and not FAMILIES[p.families[i]].slope_in_extras:
             words += [f"{p.labels[i]}.{k + 1}" for k in there]
-            places += b[there].tolist()
+            places += steps[i, there].tolist()
         elif np.isfinite(whole[i]):
             words.append(p.labels[i])
             places.append(float(whole[i]))

@@ -90,8 +90,7 @@ def remarks(out: Calibration, items: Items) -> tuple[Finding, ...]:
     """Return what the estimates and their certificate say of the items."""
     parameters, n_answers, c = out.parameters, out.n_answers, out.certificate
     free = np.asarray(items.free[:, : items.n_slopes].any(axis=1))  # whose slopes are estimated
-    a, b = parameters.slope, parameters.difficulties
-    ids = np.array(parameters.items, dtype=object)
+    a, b, ids = parameters.slope, parameters.difficulties, np.array(parameters.items, dtype=object)
     variances = np.diagonal(parameters.covariance, axis1=1, axis2=2)
     se = np.sqrt(np.take_along_axis(variances, parameters.dimension_index[:, None], axis=1)[:, 0])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -120,8 +119,7 @@ def before(known: Known, rest: Floats, suspected: Sequence[SuspectedKey]) -> tup
     """Return what the counts of categories and the correlations with the rest of the test (I,) say of the items."""
     constant = (known.counts > 0).sum(axis=1) <= 1
     unused = (np.arange(known.counts.shape[1]) < known.n_categories[:, None]) & (known.counts == 0)
-    gaps = unused.any(axis=1) & ~constant
-    rest = np.nan_to_num(rest, nan=1.0)
+    gaps, rest = unused.any(axis=1) & ~constant, np.nan_to_num(rest, nan=1.0)
     wrong, other = [s.item for s in suspected], {s.item: s.suggestion for s in suspected if s.suggestion}
     weak, ids = (rest < 0) & ~np.isin(known.ids, wrong), np.array(known.ids, dtype=object)
     return (
@@ -136,14 +134,12 @@ def before(known: Known, rest: Floats, suspected: Sequence[SuspectedKey]) -> tup
 def near_duplicates(items: tuple[str, ...], codes: Codes, observed: Bools) -> tuple[Finding, ...]:
     """Return a warning about pairs of items whose answers correlate above .95 among at least 30 of 4,000 persons."""
     some = slice(None, None, max(1, len(codes) // PERSONS))
-    x, seen = codes[some].astype(np.float32), observed[some].astype(np.float32)
-    x = x * seen
-    n = seen.T @ seen
-    sum_i, sum_ij, square = x.T @ seen, x.T @ x, (x**2).T @ seen
+    seen = observed[some].astype(np.float32)
+    x, n = codes[some] * seen, seen.T @ seen
+    total = x.T @ seen
     with np.errstate(invalid="ignore", divide="ignore"):
-        cov = sum_ij - sum_i * sum_i.T / n
-        var = square - sum_i**2 / n
-        r = cov / np.sqrt(var * var.T)
+        var = (x**2).T @ seen - total**2 / n
+        r = (x.T @ x - total * total.T / n) / np.sqrt(var * var.T)
     pairs = np.argwhere(np.triu((n >= LEAST_COMMON) & (np.nan_to_num(r) > ALIKE), 1))
     twins = [(items[i], items[j]) for i, j in pairs]
     return Template("calibration.near_duplicate").about([items[k] for k in np.unique(pairs)], pairs=twins, limit=ALIKE)
@@ -155,16 +151,13 @@ def mean_shares(known: Known) -> Floats:
     if known.options:
         points = np.where(np.array([bool(o) for o in known.options])[:, None], points == 1, points)
     n = known.counts.sum(axis=1)
-    out: Floats = np.full(len(n), np.nan)
-    np.divide((known.counts * points).sum(axis=1), n, out=out, where=n > 0)
-    return out
+    return np.asarray(np.where(n > 0, (known.counts * points).sum(axis=1) / np.maximum(n, 1), np.nan))
 
 
 def _arrays(items: Items, known: Known, phi: Floats, full: Floats, held: Anchors | None) -> dict[str, Floats]:
     """Return slopes (I, D), intercepts (I, K), extras (I, E) and the covariance within items (I, D + K - 1 + E, same)."""
     I, K, D, n = len(known.ids), items.allowed.shape[1], known.loads.shape[1], items.n_slopes
-    beta = beta_of(items, phi)
-    width = D + beta.shape[1] - n
+    width = D + (beta := beta_of(items, phi)).shape[1] - n
     column = np.tile(np.arange(width) - (D - n), (I, 1))
     if n < D:  # one slope a row, which belongs to the dimension of the item
         column[:, :D] = np.where(known.loads, 0, -1)

@@ -43,8 +43,7 @@ class Sample(NamedTuple):
 def sample_of(data: Responses, population: Population, survey: SurveyDesign | None) -> Sample:
     """Return what the population and the survey design name, read from the responses."""
     group, groups = _groups(data, population)
-    covariates, names = _covariates(data, population.on)
-    bare = Sample(group, groups, covariates, names)
+    bare = Sample(group, groups, *_covariates(data, population.on))
     return bare if survey is None else _surveyed(data, survey, bare)
 
 
@@ -84,8 +83,7 @@ def numbers(data: Responses, source: Any, what: object) -> Floats:  # noqa: ANN4
     values = column(data, source, what)
     if bad := [x for x in values if _number(x) is None]:
         raise CalibrationError("calibration.column_not_numbers", what=what, bad=bad)
-    out = np.array([_number(x) for x in values], dtype=np.float64)
-    if not np.isfinite(out).all():
+    if not np.isfinite(out := np.array([_number(x) for x in values], dtype=np.float64)).all():
         raise CalibrationError("calibration.column_not_finite", what=what)
     return out
 
@@ -148,8 +146,7 @@ def _surveyed(data: Responses, survey: SurveyDesign, bare: Sample) -> Sample:
             raise CalibrationError("calibration.replicates", n_replicates=len(replicates), n_weight=len(weight))
     if strata is not None:
         units = np.arange(len(strata)) if clusters is None else clusters
-        lone = {h for h in np.unique(strata) if len(np.unique(units[strata == h])) < 2}
-        if lone:
+        if lone := {h for h in np.unique(strata) if len(np.unique(units[strata == h])) < 2}:
             words = sorted({str(name) for name, h in zip(names, strata, strict=True) if h in lone})
             raise CalibrationError("calibration.strata", words=words)
     factor = survey.replicate_factor
@@ -178,9 +175,8 @@ def populations_in(
     if G > 1 or sample.covariate_names:
         group = np.zeros(P, dtype=np.int64) if sample.group is None else sample.group
         weight = np.ones(P) if sample.weight is None else sample.weight
-        centred = sample.covariates
-        if sample.covariate_names:
-            centred = centred - np.average(centred, axis=0, weights=weight)
+        mean = np.average(sample.covariates, axis=0, weights=weight) if sample.covariate_names else 0.0
+        centred = sample.covariates - mean
         regressors = np.concatenate([(group[:, None] == np.array(moving, dtype=np.int64)).astype(np.float64), centred], axis=1)
     reference = np.zeros((G, len(names)))
     reference[moving, np.arange(len(moving))] = 1.0
@@ -204,10 +200,8 @@ def sandwich(covariance: Floats, scores: Floats, sample: Sample) -> Floats:
 
 def meat(scores: Floats, cluster: Ints, stratum: Ints) -> Floats:
     """Return Σ_h n_h / (n_h - 1) Σ_c (s_hc - s̄_h)(s_hc - s̄_h)ᵀ (F, F) over clusters c within strata h."""
-    n = int(cluster.max()) + 1
-    totals = np.zeros((n, scores.shape[1]))
+    totals, of = np.zeros((int(cluster.max()) + 1, scores.shape[1])), np.zeros(int(cluster.max()) + 1, dtype=np.int64)
     np.add.at(totals, cluster, scores)
-    of = np.zeros(n, dtype=np.int64)
     of[cluster] = stratum
     out = np.zeros((scores.shape[1],) * 2)
     for h in np.unique(of):

@@ -38,22 +38,23 @@ WORTH = 0.04  # mean Q3 above the middle pair from which a set is worth a dimens
 TAKEN = 2.0  # times the middle slope, from which a repeated item has taken the scale over
 FOLLOWS: dict[str, Verdict] = {"fit.item_far": "repair", "fit.item_sound": "keep", "fit.item_few": "undecided"}
 FOLLOWS |= {"fit.item_copy": "drop", "fit.item_unclear": "undecided"}  # "look" from others
+Source = ItemBank | Calibration
+Clusters = Mapping[str, str] | None
 
 
 @checked(FitError)
 def check_fit(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    parameters: ItemBank | Calibration,
+    parameters: Source,
     *,
-    clusters: Mapping[str, str] | None = None,
+    clusters: Clusters = None,
     tried: int = TRIED,
     missing: MissingPolicy | None = None,
 ) -> Fit:
     """Check whether answers follow the model: each item, the model as a whole, each person.
 
-    Items and persons are compared with what the person's other answers let expect, so that booklets need nothing special and the
-    distributions hold. Where the answers are those of the calibration, what they gave to the parameters is taken into account;
-    parameters from elsewhere come with their standard errors.
+    Items and persons are compared with what the person's other answers let expect. Where the answers are those of the calibration,
+    what they gave to the parameters is taken into account; parameters from elsewhere come with their standard errors.
 
     Parameters
     ----------
@@ -82,12 +83,10 @@ def check_fit(
         raise FitError("fit.too_few", persons=len(there), items=len(asked), least=LEAST_PERSONS, least_items=LEAST_ITEMS)
     some = data.select(persons=list(matched.persons[there]))
     matched = matched._replace(data=some, codes=matched.codes[:, asked], observed=matched.observed[:, asked]).rows(there)
-    populations = [
-        (np.arange(len(there)) if who is None else np.flatnonzero(np.isin(there, who)), of.take(asked))
-        for who, of in by_population(data, parameters)
-    ]
+    populations = [(there if who is None else who, of.take(asked)) for who, of in by_population(data, parameters)]
+    apart = [(np.flatnonzero(np.isin(there, who)), of) for who, of in populations]
     with one_blas_thread(), in_results_only():
-        parts = [Part.of(rows, matched.rows(rows), of) for rows, of in populations if len(rows)]
+        parts = [Part.of(rows, matched.rows(rows), of) for rows, of in apart if len(rows)]
         before = check_items(data, parameters if isinstance(parameters, ItemBank) else None, missing=policy)
         out = _checked(parameters, own, parts, matched, before, clusters)
         inputs = {"responses": digest, "parameters": parameters.digest}
@@ -100,12 +99,7 @@ def check_fit(
 
 
 def _checked(
-    source: ItemBank | Calibration,
-    own: Calibration | None,
-    parts: list[Part],
-    matched: Matched,
-    before: ItemAnalysis,
-    clusters: Mapping[str, str] | None,
+    source: Source, own: Calibration | None, parts: list[Part], matched: Matched, before: ItemAnalysis, clusters: Clusters
 ) -> Fit:
     """Return the fit without what it does to conclusions."""
     known, I, bank = parts[0].known, len(parts[0].known.items), source if isinstance(source, ItemBank) else None
@@ -125,6 +119,7 @@ def _checked(
     named = dict(zip(known.items, (known.dimensions[d] for d in known.dimension_index), strict=True))
     of = clusters if clusters is not None else named if bank is None else bank.leaves
     names = tuple(of.get(item, "") for item in known.items)
+    apart = detect(matched.codes, np.unique(names, return_inverse=True)[1]) if simple and len(set(names)) > 1 else [np.nan] * 3
     testlets = tuple(tuple(known.items[i] for i in s) for s in ties.sets)
     findings = [*before.findings, *Template("fit.testlets").about((item for s in testlets for item in s), sets=testlets)]
     met = [(str(matched.persons[p]), str(matched.persons[q])) for p, q in pairs]
@@ -142,9 +137,7 @@ def _checked(
         states_changed=np.full(I, np.nan),
         testlets=testlets,
         clusters=names,
-        detect=np.array(
-            detect(matched.codes, np.unique(names, return_inverse=True)[1]) if simple and len(set(names)) > 1 else [np.nan] * 3
-        ),
+        detect=np.array(apart),
         persons=matched.persons,
         lz_star=lz_star,
         person_infit=infit,
@@ -156,7 +149,7 @@ def _checked(
 
 
 class Ties(NamedTuple):
-    """Pairs of items that go together, sets suggested as testlets, items that repeat an earlier one, whether these took the scale over."""
+    """Pairs of items that go together, sets suggested as testlets, the item that one repeats; whether repeats are the scale."""
 
     pairs: list[tuple[int, int]]
     sets: list[tuple[int, ...]]
@@ -174,8 +167,7 @@ class Ties(NamedTuple):
             return cls([(i, j) for i, j in of], sets, repeats, taken=True)
         middle = float(np.nanmedian(left.q3[np.triu_indices(len(left.q3), 1)]))
         far = (left.q3 - middle > DEPENDENT) & (left.q3_z > left.q3_bound)
-        pairs = [(i, j) for i, j in np.argwhere(np.triu(far, 1)).tolist()]
-        return cls(pairs, tied_items(left, stimuli, middle), repeats, taken=False)
+        return cls([(i, j) for i, j in np.argwhere(np.triu(far, 1)).tolist()], tied_items(left, stimuli, middle), repeats, taken=False)
 
     def partners(self, i: int) -> list[int]:
         """Return the items that an item goes with."""
@@ -199,8 +191,7 @@ def judged(
 ) -> tuple[list[Verdict], list[Finding]]:
     """Return the gravest verdict on each item, of the model and of the analysis before, and all reasons but those that say nothing.
 
-    Misfit: the adjusted p is below .05, and an RMSD of .10 or more asks for repair. Noise and its contrary: infit differs from 1 by
-    .15 and by more standard errors than one of the items does in 20 tests. Dependence and repetition: see `Ties`.
+    Infit differs from 1 by .15 and by more standard errors than one of the items does in 20 tests. Dependence: see `Ties`.
     """
     q, bound, verdicts, reasons = columns["p_adjusted"], float(ndtri(1 - LEVEL / (2 * len(items)))), list[Verdict](), list[Finding]()
     known, copies = dict(zip(before.items, before.verdicts, strict=True)), ties.repeats
@@ -209,11 +200,9 @@ def judged(
         partners = [items[j] for j in ties.partners(i)]
         told = [] if np.isfinite(p) else [Template("fit.item_few").of([item], least=LEAST_ANSWERS)]
         if q[i] < LEVEL:
-            far = "fit.item_far" if rmsd >= FAR else "fit.item_misfit"
-            told.append(Template(far).of([item], p=float(q[i]), rmsd=rmsd))
+            told.append(Template("fit.item_far" if rmsd >= FAR else "fit.item_misfit").of([item], p=float(q[i]), rmsd=rmsd))
         if abs(z) > bound and abs(infit - 1) > NOISE:
-            off = "fit.item_noisy" if infit > 1 else "fit.item_sharp"
-            told.append(Template(off).of([item], infit=infit))
+            told.append(Template("fit.item_noisy" if infit > 1 else "fit.item_sharp").of([item], infit=infit))
         if ties.taken and told and np.isfinite(p):
             told = [] if partners else [Template("fit.item_unclear").of([item], partners=[items[j] for j in copies])]
         told += Template("fit.item_dependent").about([item] if partners and i not in copies else [], partners=partners)

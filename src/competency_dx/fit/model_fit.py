@@ -142,8 +142,7 @@ class Fit(Result):
 
     def persons_frame(self) -> DataFrame:
         """Return one row per person: person, lz_star, infit, flags, alike_with."""
-        said = {"flags": self.flags, "alike_with": self.alike_with}
-        return frame(person=self.persons, lz_star=self.lz_star, infit=self.person_infit, **said)
+        return frame(person=self.persons, lz_star=self.lz_star, infit=self.person_infit, flags=self.flags, alike_with=self.alike_with)
 
     def testlet_matrix(self) -> DataFrame:
         """Return the Q-matrix of a general competency and one for each testlet, as ``calibrate(dimensions=fit.testlets)`` makes it."""

@@ -47,10 +47,7 @@ def lz_star(part: Part) -> Floats:
 def person_statistics(
     parts: Sequence[Part], matched: Matched, prob: Floats, closed: Bools
 ) -> tuple[Floats, Floats, dict[str, Bools], list[tuple[int, int]]]:
-    """Return lz*, infit and flags by name (P,), and the pairs of persons who are alike.
-
-    `prob` (P, I, K) is expected, `closed` are the columns with options.
-    """
+    """Return lz*, infit, flags by name (P,), and pairs who are alike; `prob` (P, I, K) is expected, `closed` columns have options."""
     codes, observed, points = matched.codes, matched.observed, parts[0].known.points
     (P, I), fit = codes.shape, np.empty(len(codes))
     for part in parts:
@@ -69,12 +66,8 @@ def person_statistics(
         same[np.array(pairs, dtype=np.int64).ravel()] = True
     after = np.cumsum(((codes > 0) & observed)[:, ::-1], axis=1)[:, ::-1]
     zeros = np.where((after == 0) & observed, np.log(np.maximum(prob[:, :, 0], 1e-300)), 0.0).sum(axis=1)
-    return fit, infit, {
-        "misfit": fit < DeficitRule().misfit,
-        "one_option": one,
-        "alike": same,
-        "zero_tail": (zeros < np.log(TAIL)) & (after[:, 0] > 0),
-    }, pairs  # fmt: skip
+    flags = {"misfit": fit < DeficitRule().misfit, "one_option": one, "alike": same}
+    return fit, infit, flags | {"zero_tail": (zeros < np.log(TAIL)) & (after[:, 0] > 0)}, pairs
 
 
 def flat(codes: Codes, observed: Bools, prob: Floats, share: float = SAME) -> Bools:
@@ -109,8 +102,7 @@ def changed_states(source: ItemBank | Calibration, data: Responses, parts: Seque
 
 def _cuts(known: ItemParameters) -> Floats:
     """Return θ (D,) at which so many points of the competency's items are expected as the first cut asks for."""
-    mean = known.population.mean
-    cuts = np.empty(len(mean))
+    cuts = np.empty(len(mean := known.population.mean))
     for d, sd in enumerate(np.sqrt(np.diag(known.population.covariance))):
         own, theta = known.loads[:, d], np.tile(mean, (241, 1))
         theta[:, d] += sd * np.linspace(-6, 6, 241)

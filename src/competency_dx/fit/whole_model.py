@@ -139,16 +139,9 @@ def left_over(parts: Sequence[Part]) -> Left:
 def compare(calibrations: Mapping[str, Calibration]) -> DataFrame:
     """Compare calibrations of the same answers, by name, by likelihood ratios and information criteria.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row per model, that with the fewest parameters first: model, n_parameters, log_likelihood, aic, bic, sabic (Sclove 1987), hq
-        (Hannan & Quinn 1979), and chi2, df, p against the model before, which must be a special case of this one.
-
-    Raises
-    ------
-    FitError
-        When there are fewer than two, or their answers differ.
+    Returns one row per model, the fewest parameters first: model, n_parameters, log_likelihood, aic, bic, sabic (Sclove 1987),
+    hq (Hannan & Quinn 1979), and chi2, df, p against the model before, which must be a special case of this one. Raises `FitError`
+    when there are fewer than two, or their answers differ.
     """
     names = sorted(calibrations, key=lambda name: calibrations[name].n_parameters)
     found = [calibrations[name] for name in names]

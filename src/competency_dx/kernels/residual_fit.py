@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtri
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks
+from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, evenly
 from competency_dx.kernels.persons.point_estimates import Curves
 
 TINY, BLOCK = 1e-300, 512
@@ -33,33 +33,31 @@ def chance_components(I: int, n: int, draws: int, rng: np.random.Generator) -> F
 
 
 def grown(z: Floats) -> tuple[Floats, Ints]:
-    """Return the joint evidence (R, I, M - 1) of sets of 2 to M items grown from each item, and their items in order (R, I, M).
+    """Return the evidence (R, I, M - 1) of sets of 2 to M items grown from each item by z (R, I, I), and their items (R, I, M).
 
-    A set takes the item whose z (R, I, I), 0 on the diagonal, with its items have the largest sum. Evidence is the sum of the z of
-    all pairs over the root of their number.
+    A set takes the item whose z with its items have the largest sum. Evidence is the sum over pairs over the root of their number.
     """
-    (R, I, _), start, gain, total = z.shape, np.arange(z.shape[1]), z.copy(), np.zeros(z.shape[:2])
-    gain[:, start, start] = -np.inf
-    evidence, order = np.empty((R, I, min(MOST, I) - 1)), np.tile(start[:, None], (R, 1, min(MOST, I)))
-    for m in range(1, order.shape[2]):
-        order[:, :, m] = best = gain.argmax(axis=2)
-        total += np.take_along_axis(gain, best[:, :, None], axis=2)[:, :, 0]
+    (R, I, _), gain, total = z.shape, z.copy(), np.zeros(z.shape[:2])
+    rows, start, M = np.arange(R)[:, None], np.arange(I), min(MOST, I)
+    gain[:, start, start], evidence, order = -np.inf, np.empty((R, I, M - 1)), np.tile(start[:, None], (R, 1, M))
+    for m in range(1, M):
+        order[:, :, m], total = gain.argmax(axis=2), total + gain.max(axis=2)
         evidence[:, :, m - 1] = total / np.sqrt(m * (m + 1) / 2)
-        gain += z[np.arange(R)[:, None], best]
-        gain[np.arange(R)[:, None], start, best] = -np.inf
+        gain += z[rows, order[:, :, m]]
+        gain[rows, start, order[:, :, m]] = -np.inf
     return evidence, order
 
 
 def chance_sets(observed: Bools, common: float, draws: int, rng: np.random.Generator) -> Floats:
-    """Return the strongest evidence (draws, M - 1) of sets of each size among items that hang together by one factor only.
+    """Return the strongest evidence (draws, M - 1) of sets of each size by chance.
 
-    Normal answers with this communality, missing where some of the persons (P, I) have none; the factors of `local_dependence`
-    are fitted in their linear form.
+    Answers are normal, of one factor with this communality, and missing where some of the persons (P, I) have none; the factors of
+    `local_dependence` are fitted in their linear form.
     """
-    seen = observed[np.linspace(0, len(observed) - 1, min(len(observed), SAMPLE)).astype(np.int64)].astype(np.float64)
+    seen = observed[evenly(len(observed), SAMPLE)].astype(np.float64)
     n, apart = seen.T @ seen, ~np.eye(seen.shape[1], dtype=np.bool_)
-    n *= apart
-    solve, z = np.linalg.pinv(np.diag(n.sum(axis=1)) + n), np.empty((draws, *n.shape))
+    n, z = n * apart, np.empty((draws, *n.shape))
+    solve = np.linalg.pinv(np.diag(n.sum(axis=1)) + n)
     for k in range(draws):
         y = np.sqrt(1 - common) * rng.standard_normal(seen.shape) + np.sqrt(common) * rng.standard_normal((len(seen), 1))
         excess = (y * seen).T @ (y * seen) / np.maximum(n, 1) - common
@@ -70,10 +68,7 @@ def chance_sets(observed: Bools, common: float, draws: int, rng: np.random.Gener
 
 
 def tied_sets(z: Floats, chance: Floats) -> list[Ints]:
-    """Return sets of items whose z (I, I), 0 on the diagonal, are jointly beyond chance (draws, M - 1), the most evident first.
-
-    A data set without dependence has any in one test of 20. A set is completed by the items that go with it beyond chance.
-    """
+    """Return sets of items whose z (I, I), 0 on the diagonal, are jointly beyond chance (draws, M - 1), in one test of 20 any."""
     I, sets, free = len(z), list[Ints](), np.ones(len(z), dtype=np.bool_)
     mean, sd = chance.mean(axis=0), chance.std(axis=0)
     bound, joins = np.quantile(((chance - mean) / sd).max(axis=1), 1 - LEVEL), ndtri(1 - LEVEL / I)
@@ -88,9 +83,7 @@ def tied_sets(z: Floats, chance: Floats) -> list[Ints]:
         member = np.isin(np.arange(I), order[0, first, : size + 2])
         for _ in range(ROUNDS):
             fits = within @ member / np.sqrt(np.maximum(member.sum() - member, 1)) > np.where(member, STAYS, joins)
-            if fits.sum() < 2:
-                break
-            member = fits
+            member = fits if fits.sum() > 1 else member
         sets.append(np.flatnonzero(member))
         free &= ~member
     return sets
