@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import field
 from textwrap import shorten
 from typing import Annotated, ClassVar
 
@@ -64,10 +65,12 @@ class Fit(Result):
     flags : tuple of str
         Of each person: misfit, one_option, alike, zero_tail, with commas between.
     alike_with : tuple of str
-        Of each person: those with whom the answers agree more often than by chance, with commas between.
+        Of each person: with whom the answers agree beyond chance, with commas between; empty in documents of earlier versions.
     """
 
     kind: ClassVar[str] = "fit"
+    schema_version: ClassVar[int] = 2
+    earlier_versions: ClassVar[tuple[int, ...]] = (1,)  # without the persons who are alike
     pictures: ClassVar[tuple[str, ...]] = ("curves", "infit", "components")
 
     items: Ids
@@ -102,9 +105,9 @@ class Fit(Result):
     lz_star: Annotated[Floats, held_to("persons")]
     person_infit: Annotated[Floats, held_to("persons")]
     flags: Annotated[tuple[str, ...], held_to("persons")]
-    alike_with: Annotated[tuple[str, ...], held_to("persons")]
     findings: tuple[Finding, ...]
     provenance: Provenance
+    alike_with: Annotated[tuple[str, ...], held_to("persons?")] = field(default_factory=tuple)
 
     @property
     def by_trouble(self) -> Ints:
@@ -142,7 +145,8 @@ class Fit(Result):
 
     def persons_frame(self) -> DataFrame:
         """Return one row per person: person, lz_star, infit, flags, alike_with."""
-        return frame(person=self.persons, lz_star=self.lz_star, infit=self.person_infit, flags=self.flags, alike_with=self.alike_with)
+        others = self.alike_with or [""] * len(self.persons)
+        return frame(person=self.persons, lz_star=self.lz_star, infit=self.person_infit, flags=self.flags, alike_with=others)
 
     def testlet_matrix(self) -> DataFrame:
         """Return the Q-matrix of a general competency and one for each testlet, as ``calibrate(dimensions=fit.testlets)`` makes it."""

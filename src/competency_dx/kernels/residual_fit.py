@@ -54,23 +54,23 @@ def chance_sets(observed: Bools, common: float, draws: int, rng: np.random.Gener
     Answers are normal, of one factor with this communality, and missing where some of the persons (P, I) have none; the factors of
     `local_dependence` are fitted in their linear form.
     """
-    seen = observed[evenly(len(observed), SAMPLE)].astype(np.float64)
+    seen = observed[np.lexsort(observed.T)][evenly(len(observed), SAMPLE)].astype(np.float64)  # of each booklet its share
     n, apart = seen.T @ seen, ~np.eye(seen.shape[1], dtype=np.bool_)
-    n, z = n * apart, np.empty((draws, *n.shape))
+    n, out = n * apart, []
     solve = np.linalg.pinv(np.diag(n.sum(axis=1)) + n)
-    for k in range(draws):
+    for _ in range(draws):
         y = np.sqrt(1 - common) * rng.standard_normal(seen.shape) + np.sqrt(common) * rng.standard_normal((len(seen), 1))
         excess = (y * seen).T @ (y * seen) / np.maximum(n, 1) - common
         slope = solve @ (n * excess).sum(axis=1)
-        z[k] = np.sqrt(n) * (excess - slope[:, None] - slope) / (1 - common)
-        z[k] = (z[k] - np.median(z[k][apart])) * (n > 0)
-    return np.concatenate([grown(z[rows])[0].max(axis=1) for rows in blocks(draws, 50)])
+        z = np.sqrt(n) * (excess - slope[:, None] - slope) / (1 - common)
+        out.append(grown(((z - np.median(z[apart])) * (n > 0))[None])[0][0].max(axis=0))
+    return np.array(out)
 
 
 def tied_sets(z: Floats, chance: Floats) -> list[Ints]:
     """Return sets of items whose z (I, I), 0 on the diagonal, are jointly beyond chance (draws, M - 1), in one test of 20 any."""
     I, sets, free = len(z), list[Ints](), np.ones(len(z), dtype=np.bool_)
-    mean, sd = chance.mean(axis=0), chance.std(axis=0)
+    mean, sd = chance.mean(axis=0), np.maximum(chance.std(axis=0), TINY)
     bound, joins = np.quantile(((chance - mean) / sd).max(axis=1), 1 - LEVEL), ndtri(1 - LEVEL / I)
     while free.sum() > 2:
         level = np.median(z[np.ix_(free, free)][np.triu_indices(free.sum(), 1)]) if 2 * free.sum() > I else 0.0
