@@ -28,8 +28,9 @@ def test_distributions_hold(condition: study.Condition) -> None:
 
 
 def test_the_study_of_fit_itself_runs() -> None:
-    power = study.found_sets(study.Condition(400, 12, replicates=2, testlets=((1, 2, 3),), sd=2.0))
-    assert power[0] == power[3] == 1.0
+    power = study.found_sets(study.Condition(1000, 20, replicates=2, testlets=((1, 2, 3, 4),), sd=1.5))
+    assert power[0] == 1.0
+    assert power[3] > 0.5
     found = study.rates(study.Condition(300, 12, replicates=2))
     assert np.isfinite(found).all()
     assert (found <= 1).all()
