@@ -35,10 +35,9 @@ class Certificate:
     ----------
     gradient, last_step : float
         Largest component of the gradient, times the standard error of its parameter; largest last move, in standard errors.
-    smallest_eigenvalue : float
-        Of the observed information at the estimates; positive at a maximum.
-    points, spacing, narrowest : int, float, float
-        Support points; distance between them and SD of the narrowest posterior, in population SD, which it must not exceed.
+    smallest_eigenvalue, points, spacing, narrowest : float, int, float, float
+        Of the observed information, positive at a maximum; support points; distance between them and SD of the narrowest
+        posterior, in population SD, which it must not exceed.
     integration : str
         How competencies were integrated over: "grid" (one, exact), "product grid" (exact), "dimension reduction" (exact, for
         general and specific competencies) or "propagation" (approximate).
@@ -71,11 +70,9 @@ class Calibration(Result):
     ----------
     parameters : ItemParameters
         Struct of arrays, items in the order of the responses.
-    population : NormalPopulation
+    population, populations : NormalPopulation, one for each group
         Mean (D,) and covariance (D, D) of the competencies, fixed or estimated; of the reference group where there are several;
         over the persons' covariates in a latent regression, whose residual variance is in `population_frame`, or 1.
-    populations : tuple of NormalPopulation
-        One for each group.
     groups, grouping : tuple of str, str or None
         Names of the groups, the reference first, one empty name where there is one; the background column that told them, if any.
     table : ParameterTable
@@ -87,10 +84,9 @@ class Calibration(Result):
         Marginal log-likelihood at the estimates, priors not included.
     n_persons, n_answers : int, ndarray of int, shape (I,)
         Persons with at least one answer; answers that each item's parameters rest on.
-    item_rest : ndarray, shape (I,)
-        Correlation of the item score with the mean score on the other items answered.
-    share : ndarray, shape (I,)
-        Mean points of these answers as a share of the maximum; empty in documents of earlier versions.
+    item_rest, share : ndarray, shape (I,)
+        Correlation of the item score with the mean score on the other items answered; mean points as a share of the maximum, empty
+        in documents of earlier versions.
     penalised, rotation : bool, str or None
         Whether parameters have priors; how the loadings of an exploratory calibration are to be rotated.
     """
@@ -127,10 +123,7 @@ class Calibration(Result):
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
-        """Return the names of the free parameters (F,) for display, as ``item.a``, ``item.d1``, ``variance``.
-
-        ``e2`` stands for ``d2`` where a score below was never earned: the intercept against the lowest score.
-        """
+        """Return the names (F,) for display, as ``item.a``, ``item.d1``; ``e2`` for ``d2`` where a score below was never earned."""
         return self.table.names(self.parameters.items, self.parameters.dimensions, self.groups)
 
     @property

@@ -24,11 +24,9 @@ class Population:
 
     Attributes
     ----------
-    by : str, mapping, sequence or None
+    by, reference : str, mapping, sequence or None
         Groups: a background column of the responses, or a label for each person, by id (a mapping or an index of pandas) or in
         order. The first group in sorted order, or `reference`, is the reference; the others have free means and variances.
-    reference : str or None
-        The reference group.
     free_items : "none", "all" or sequence of str
         Items whose parameters differ between groups; the others are equal.
     on : sequence of str, or data frame
@@ -57,10 +55,8 @@ class SurveyDesign:
 
     Attributes
     ----------
-    weights : column, optional
-        Sampling weights, any positive scale.
-    strata, clusters : column, optional
-        Strata, and primary sampling units within them.
+    weights, strata, clusters : column, optional
+        Sampling weights, any positive scale; strata, and primary sampling units within them.
     replicates : frame or sequence of columns, optional
         Replicate weights (P, R), instead of strata and clusters.
     replicate_factor : float
@@ -87,15 +83,13 @@ class MarginalML:
         The last Newton step must move every parameter by less than this share of its standard error; E-steps before giving up.
     population, survey : Population, SurveyDesign or None
         Groups, covariates, shape; weights, strata, clusters or replicate weights: standard errors are then design-consistent.
-    constraints : Constraints
-        Fixed, equal and starting values.
     standard_errors : {"information", "sandwich"}
         From the observed information, or robust to a wrong model. A survey design always takes the sandwich.
     integration : {"automatic", "propagation", "quadrature", "bifactor"}
         For several competencies: expectation propagation, a product grid (up to three), or dimension reduction with the first
         competency as the general one. Automatic takes propagation where each item measures one competency.
-    starts : int
-        Number of starting points; more than one looks for other maxima and reports them.
+    constraints, starts : Constraints, int
+        Fixed, equal and starting values; number of starting points: more than one looks for other maxima and reports them.
     executor, missing : concurrent.futures.Executor or None, MissingPolicy
         Where blocks of persons are processed, None being threads over the cores; which missing answers count as wrong.
     progress : callable, "bar" or None

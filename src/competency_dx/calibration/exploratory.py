@@ -27,13 +27,9 @@ from competency_dx.provenance import Provenance, provenance
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
 
-SCALE = 1.702
-LARGEST_COMMUNALITY = 0.8
+SCALE, LARGEST_COMMUNALITY, PRINCIPAL_STEPS, DIFFERENCE = 1.702, 0.8, 10, 1e-3
 ATTENUATION = 1.25  # loadings of 0/1 scores fall short of those of what lies behind them by about this factor
-PRINCIPAL_STEPS = 10
-DIFFERENCE = 1e-3
-MOST = 4
-LEADING = 5  # items named for a dimension
+MOST, LEADING = 4, 5  # dimensions; items named for one
 
 
 @choice(CalibrationError)
@@ -62,9 +58,8 @@ class Exploratory:
 def exploratory_items(items: Items, codes: Codes, observed: Bools) -> Items:
     """Return the items, which measure all D dimensions, identified by D (D - 1) / 2 zeros and with starting values.
 
-    A normal prior of slopes is replaced by one about zero with the same second moment: it does not favour any rotation.
-
-    Raises `CalibrationError` when slopes are fixed or shared, or there are fewer than three items for each dimension.
+    A normal prior of slopes is replaced by one about zero with the same second moment. Raises `CalibrationError` when slopes are
+    fixed or shared, or there are fewer than three items for each dimension.
     """
     D = items.n_slopes
     place = items.place[:, :D]
@@ -181,10 +176,7 @@ class FactorSolution(Result):
 
 @checked(CalibrationError)
 def rotated(calibration: Calibration, rotation: Method | None = None) -> FactorSolution:
-    """Rotate the loadings of an exploratory calibration, as `Exploratory` asked for or by another method.
-
-    Raises `CalibrationError` when the dimensions of the calibration are not orthonormal, so that there is nothing to rotate.
-    """
+    """Rotate an exploratory calibration, by its own or another method; `CalibrationError` where dimensions are not orthonormal."""
     p = calibration.parameters
     D = p.slopes.shape[1]
     if D < 2 or not np.array_equal(calibration.population.covariance, np.eye(D)):

@@ -50,8 +50,7 @@ def estimate_by_girth(data: Responses, request: Request, method: Girth) -> Calib
 def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *, model: str = "mixed") -> Calibration:
     """Return a calibration by girth of items with answers, and with this library's log-likelihood at its estimates.
 
-    All covariances are NaN. `converged` says that girth stopped by its own criterion, away from the bounds of its search, and
-    that the population stayed where it was put.
+    All covariances are NaN. `converged`: girth stopped by itself, away from its bounds, and the population stayed in its place.
     """
     codes, observed = data.effective(method.missing)
     n_categories, family = data.max_scores + 1, girth_family(families)

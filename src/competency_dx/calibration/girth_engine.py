@@ -21,8 +21,7 @@ from competency_dx.responses import MissingPolicy
 
 FUNCTIONS = {"Rasch": "onepl_mml", "1PL": "onepl_mml", "2PL": "twopl_mml", "GRM": "grm_mml", "GPCM": "pcm_mml"}
 SLOPE_BOUNDS = {"onepl_mml": (0.25, 10.0), "twopl_mml": (0.2, 5.0), "grm_mml": (0.2, 5.0), "pcm_mml": (0.25, 4.0)}
-FAR_THRESHOLD = 5.75  # the bound is 6; girth's table of thresholds is blurred before it
-NEAR = 1e-3  # a bounded search for a slope ends this near to its bound
+FAR_THRESHOLD, NEAR = 5.75, 1e-3  # near the bound of thresholds, 6, where girth's table is blurred, and near those of slopes
 FAULTS = (ValueError, IndexError, TypeError, AssertionError, ArithmeticError)
 
 
@@ -58,10 +57,8 @@ DEFAULT_METHOD = Girth()
 class GirthEstimates(NamedTuple):
     """What girth found, in the metric of this library's kernels for a population N(0, 1).
 
-    `slope` (I,); `intercepts` (I, K): 0, then e_k of log P(X = k) = k a θ + e_k + const, for GRM d_k of
-    logit P(X >= k) = a θ + d_k, NaN for categories that an item lacks or nobody earned. `at_bound` (I,) says where an estimate
-    ended at a bound of girth's search; `by_shares` that thresholds were set from shares of incomplete answers; `stopped`
-    that the iterations ended by girth's own criterion.
+    `slope` (I,); `intercepts` (I, K): 0, then e_k of log P(X = k) = k a θ + e_k + const, for GRM d_k of logit P(X >= k) = a θ + d_k,
+    NaN for categories never earned. `by_shares`: thresholds are from shares of incomplete answers; `stopped`: by girth's criterion.
     """
 
     function: str
@@ -74,10 +71,7 @@ class GirthEstimates(NamedTuple):
 
 
 def girth_family(families: Sequence[str]) -> str:
-    """Return the one family as which girth can estimate items of these families together.
-
-    Raises `CalibrationError` when girth has no working function for them.
-    """
+    """Return the one family as which girth can estimate these together; raises `CalibrationError` where there is none."""
     asked = set(families)
     beside = asked - {"2PL"}  # 2PL items are GRM and GPCM items of two categories
     if len(beside) <= 1 and beside <= {"GRM", "GPCM"}:

@@ -93,7 +93,7 @@ def loadings(items: tuple[str, ...], dimensions: Any, bank: ItemBank | None = No
     if isinstance(dimensions, str):
         dimensions = level_of_bank(bank, dimensions, items)
     if isinstance(dimensions, tuple | list):
-        sets = [[item] if isinstance(item, str) else list(item) for item in dimensions]
+        sets = [[str(i) for i in item] if isinstance(item, tuple | list) else [str(item)] for item in dimensions]
         twice, there = Counter(item for tied in sets for item in tied), set(items)
         if wrong := [item for item, n in twice.items() if n > 1 or item not in there] + [t[0] for t in sets if len(t) == 1]:
             raise CalibrationError("calibration.testlet_items", wrong=dict.fromkeys(wrong))

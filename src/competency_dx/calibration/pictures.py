@@ -1,7 +1,6 @@
 """Curves of calibrated items as data, and the pictures of a calibration: arrays in, a frame or a chart out.
 
-Items are shown along their own direction: the competency they measure or, where they measure several, the direction of
-their slopes, in which an item discriminates most (Reckase 2009, doi:10.1007/978-0-387-89976-3, eq. 5.7-5.9).
+Items are shown along the direction of their slopes (Reckase 2009, doi:10.1007/978-0-387-89976-3, eq. 5.7-5.9).
 """
 
 from __future__ import annotations
@@ -23,11 +22,8 @@ from competency_dx.kernels import families
 from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation, expected_scores, log_probabilities, score_information
 from competency_dx.result import DataFrame, frame
 
-REACH, STEP = 4.0, 0.1  # the scale is shown to 4 logits or population SD on either side
-FAR = 8.0  # where the place of an item is looked for
-FEW_LINES = 8  # lines of a panel that are told apart
-SMALL_PICTURES = 12
-TINY = 1e-12
+REACH, STEP, FAR = 4.0, 0.1, 8.0  # logits or SD shown on either side; where the place of an item is looked for
+FEW_LINES, SMALL_PICTURES, TINY = 8, 12, 1e-12  # lines of a panel that are told apart
 
 
 class Shown(NamedTuple):

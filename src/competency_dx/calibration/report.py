@@ -20,9 +20,7 @@ from competency_dx.responses import FALSE_ALARM, SuspectedKey
 
 THIN_RASCH, THIN_2PL = 100, 300
 LARGEST_SLOPE, SMALLEST_SLOPE, FARTHEST = 4.0, 0.2, 6.0
-ALIKE = 0.95  # correlation of two items among the persons who answered both
-LEAST_COMMON = 30
-PERSONS = 4_000  # spread over the table; a repetition shows itself in them
+ALIKE, LEAST_COMMON, PERSONS = 0.95, 30, 4_000  # correlation of repeated items among those who answered both, of so many persons
 COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid of several dimensions is near enough
 
 

@@ -33,8 +33,7 @@ TROUBLE = ("repair", "drop", "look")
 LEVEL = 0.05
 FAR = 0.10  # RMSD from which an item is to be repaired
 NOISE, DEPENDENT = 0.15, 0.10  # infit beside 1 and Q3 above the middle pair that are worth a look
-SEEN = 1.64  # residual z from which items of one stimulus are a testlet
-WORTH = 0.02  # mean Q3 above the middle pair from which a set is worth a dimension
+SEEN, WORTH = 1.64, 0.02  # residual z of items of one stimulus, mean Q3 above the middle pair of any set, that make a testlet
 TAKEN = 2.0  # times the middle slope, from which a repeated item has taken the scale over
 FOLLOWS: dict[str, Verdict] = {"fit.item_far": "repair", "fit.item_sound": "keep", "fit.item_few": "undecided"}
 FOLLOWS |= {"fit.item_copy": "drop", "fit.item_unclear": "undecided"}  # "look" from others
@@ -62,10 +61,8 @@ def check_fit(
     parameters : ItemBank or Calibration
     clusters : mapping of item to cluster, optional
         For DETECT; without it the leaves of a bank, or the competencies of a calibration.
-    tried : int, default 12
-        For how many items, those with the most trouble, it is worked out which conclusions change without them.
-    missing : MissingPolicy, optional
-        Which missing answers count as wrong, as in `calibrate`.
+    tried, missing : int, MissingPolicy, optional
+        For how many items, those with the most trouble, it is worked out which conclusions change without them; as in `calibrate`.
 
     Raises
     ------
@@ -189,10 +186,7 @@ def tied_items(left: Left, stimuli: Sequence[object], middle: float) -> list[tup
 def judged(
     items: tuple[str, ...], columns: Mapping[str, Floats], ties: Ties, before: ItemAnalysis
 ) -> tuple[list[Verdict], list[Finding]]:
-    """Return the gravest verdict on each item, of the model and of the analysis before, and all reasons but those that say nothing.
-
-    Infit differs from 1 by .15 and by more standard errors than one of the items does in 20 tests. Dependence: see `Ties`.
-    """
+    """Return the gravest verdict on each item, of the model and of the analysis before, and all reasons but those that say nothing."""
     q, bound, verdicts, reasons = columns["p_adjusted"], float(ndtri(1 - LEVEL / (2 * len(items)))), list[Verdict](), list[Finding]()
     known, copies = dict(zip(before.items, before.verdicts, strict=True)), ties.repeats
     for i, item in enumerate(items):

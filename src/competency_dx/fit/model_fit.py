@@ -54,18 +54,15 @@ class Fit(Result):
         Items that hang together beyond their competency.
     m2, c2 : ndarray, shape (6,)
         M2* and C2: statistic, df, p, RMSEA with 90 % interval; NaN where answers are missing or are not those of the calibration.
-    srmsr : float
-        Root mean square of observed less implied correlations.
-    eigenvalues : ndarray, shape (4, I)
-        Of correlations of answers, of residuals, and by chance: mean and 95 % point; NaN where few have answered some pair.
+    srmsr, eigenvalues : float, ndarray of shape (4, I)
+        Root mean square of observed less implied correlations; components of correlations of answers, of residuals, and by chance:
+        mean and 95 % point; NaN where few have answered some pair.
     detect : ndarray, shape (3,)
         DETECT, ASSI and RATIO of `clusters` (I,); NaN with one cluster or with missing answers.
     lz_star, person_infit : ndarray, shape (P,)
         Log-likelihood, standardised and corrected for the estimate, and infit of each person.
-    flags : tuple of str
-        Of each person: misfit, one_option, alike, zero_tail, with commas between.
-    alike_with : tuple of str
-        Of each person: with whom the answers agree beyond chance, with commas between; empty in documents of earlier versions.
+    flags, alike_with : tuple of str
+        Of each person: misfit, one_option, alike, zero_tail; with whom the answers agree beyond chance; with commas between.
     """
 
     kind: ClassVar[str] = "fit"

@@ -22,9 +22,8 @@ from competency_dx.responses import Responses
 
 BLOCK, REACH = 4096, 10.0
 COMPARED, LEAST_SAME = 5000, 8  # persons of whom every pair is looked at, items that both answered
-TAIL = 1e-4  # probability of a person's zeros at the end below which they are called so
+TAIL, TRIED = 1e-4, 400  # probability of a person's zeros at the end below which they are called so; persons
 SAME = 0.9  # share of one score among the answers to items of several scores
-TRIED = 400  # persons
 NONE = STATES.index("insufficient_data")
 
 

@@ -22,8 +22,7 @@ from competency_dx.persons import even_uniforms
 from competency_dx.quality import PairMoments, local_dependence
 from competency_dx.result import DataFrame, frame
 
-POINTS, SOBOL = 121, 2048
-MOST_ITEMS = 80  # 3,240 moments
+POINTS, SOBOL, MOST_ITEMS = 121, 2048, 80  # 3,240 moments
 STEP, DRAWS, SETS, SEED, LEAST_COMMON = 1e-4, 100, 300, 20261129, 20
 
 
