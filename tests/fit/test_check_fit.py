@@ -140,7 +140,7 @@ def test_a_repeated_item_is_named_first_and_innocents_are_left_alone(model: str,
             fit = cdx.check_fit(data, cdx.calibrate(data, model=model), tried=0)
         assert fit.testlets[0] == (f"i{at[0]}", f"i{at[1]}")
         assert {fit.items[k] for k in fit.by_trouble[:2]} == {f"i{at[1]}", f"i{at[0]}"}
-        assert fit.named("drop") == (f"i{at[1]}",)
+        assert f"i{at[1]}" in fit.named("drop", "repair")
         assert f"i{at[0]}" in fit.reason(f"i{at[1]}")
         others = [i for i in fit.named("repair", "drop", "look") if i not in fit.testlets[0]]
         assert len([i for i in others if any(r.code.startswith("fit.") and i in r.scope for r in fit.reasons)]) <= (
