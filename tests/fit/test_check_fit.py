@@ -159,7 +159,7 @@ def test_the_same_persons_in_another_order_are_the_same_answers() -> None:
     assert list(other.persons) == list(one.persons[order])
     assert other.testlets == one.testlets
     changed = data.copy()
-    changed.iloc[0, 0] = 1 - changed.iloc[0, 0]
+    changed["i0"] = 1 - changed["i0"]
     assert [f for f in checked(changed, c, tried=0).findings if f.code == "fit.other_sample"]
 
 
