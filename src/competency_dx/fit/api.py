@@ -193,10 +193,11 @@ def judged(
         p, rmsd, infit, z = (float(columns[name][i]) for name in ("p", "rmsd", "infit", "infit_z"))
         partners = [items[j] for j in ties.partners(i)]
         told = [] if np.isfinite(p) else [Template("fit.item_few").of([item], least=LEAST_ANSWERS)]
+        far, off = "fit.item_far" if rmsd >= FAR else "fit.item_misfit", "fit.item_noisy" if infit > 1 else "fit.item_sharp"
         if q[i] < LEVEL:
-            told.append(Template("fit.item_far" if rmsd >= FAR else "fit.item_misfit").of([item], p=float(q[i]), rmsd=rmsd))
+            told.append(Template(far).of([item], p=float(q[i]), rmsd=rmsd))
         if abs(z) > bound and abs(infit - 1) > NOISE:
-            told.append(Template("fit.item_noisy" if infit > 1 else "fit.item_sharp").of([item], infit=infit))
+            told.append(Template(off).of([item], infit=infit))
         if ties.taken and told and np.isfinite(p):
             told = [] if partners else [Template("fit.item_unclear").of([item], partners=[items[j] for j in copies])]
         told += Template("fit.item_dependent").about([item] if partners and i not in copies else [], partners=partners)
