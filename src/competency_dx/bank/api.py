@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 from competency_dx.bank.bank_file import BankDocument, ItemsDocument, locate, read_text, read_yaml, shipped_banks, shipped_frameworks
 from competency_dx.bank.document import parse
@@ -45,7 +46,7 @@ def load_bank(name_or_path: str | Path, *, registry: str | Path | BankRegistry |
     """
     if registry is not None:
         published = registry if isinstance(registry, BankRegistry) else BankRegistry(folder=registry)
-        _, folder, digest = published.find(str(name_or_path))
+        _, folder, digest = published.find(cast("str", name_or_path))  # it refuses a path by itself
         bank = _read(folder)
         if bank.digest != digest:
             raise BankError("bank.not_as_published", folder=folder)
