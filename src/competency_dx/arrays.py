@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import UnionType
@@ -31,7 +31,7 @@ def value(cls: type[T]) -> type[T]:
     """Turn a class into a frozen value: slots, keyword-only fields, identity comparison; a text form of its own is kept.
 
     Fields annotated as arrays become read-only copies of the annotated dtype; where whole numbers do not fit, of their own,
-    for a ``__post_init__`` of the class to refuse.
+    for a ``__post_init__`` of the class to refuse. Dictionaries become frozen ones.
     """
     own, checks = cls.__repr__ is not object.__repr__, getattr(cls, "__post_init__", None)
     arrays = cache(lambda: _array_fields(cls))  # when first asked: annotations may name what the module defines later
@@ -39,7 +39,9 @@ def value(cls: type[T]) -> type[T]:
     def frozen(instance: object) -> None:
         for name, dtype in arrays().items():
             held = getattr(instance, name)
-            if held is not None and not isinstance(held, float):
+            if dtype is None:
+                object.__setattr__(instance, name, _frozen(held))
+            elif held is not None and not isinstance(held, float):
                 array, whole = readonly(held, dtype), dtype.kind in "iu" and getattr(held, "dtype", None) != dtype
                 object.__setattr__(instance, name, array if not whole or np.array_equal(array, held) else readonly(held))
         if checks is not None:
@@ -77,6 +79,10 @@ class FrozenDict(dict[K, V]):
         return (FrozenDict, (dict(self),))
 
 
+def _frozen(part: Any) -> Any:  # noqa: ANN401
+    return FrozenDict({name: _frozen(one) for name, one in part.items()}) if type(part) is dict else part
+
+
 def readonly(array: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any]:
     """Return a contiguous read-only array; an array that can still be written through is copied first."""
     out = np.ascontiguousarray(array, dtype=dtype)
@@ -86,11 +92,12 @@ def readonly(array: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any]:
     return out
 
 
-def _array_fields(cls: type) -> dict[str, np.dtype[Any]]:
-    """Return the dtypes of the fields of a value that are annotated as arrays, alone or beside other types."""
+def _array_fields(cls: type) -> dict[str, np.dtype[Any] | None]:
+    """Return the dtypes of the fields of a value that are annotated as arrays, alone or beside other types; None of mappings."""
     unions = (Union, UnionType)
     kinds = {n: get_args(h) if get_origin(h) in unions else (h,) for n, h in get_type_hints(cls).items()}
-    return {n: dtype_of(hint) for n, hints in kinds.items() for hint in hints if get_origin(hint) is np.ndarray}
+    frozen = {n: None for n, hints in kinds.items() if get_origin(hints[0]) is Mapping}
+    return frozen | {n: dtype_of(hint) for n, hints in kinds.items() for hint in hints if get_origin(hint) is np.ndarray}
 
 
 def dtype_of(hint: Any) -> np.dtype[Any]:  # noqa: ANN401 - a type

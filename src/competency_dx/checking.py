@@ -249,8 +249,8 @@ def _check_sum(part: Part, item: Json, _: Scopes) -> None:
         raise _wrong(item, "sum", n=part["sum"])
 
 
-def _check_covariance(_: Part, item: Json, __: Scopes) -> None:
-    """Refuse matrices that are no covariances; what is not known is passed over."""
+def _check_covariance(part: Part, item: Json, _: Scopes) -> None:
+    """Refuse matrices that are no covariances, or have no variance where that is asked; what is not known is passed over."""
     numbers = np.array(item, dtype=object).astype(np.float64)
     if not numbers.size:
         return
@@ -265,11 +265,28 @@ def _check_covariance(_: Part, item: Json, __: Scopes) -> None:
         good = False
     if not good:
         raise _wrong(item, "covariance")
+    if part["covariance"] == "definite" and (variances <= 0).any():
+        raise _wrong(item, "definite")
 
 
-def _check_twice(part: Part, item: list[Json], _: Scopes) -> None:
-    if twice := repeated([one[part["key"]] for one in item] if "key" in part else item):
+def _check_twice(part: Part, item: list[Json], scopes: Scopes) -> None:
+    beside = (scopes[-1][0].get(name) for name in part.get("uniqueWith", ()))
+    rows = zip(item, *(column for column in beside if column and isinstance(column, list)), strict=False)
+    ids: Json = [one[part["key"]] for one in item] if "key" in part else [*rows] if "uniqueWith" in part else item
+    if twice := repeated(ids):
         raise _FaultError("result.twice", twice=twice)
+
+
+def _check_within(part: Part, item: list[Json], _: Scopes) -> None:
+    name = part["within"].removesuffix("?")
+    outer = {one[part["key"]]: one[name] for one in item}
+    for k, one in enumerate(item):
+        at, passed = one[name], {one[part["key"]]}
+        while at in outer and at not in passed:
+            passed.add(at)
+            at = outer[at]
+        if at in passed or (at is not None and name == part["within"]):
+            raise _wrong(one[name], "within", f"[{k}].{name}", key=part["key"])
 
 
 def _looked_up(path: str, scopes: Scopes) -> Json:
@@ -280,7 +297,8 @@ def _looked_up(path: str, scopes: Scopes) -> Json:
             out = held[first]
             for step in rest:
                 try:
-                    out = [one[step] for one in out] if isinstance(out, list) else out[step]
+                    inner = isinstance(out, list) and not step.isdigit()
+                    out = [one[step] for one in out] if inner else out[int(step) if isinstance(out, list) else step]
                 except (LookupError, TypeError):
                     out = None
             seen[path] = out if isinstance(out, list | dict) else None
@@ -318,16 +336,17 @@ def _check_axes(part: Part, item: Json, scopes: Scopes) -> None:
 
 def _check_cells_beside(name: str, part: Part, item: Json, scopes: Scopes) -> None:
     """Refuse texts that are not among the ids, or places that are not in the list, which a path leads to."""
-    if (there := _looked_up(part[name], scopes)) is None:
+    there: Any = _looked_up(part[name], scopes) if name == "among" else _size(part[name], scopes)
+    if there is None:
         return
-    known: Any = there if isinstance(there, dict) else {x for x in there if isinstance(x, str)}
+    known = {x for x in there if isinstance(x, str)} if name == "among" else ()
     for path, one in _spread(list(item) if isinstance(item, dict) else item, len(part.get("axes", "1"))):
-        if one is not None and not (one in known if name == "among" else one < len(there)):
-            raise _wrong(one, name, path, name=part[name], n=len(there))
+        if one is not None and not (one in known if name == "among" else one < there):
+            raise _wrong(one, name, path, name=part[name], n=there)
 
 
-def _check_each(part: Part, item: Json, scopes: Scopes) -> None:
-    there = {x for x in _looked_up(part["each"], scopes) or () if isinstance(x, str)}
+def _check_each(name: str, part: Part, item: Json, scopes: Scopes) -> None:
+    there = {x for x in _looked_up(part[name], scopes) or () if isinstance(x, str)}
     given = {*item} if isinstance(item, dict) else {one[part["key"]] for one in item}
     if given != there:
         raise _FaultError("result.fields", unknown=sorted(given - there), missing=sorted(there - given))
@@ -343,12 +362,15 @@ def _check_order(part: Part, item: Json, scopes: Scopes) -> None:
 
 _RELATIONS: Mapping[str, Callable[[Part, Json, Scopes], None]] = {
     "axes": _check_axes,
-    "each": _check_each,
     "among": partial(_check_cells_beside, "among"),
     "placeIn": partial(_check_cells_beside, "placeIn"),
     "notBelow": _check_order,
     "uniqueItems": _check_twice,
+    "uniqueWith": _check_twice,
     "key": _check_twice,
+    "each": partial(_check_each, "each"),
+    "by": partial(_check_each, "by"),
+    "within": _check_within,
     "covariance": _check_covariance,
     "sum": _check_sum,
 }

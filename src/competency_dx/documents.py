@@ -9,7 +9,7 @@ import typing
 from abc import ABC
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn, Self
 
@@ -18,7 +18,7 @@ import numpy as np
 from competency_dx.arrays import dtype_of
 from competency_dx.checking import check_document, compiled
 from competency_dx.errors import CompetencyDxError, DocumentError, LimitError, repeated
-from competency_dx.schemas import document_schema, object_schema
+from competency_dx.schemas import Ids, document_schema, object_schema, ordered_lists, schema
 
 BARE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what Python raises at contents that no check foresaw
 
@@ -29,13 +29,12 @@ class JsonDocument(ABC):
     __slots__ = ("__weakref__",)
     kind: ClassVar[str]
     schema_version: ClassVar[int] = 1
-    earlier_versions: ClassVar[tuple[int, ...]] = ()
-    """Those whose documents are read too."""
+    oldest: ClassVar[int] = 1  # version whose documents are read too, and all later ones
 
     def to_json(self) -> str:
         """Return the result as a JSON document with kind, schema version and provenance; NaN is null."""
-        head = {"kind": self.kind, "schema_version": self.schema_version}
-        return json.dumps(head | self._document(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        document = {"kind": self.kind, "schema_version": self.schema_version} | _told(type(self), self._document())
+        return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -45,12 +44,13 @@ class JsonDocument(ABC):
         as `json_schema` says (the path of the field is named), or what it holds does not fit together.
         """
         document = parse_json(text)
-        version = check_head(document, cls.kind, (cls.schema_version, *cls.earlier_versions))
+        version = check_head(document, cls.kind, range(cls.schema_version, cls.oldest - 1, -1))
         try:
             document = cls._lifted(document, version) | {"schema_version": cls.schema_version}
+            document = document if version == cls.schema_version else _told(cls, document)
             check_document(document, _check_of(cls), cls.kind)
             with np.errstate(divide="raise", over="raise", invalid="raise"):
-                out = cls._from_document(document)
+                out = cls._from_document(_in_order(cls, document))
                 cls._try_out(out)
         except (DocumentError, LimitError):
             raise
@@ -80,6 +80,10 @@ class JsonDocument(ABC):
         definitions: dict[str, Any] = {}
         content = object_schema(cls._document_type(), definitions)
         head = {"kind": {"const": cls.kind}, "schema_version": {"const": cls.schema_version}}
+        if of := ordered_lists(content, definitions):
+            ids = {"properties": dict.fromkeys(of, schema(Ids, {})), "required": [*of]}
+            content["properties"]["order"] = {"type": "object", "additionalProperties": False} | ids
+            content["required"].append("order")
         content["properties"] = head | content["properties"]
         content["required"] = [*head, *content["required"]]
         return document_schema(cls.kind, cls.schema_version, content | {"$defs": definitions})
@@ -108,7 +112,29 @@ class JsonDocument(ABC):
         return out
 
 
-_check_of = cache(lambda cls: compiled(cls.json_schema()))  # making it takes longer than running it
+_schema_of = cache(lambda cls: cls.json_schema())
+_check_of = cache(lambda cls: compiled(_schema_of(cls)))  # making it takes longer than running it
+_lists_of = cache(lambda cls: ordered_lists(_schema_of(cls), _schema_of(cls)["$defs"]))
+_by_ids = cache(lambda cls: {name: part["by"] for name, part in _schema_of(cls)["properties"].items() if "by" in part})
+
+
+def _told(cls: type[JsonDocument], content: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return a document with the order of the lists that arrays go by the places of, and those without ids of their own by ids."""
+    by = {name: dict(zip(content[axis], content[name], strict=True)) for name, axis in _by_ids(cls).items()}
+    order = {}
+    for name, (path, key) in _lists_of(cls).items():
+        rows = reduce(lambda part, step: part.get(step, ()) if isinstance(part, dict) else (), path, content)
+        order[name] = [row.get(key) for row in rows if isinstance(row, dict)]
+    return {**content, **by, **({"order": order} if order else {})}
+
+
+def _in_order(cls: type[JsonDocument], document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document with its lists of objects in the order that arrays go by, wherever others have put them."""
+    for name, (path, key) in _lists_of(cls).items():
+        holder: Any = reduce(dict.__getitem__, path[:-1], document)
+        of = {row[key]: row for row in holder[path[-1]]}
+        holder[path[-1]] = [of[one] for one in document["order"][name]]
+    return document | {name: [document[name][one] for one in document[axis]] for name, axis in _by_ids(cls).items()}
 
 
 def check_head(document: object, kind: str, versions: Sequence[int]) -> int:

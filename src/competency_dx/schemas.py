@@ -4,10 +4,16 @@ A type says what its document may hold: by its fields, and by keywords of JSON S
 keywords say what JSON Schema has no words for; other programs pass over them:
 
 ``axes`` : sizes of a list in lists, each the length of a field (by path), a number, a letter that means one size in the whole
-object, or a sum of these; with a question mark the list may be empty. ``key``, ``each`` : the field that tells the objects of a
-list apart, and where the ids are of which each is there exactly once. ``among``, ``placeIn`` : the ids that texts are among; the
-list that whole numbers are places in. ``notBelow`` : the neighbouring field whose values are not larger. ``covariance``, ``sum`` :
-symmetric and positive semidefinite matrices; what the numbers add up to.
+object, or a sum of these; with a question mark the list may be empty.
+``key``, ``each`` : the field that tells the objects of a list apart, and where the ids are of which each is there exactly once;
+in ``order`` of the document where arrays go by the places of the list: it is read in that order, however it stands there.
+``by`` : the ids that a list without ids of its own, which becomes an object, is by.
+``uniqueWith`` : the lists beside it that tell equal entries apart. ``within`` : the field that names the object of the list that
+another is part of, in no circle; with a question mark it may name one that is not there.
+``among``, ``placeIn`` : the ids that texts are among; the list, or the sum of sizes, that whole numbers are places in.
+``notBelow`` : the neighbouring field whose values are not larger.
+``covariance``, ``sum`` : symmetric and positive semidefinite matrices, ``"definite"`` with variances above 0; what the numbers
+add up to.
 
 Paths are looked for in the object itself, then in those around it.
 """
@@ -88,10 +94,12 @@ def _cell(dtype: np.dtype[Any]) -> dict[str, Any]:
 def _noted(part: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
     """Return a schema with further keywords: of alternatives each has them, of lists the cells have the ranges."""
     if "anyOf" in part:
-        told = {k: v for k, v in notes.items() if k == "description"}
+        told = {k: v for k, v in notes.items() if k in {"description", "default"}}
         return {"anyOf": [_noted(one, {k: v for k, v in notes.items() if k not in told}) for one in part["anyOf"]]} | told
     if part.get("type") == "null":
         return part
+    if "by" in notes:
+        return {"type": "object", "additionalProperties": part["items"], "by": notes["by"]}
     if part.get("type") != "array":
         return part | {k: list(v) if isinstance(v, tuple) else v for k, v in notes.items() if k != "axes"}
     if "prefixItems" in part:
@@ -104,6 +112,16 @@ def _noted(part: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
         cell = {"type": "array", "items": cell}
     sized = {"axes": list(axes)} if "axes" in notes else {}
     return part | cell | {k: v for k, v in notes.items() if k not in OF_CELLS} | sized
+
+
+def ordered_lists(part: Mapping[str, Any], definitions: Mapping[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return path and key of the lists of objects that arrays go by the places of, by their name in ``order``."""
+    out: dict[str, Any] = {}
+    for name, one in definitions.get(part.get("$ref", "").removeprefix("#/$defs/"), part).get("properties", {}).items():
+        if one.get("each", "").startswith("order."):
+            out[one["each"].removeprefix("order.")] = ((*path, name), one["key"])
+        out |= ordered_lists(one, definitions, (*path, name))
+    return out
 
 
 def object_schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401

@@ -12,11 +12,12 @@ import pytest
 
 import competency_dx as cdx
 from competency_dx.arrays import names
+from competency_dx.bank import shipped_banks
 from competency_dx.competencies import Misconception
-from competency_dx.errors import DiagnosisError, DocumentError
+from competency_dx.errors import LANGUAGES, DiagnosisError, DocumentError
 from competency_dx.responses import Reason
 
-LONGEST = 250  # bytes for each item asked
+LONGEST = {True: 12_000, False: 12_600}  # bytes for a form, and for all items of a bank
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def test_it_is_short_and_comes_back_to_the_same_bytes(profiles: cdx.DeficitProfi
     validator = jsonschema.Draft202012Validator(cdx.Profile.json_schema())
     for profile in replace(profiles, language=language):
         text = profile.to_json()
-        assert len(text.encode()) <= LONGEST * len(profiles.items)
+        assert len(text.encode()) <= LONGEST[False]
         validator.validate(json.loads(text))
         again = cdx.Profile.from_json(text)
         assert again.to_json() == text
@@ -64,6 +65,31 @@ def test_it_is_short_and_comes_back_to_the_same_bytes(profiles: cdx.DeficitProfi
             assert back.p_deficit == pytest.approx(c.p_deficit, abs=5e-5)
             assert {e.item: e.points for e in back.evidence} == {e.item: e.points for e in c.evidence}
             assert c.reason.text(language).startswith(back.reason.text(language))
+
+
+@pytest.mark.parametrize("name", shipped_banks())
+def test_it_is_short_for_every_bank(name: str) -> None:
+    whole = cdx.load_bank(name)
+    drawn = cdx.simulate(whole, 6, rng=np.random.default_rng(2))
+    for form in (*whole.forms, None):
+        made = cdx.diagnose(drawn.select(items=form.items) if form else drawn, whole)
+        for language in LANGUAGES:
+            for profile in replace(made.with_next_items(cdx.next_items(made, whole, n=12, form="group")), language=language):
+                text = profile.issue("2026-09-02T10:00:00+03:00", supersedes=profile).to_json()
+                assert len(text.encode()) <= LONGEST[form is not None]
+                assert cdx.Profile.from_json(text).to_json() == text
+
+
+def test_what_is_as_usual_is_left_out_and_comes_back(profiles: cdx.DeficitProfiles) -> None:
+    for profile in profiles:
+        rows = json.loads(profile.to_json())["conclusions"]
+        for c in cdx.Profile.from_json(profile.to_json()).conclusions:
+            row, made = rows[c.competency.code], profile[c.competency.code]
+            assert (c.competency.parent, c.competency.kind) == (made.competency.parent, made.competency.kind)
+            assert (c.strength, c.leans_on, c.status) == (made.strength, made.leans_on, made.status)
+            assert ("reported_at" in row) == (c.reported_at != c.competency.code)
+            assert ("status" in row) == (c.status != "reported")
+            assert not {"level", "level_probability", "leans_on", "evidence"} & {n for n, x in row.items() if x in (None, {})}
 
 
 def test_it_refers_to_what_it_was_made_with(profiles: cdx.DeficitProfiles, responses: cdx.Responses, bank: cdx.ItemBank) -> None:

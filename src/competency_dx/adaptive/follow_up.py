@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from competency_dx.adaptive.selection import Problem, select
-from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, Names, value
-from competency_dx.bank import Item, ItemBank, Text
+from competency_dx.arrays import Bools, Floats, Ints, Names, value
+from competency_dx.bank import Item, ItemBank, ItemType, Text
 from competency_dx.competencies import STATUSES, Competency, DeficitProfiles, Plan, outlook_of
 from competency_dx.display import Chart, Series, point_chart, result_words
 from competency_dx.errors import DiagnosisError, checked
@@ -34,17 +34,13 @@ class Question:
 
     item: str
     title: Text
-    type: str
+    type: ItemType
     stem: str
     options: Mapping[str, str]
     left: Mapping[str, str]
     unit: Text | None
     max_score: Count
-    competency: str
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "options", FrozenDict(self.options))
-        object.__setattr__(self, "left", FrozenDict(self.left))
+    competency: Annotated[str, held_to(among="competencies.code")]
 
 
 def question(item: Item, competency: str) -> Question:
@@ -83,11 +79,12 @@ class NextItems(Result):
     """
 
     kind: ClassVar[str] = "next_items"
+    schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("decisions", "loss")
 
     persons: Annotated[Names, held_to(uniqueItems=True)]
-    competencies: Annotated[tuple[Competency, ...], held_to(key="code")]
-    questions: Annotated[tuple[Question, ...], held_to(key="item")]
+    competencies: Annotated[tuple[Competency, ...], held_to(key="code", each="order.competencies", within="parent?")]
+    questions: Annotated[tuple[Question, ...], held_to(key="item", each="order.questions")]
     form: FormKind
     chosen: Annotated[Ints, held_to("persons", "N", minimum=-1, placeIn="questions")]
     expected_loss: Annotated[Floats, held_to("persons", "N+1")]

@@ -4,7 +4,7 @@ from competency_dx.bank.api import load_bank, load_framework
 from competency_dx.bank.bank_file import BankDocument, Form, FrameworkReference, locate, read_yaml, shipped_banks, shipped_folder
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, Node, Prerequisite
-from competency_dx.bank.item import Criterion, FamilyMember, Item, Review, SampleAnswer, Stimulus
+from competency_dx.bank.item import Criterion, FamilyMember, Item, ItemType, Review, SampleAnswer, Stimulus
 from competency_dx.bank.item_bank import ItemBank, save_bank
 from competency_dx.bank.ledger import Ledger, ledger_of
 from competency_dx.bank.parameter_record import BankPopulation, CorrelationMatrix, Correlations, LeafPopulation, ParameterRecord
@@ -15,7 +15,7 @@ from competency_dx.bank.workbook import load_bank_workbook, save_bank_template, 
 __all__ = ["ItemBank", "load_bank", "locate", "read_yaml", "save_bank", "shipped_banks", "shipped_folder"]
 __all__ += ["BankDocument", "Document", "Form", "FrameworkReference", "Text", "parse"]
 __all__ += ["CompetencyFramework", "Node", "Prerequisite", "load_framework"]
-__all__ += ["Criterion", "FamilyMember", "Item", "Review", "SampleAnswer", "Stimulus"]
+__all__ += ["Criterion", "FamilyMember", "Item", "ItemType", "Review", "SampleAnswer", "Stimulus"]
 __all__ += ["CodeMap", "Exact", "Given", "OneError", "PerElement", "Rubric", "ScoringRule", "Synonyms", "Tolerance"]
 __all__ += ["BankPopulation", "CorrelationMatrix", "Correlations", "LeafPopulation", "ParameterRecord"]
 __all__ += ["BankIndex", "BankRegistry", "Ledger", "ledger_of"]

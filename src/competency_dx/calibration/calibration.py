@@ -92,12 +92,13 @@ class Calibration(Result):
     """
 
     kind: ClassVar[str] = "calibration"
-    schema_version: ClassVar[int] = 2
+    schema_version: ClassVar[int] = 3
+    oldest: ClassVar[int] = 2
 
     model: str
     parameters: ItemParameters
     population: NormalPopulation
-    populations: Annotated[tuple[NormalPopulation, ...], held_to("groups")]
+    populations: Annotated[tuple[NormalPopulation, ...], held_to(by="groups")]
     groups: Ids
     grouping: str | None
     table: ParameterTable

@@ -172,7 +172,7 @@ class ClassCalibration(Result):
     model: str
     parameters: ItemClasses
     attribute_distribution: str
-    hierarchy: tuple[tuple[str, ...], ...]
+    hierarchy: tuple[Annotated[tuple[str, ...], held_to(among="attributes")], ...]
     profile_probabilities: Annotated[Floats, held_to("parameters.profiles", minimum=0, maximum=1, sum=1)]
     prevalence: Annotated[Floats, held_to("parameters.attributes", minimum=0, maximum=1)]
     prevalence_se: Annotated[Floats, held_to("parameters.attributes", minimum=0)]

@@ -45,7 +45,7 @@ class CertificationRule:
         What the decisions are used for; certification has to be said.
     """
 
-    minimum: Mapping[str, float]
+    minimum: Annotated[Mapping[str, Finite], held_to(each="minima")]
     certain: Finite = 0.8
     purpose: Literal["support", "certification"] = "support"
 
@@ -76,12 +76,13 @@ class Decisions(Result):
     """
 
     kind: ClassVar[str] = "decisions"
+    schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("probabilities",)
 
-    persons: Names
+    persons: Annotated[Names, held_to(uniqueItems=True)]
     rule: CertificationRule
     minima: Ids
-    titles: tuple[Text, ...]
+    titles: Annotated[tuple[Text, ...], held_to(by="minima")]
     outcome: Annotated[NDArray[np.int8], held_to("persons", minimum=0, maximum=2)]
     status: Annotated[NDArray[np.int8], held_to("persons", "minima", minimum=0)]
     p_reached: Annotated[Floats, held_to("persons", minimum=0, maximum=1)]
@@ -116,7 +117,7 @@ class Decisions(Result):
         """Return the numbers of outcomes, how right they are, and the error at each minimum."""
         say = result_words("competencies", language)
         counts = {name: int((self.outcome == k).sum()) for k, name in enumerate(OUTCOMES)}
-        rows = zip(self.minima, self.titles, self.rule.minimum.values(), self.se_at_minimum, strict=True)
+        rows = zip(self.minima, self.titles, [self.rule.minimum[code] for code in self.minima], self.se_at_minimum, strict=True)
         lines = [say("decisions", persons=len(self), **counts)]
         lines.append(say("decided", accuracy=100 * self.accuracy, consistency=100 * self.consistency))
         each = (say("at_minimum", code=code, title=title.text(language), least=x, se=float(se)) for code, title, x, se in rows)

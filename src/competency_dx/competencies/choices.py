@@ -54,7 +54,7 @@ class Standards:
 
     id: str
     cuts: Annotated[tuple[Finite, ...], held_to("C", exclusiveMinimum=0, exclusiveMaximum=100)]
-    levels: Annotated[tuple[Level, ...], held_to("cuts+1")]
+    levels: Annotated[tuple[Level, ...], held_to("cuts+1", key="code", each="order.levels")]
     boundaries: Annotated[tuple[Boundary, ...], held_to("cuts")]
     source: Text
 

@@ -17,7 +17,7 @@ from competency_dx.competencies.choices import DeficitRule
 from competency_dx.display import Chart, Series, column_title, result_words
 from competency_dx.errors import LANGUAGES
 from competency_dx.responses import Reason, Responses
-from competency_dx.schemas import Count
+from competency_dx.schemas import Count, Ids, held_to
 
 State = Literal["confirmed", "likely", "indeterminate", "not_found", "insufficient_data"]
 Status = Literal["reported", "no_items", "too_few_items", "borrowed", "misfit", "low_effort", "partly_tested"]
@@ -37,7 +37,7 @@ SAME = 0.9  # share of one option among the answers
 class Competency:
     """A reporting unit of the framework, as the profile shows it (topics are item tags, never reported)."""
 
-    code: str
+    code: Annotated[str, held_to(minLength=1)]
     title: Text
     kind: UnitKind
     parent: str | None
@@ -51,8 +51,8 @@ class ItemFact:
 
     item: str
     title: Text
-    topics: tuple[str, ...]  # competency codes the item carries
-    competencies: tuple[str, ...]  # reporting units it is evidence for
+    topics: Ids  # competency codes the item carries
+    competencies: Ids  # reporting units it is evidence for
     max_score: Count
     difficulty: Annotated[float, "θ at which half the points are expected; NaN without parameters"]
     status: str  # provisional | pilot | calibrated | "" (no parameters)

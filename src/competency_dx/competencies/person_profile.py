@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Literal, Self, TypedDict
+from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
-from competency_dx.arrays import value
+from competency_dx.arrays import FrozenDict, value
 from competency_dx.bank import Text
-from competency_dx.competencies.conclusion import NUMBERS, OF_FORM, SEE, Competency, Conclusion, Evidence, ItemFact, Status, UnitKind
+from competency_dx.competencies.conclusion import NUMBERS, SEE, Competency, Conclusion, Evidence, ItemFact, State, Status, UnitKind
 from competency_dx.competencies.profile_document import JudgedRecord, Misconception
 from competency_dx.display import result_words
 from competency_dx.documents import JsonDocument, decode, encode
@@ -21,29 +21,34 @@ from competency_dx.schemas import Count, Finite, Ids, NotNegative, Probability, 
 
 Standing = Literal["draft", "final", "amended", "withdrawn"]
 AS_THEY_ARE = ("person", "background", "language", "status", "standing", "issued", "supersedes")
-PERCENTS = ("percent", "percent_low", "percent_high")
-OF_THE_PERSON = tuple(name for name in NUMBERS if name not in OF_FORM)
+DECIMALS = FrozenDict(percent=1, percent_low=1, percent_high=1, theta=2, se=2, own_share=3)
+OF_THE_PERSON = ("p_deficit", "p_strength", *DECIMALS, "level_probability")
 CONCLUDED = ("state", "strength", "level", *OF_THE_PERSON, "n_items", "leans_on", "reported_at", "status")
-
-
+USUAL: Mapping[str, Any] = FrozenDict(
+    {"kind": "domain", "strength": "insufficient_data", "status": "reported", "evidence": {}}
+    | dict.fromkeys(("level", "level_probability", "leans_on"))
+)
+EVIDENCE = "by item, at the narrowest competency: points, of how many, expected, added to P(deficit), how treated if not answered"
 EvidenceRow = tuple[Count, Count, NotNegative, Finite, Literal["answered", "omitted", "not_reached", "invalid"]]
 Unit = Annotated[str | None, held_to(among="conclusions")]
 
 
 class PersonConclusionRecord(JudgedRecord):
-    """What is concluded about one competency; why it is reported where it is, `reasons` say in words."""
+    """What is concluded about one competency; why it is reported where it is, `reasons` say in words.
+
+    What is as its `default` says is left out; `reported_at` is then the competency itself, `parent` the code up to its last point.
+    """
 
     title: str
-    kind: UnitKind
-    parent: str | None
-    level: str | None
-    leans_on: Unit
-    reported_at: Unit
-    evidence: Annotated[
-        Mapping[str, Annotated[EvidenceRow, held_to(minItems=4)]],
-        "by item, with the narrowest competency: points, of how many, points expected, P(deficit) less what it would be without "
-        "the answer, and how it was treated where nothing was answered",
-    ]
+    kind: NotRequired[Annotated[UnitKind, held_to(default=USUAL["kind"])]]
+    parent: NotRequired[str | None]
+    strength: NotRequired[Annotated[State, held_to(default=USUAL["strength"])]]
+    level: NotRequired[Annotated[str | None, held_to(default=None)]]
+    level_probability: NotRequired[Annotated[Probability, held_to(default=None)]]
+    leans_on: NotRequired[Annotated[Unit, held_to(default=None)]]
+    reported_at: NotRequired[Unit]
+    status: NotRequired[Annotated[Status, held_to(default=USUAL["status"])]]
+    evidence: NotRequired[Annotated[Mapping[str, Annotated[EvidenceRow, held_to(minItems=4)]], EVIDENCE]]
     evidence_text: Annotated[str, "the evidence of the competency and of all below it in a sentence"]
 
 
@@ -64,7 +69,7 @@ class HeldRecord(TypedDict):
 
 
 class PersonRecord(TypedDict):
-    """The profile of one person; titles and sentences are in `language`, per cents have two decimals, other numbers four."""
+    """The profile of one person; sentences are in `language`, per cents have one decimal, θ and points two, others three or four."""
 
     person: str
     background: Mapping[str, str]
@@ -85,12 +90,13 @@ class PersonRecord(TypedDict):
 class Profile(JsonDocument):
     """Everything concluded about one person; `findings` are what is to be known of this person's answers.
 
-    `to_json` writes it without the others, in at most 12 KB for 48 items: bank, framework, rule and standards by digest, reasons
+    `to_json` writes it without the others, in at most 12 KB for a form: bank, framework, rule and standards by digest, reasons
     and evidence as codes and as sentences of `language`. What stands in the bank alone (titles and topics of items, titles in the
     other language) does not come back from the document. `standing` is ``"draft"`` until `issue` gives it a date.
     """
 
     kind: ClassVar[str] = "profile"
+    schema_version: ClassVar[int] = 2
 
     person: str
     background: Mapping[str, str]
@@ -181,14 +187,15 @@ class Profile(JsonDocument):
             earned = {"points": sum(e.points for e in c.evidence), "most": sum(e.max_score for e in c.evidence)}
             row: dict[str, Any] = {"title": unit.title.text(self.language), "kind": unit.kind, "parent": unit.parent}
             row |= {name: None if (x := getattr(c, name)) == "" else x for name in CONCLUDED}
-            row |= {name: _short(row[name], 2 if name in PERCENTS else 4) for name in OF_THE_PERSON}
+            row |= {name: _short(row[name], DECIMALS.get(name, 4)) for name in OF_THE_PERSON}
             row["evidence"] = {e.item: _row(e) for e in c.evidence if e.item not in deeper}
             row["evidence_text"] = result_words("competencies", self.language)("evidence", n=len(c.evidence), **earned)
-            yield unit.code, row
+            usual = _usual(unit.code)
+            yield unit.code, {name: x for name, x in row.items() if x != usual.get(name, ...)}
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> Self:
-        language, rows = document["language"], document["conclusions"]
+        language, rows = document["language"], {code: _usual(code) | row for code, row in document["conclusions"].items()}
         evidence: dict[str, dict[str, Evidence]] = {code: {} for code in rows}
         for code, row in rows.items():
             answers = {item: _evidence(item, e) for item, e in row["evidence"].items()}
@@ -198,12 +205,17 @@ class Profile(JsonDocument):
         blank: dict[str, Any] = {"topics": (), "competencies": (), "max_score": 0, "difficulty": math.nan, "status": ""}
         return cls(
             **{name: document[name] for name in AS_THEY_ARE},
-            conclusions=tuple(_conclusion(code, document, tuple(evidence[code].values())) for code in rows),
+            conclusions=tuple(_conclusion(code, {**document, "conclusions": rows}, tuple(evidence[code].values())) for code in rows),
             misconceptions=tuple(HeldMisconception(misconception=x, probability=_number(m["probability"])) for m, x in held),
             ask_next=tuple(ItemFact(item=item, title=Text(ru=item), **blank) for item in document["ask_next"]),
             findings=decode(tuple[Finding, ...], document["findings"], "profile.findings"),
             provenance=decode(Provenance, document["provenance"], "profile.provenance"),
         )
+
+
+def _usual(code: str) -> dict[str, Any]:
+    """Return what a conclusion about a competency has where its document does not say."""
+    return {**USUAL, "reported_at": code, "parent": code.rpartition(".")[0] or None}
 
 
 def _short(number: float, decimals: int = 4) -> float | None:
@@ -219,7 +231,7 @@ def _text(text: str, language: str) -> Text:
 
 
 def _row(e: Evidence) -> list[Any]:
-    out = [e.points, e.max_score, _short(e.expected), _short(e.influence)]
+    out = [e.points, e.max_score, _short(e.expected, 2), _short(e.influence, 3)]
     return out if e.treated_as == "answered" else [*out, e.treated_as]
 
 

@@ -116,9 +116,9 @@ class LeafPopulations:
 
     leaves: Ids
     mean: Annotated[Floats, held_to("leaves", minimum=-1e3, maximum=1e3)]
-    covariances: Annotated[Floats, held_to("H", "leaves", "leaves", covariance=True, maximum=1e6)]
+    covariances: Annotated[Floats, held_to("H", "leaves", "leaves", covariance="definite", maximum=1e6)]
     log_weight: Annotated[Floats, held_to("H")]
-    central: Annotated[Floats, held_to("leaves", "leaves", covariance=True, maximum=1e6)]
+    central: Annotated[Floats, held_to("leaves", "leaves", covariance="definite", maximum=1e6)]
     epoch: str = ""
 
     def mixture(self) -> tuple[Floats, Floats, Floats]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Floats, FrozenDict, Ints, Names, value
+from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.bank import Text
 from competency_dx.competencies.choices import DeficitRule, Standards
 from competency_dx.competencies.conclusion import STATES, Competency, Conclusion, Evidence, ItemFact, deficit_chart, reason, state_lines
@@ -83,8 +83,8 @@ class DeficitProfiles(Result):
     """
 
     kind: ClassVar[str] = "deficit_profiles"
-    schema_version: ClassVar[int] = 4
-    earlier_versions: ClassVar[tuple[int, ...]] = (2, 3)  # in which conclusions had an order; without the scale of the population
+    schema_version: ClassVar[int] = 5
+    oldest: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("competencies", "states")
 
     persons: Names
@@ -125,9 +125,6 @@ class DeficitProfiles(Result):
     misconceptions: tuple[Misconception, ...] = ()
     p_misconception: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     ask_next: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "background", FrozenDict(self.background))
 
     def __len__(self) -> int:
         return len(self.persons)

@@ -37,7 +37,6 @@ class JudgedRecord(TypedDict):
     """What is concluded about a competency, whatever the document."""
 
     state: State
-    strength: State
     p_deficit: Annotated[Probability, "P(percent below the lowest cut)"]
     p_strength: Annotated[Probability, "P(percent above the highest cut)"]
     percent: Annotated[Percent, "expected percent of the reference set"]
@@ -45,16 +44,17 @@ class JudgedRecord(TypedDict):
     percent_high: Annotated[Percent, held_to(notBelow="percent_low")]
     theta: float
     se: NotNegative
-    level_probability: Probability
     own_share: Annotated[Probability, "share of the variance given the other answers that the own answers take away"]
     n_items: Count
-    status: Status
 
 
 class ConclusionRecord(JudgedRecord):
     """What is concluded about one competency of one person."""
 
     competency: str
+    strength: State
+    status: Status
+    level_probability: Probability
     level: Annotated[LevelCode, "code of the most probable level that the state allows; null where nothing is concluded"]
     leans_on: Annotated[Unit, "competency whose answers move this one most beside its own"]
     reliability: Annotated[float, "PRMSE of the own sum of points"]
@@ -104,10 +104,10 @@ class SharedRecord(TypedDict):
     language: Literal["ru", "en"]
     standards: Standards
     rule: DeficitRule
-    competencies: Annotated[tuple[Competency, ...], held_to(key="code")]
-    items: Annotated[tuple[ItemFact, ...], held_to(key="item")]
+    competencies: Annotated[tuple[Competency, ...], held_to(key="code", each="order.competencies", within="parent")]
+    items: Annotated[tuple[ItemFact, ...], held_to(key="item", each="order.items")]
     population: LeafPopulations
-    misconceptions: Annotated[tuple[Misconception, ...], held_to(key="code")]
+    misconceptions: Annotated[tuple[Misconception, ...], held_to(key="code", each="order.misconceptions")]
     findings: tuple[Finding, ...]
     provenance: Provenance
 
@@ -116,7 +116,7 @@ class ProfilesRecord(SharedRecord):
     """Deficit profiles of a cohort."""
 
     curves: CurvesRecord
-    profiles: Annotated[tuple[ProfileRecord, ...], held_to(key="person")]
+    profiles: Annotated[tuple[ProfileRecord, ...], held_to(key="person", each="order.persons")]
 
 
 @lru_cache(maxsize=KEPT)

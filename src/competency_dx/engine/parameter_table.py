@@ -79,7 +79,7 @@ class ParameterTable:
 
     kind: tuple[Kind, ...]
     item: Annotated[Ints, held_to("kind", minimum=-1, placeIn="parameters.items")]
-    column: Annotated[Ints, held_to("kind", minimum=-1)]
+    column: Annotated[Ints, held_to("kind", minimum=-1, placeIn="parameters.covariance.0")]
     number: Annotated[Ints, held_to("kind", minimum=0)]
     group: Annotated[Ints, held_to("kind", minimum=-1, placeIn="groups")]
     dimension: Annotated[Ints, held_to("kind", minimum=-1, placeIn="parameters.population.dimensions")]

@@ -91,14 +91,14 @@ class Fit(Result):
     q3: Annotated[Floats, held_to("items", "items")]
     q3_z: Annotated[Floats, held_to("items", "items")]
     q3_bound: float
-    testlets: tuple[tuple[str, ...], ...]
+    testlets: tuple[Annotated[Ids, held_to(among="items")], ...]
     m2: Annotated[Floats, held_to(6)]
     c2: Annotated[Floats, held_to(6)]
     srmsr: float
     eigenvalues: Annotated[Floats, held_to(4, "items")]
     clusters: Annotated[tuple[str, ...], held_to("items")]
     detect: Annotated[Floats, held_to(3)]
-    persons: Names
+    persons: Annotated[Names, held_to(uniqueItems=True)]
     lz_star: Annotated[Floats, held_to("persons")]
     person_infit: Annotated[Floats, held_to("persons")]
     flags: Annotated[tuple[str, ...], held_to("persons")]

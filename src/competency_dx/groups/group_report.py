@@ -54,17 +54,18 @@ class GroupReport(Result):
     """
 
     kind: ClassVar[str] = "group_report"
+    schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("groups", "competencies")
 
-    by: Ids
+    by: Annotated[Ids, held_to(minItems=1)]
     groups: Ids
-    level: Annotated[Ints, held_to("groups", minimum=0)]
+    level: Annotated[Ints, held_to("groups", minimum=0, placeIn="by+1")]
     shown: Annotated[Bools, held_to("groups")]
     n: Annotated[Ints, held_to("groups", minimum=0)]
     headcount: Annotated[Floats, held_to("groups", minimum=0)]
     smallest: Count
     interval: Probability
-    competencies: Annotated[tuple[Competency, ...], held_to(key="code")]
+    competencies: Annotated[tuple[Competency, ...], held_to(key="code", each="order.competencies", within="parent?")]
     standards: Standards
     percent: Annotated[Floats, held_to("groups", "competencies", minimum=0, maximum=100)]
     percent_low: Annotated[Floats, held_to("groups", "competencies", minimum=0, maximum=100)]

@@ -55,10 +55,11 @@ class Growth(Result):
     """
 
     kind: ClassVar[str] = "growth"
+    schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("competencies",)
 
-    persons: Names
-    competencies: Annotated[tuple[Competency, ...], held_to(key="code")]
+    persons: Annotated[Names, held_to(uniqueItems=True)]
+    competencies: Annotated[tuple[Competency, ...], held_to(key="code", each="order.competencies", within="parent?")]
     groups: Ids
     group: Annotated[Ints, held_to("persons", minimum=0)]
     n: Annotated[Ints, held_to("groups", minimum=0)]

@@ -45,11 +45,10 @@ class Link(Result):
 
     kind: ClassVar[str] = "link"
     schema_version: ClassVar[int] = 3
-    earlier_versions: ClassVar[tuple[int, ...]] = (1, 2)  # without chains; without errors of drift
     pictures: ClassVar[tuple[str, ...]] = ("drift",)
 
     method: str
-    items: tuple[str, ...]
+    items: Annotated[tuple[str, ...], held_to(uniqueWith=("step",))]
     slope: float
     intercept: float
     covariance: Annotated[Floats, held_to(2, 2)]

@@ -38,7 +38,7 @@ class NormalPopulation:
 
     dimensions: Ids
     mean: Annotated[Floats, held_to("dimensions", minimum=-1e3, maximum=1e3)]
-    covariance: Annotated[Floats, held_to("dimensions", "dimensions", covariance=True, maximum=1e6)]
+    covariance: Annotated[Floats, held_to("dimensions", "dimensions", covariance="definite", maximum=1e6)]
     histogram: Annotated[Floats, held_to(2, "Q")] = field(default_factory=lambda: np.zeros((2, 0)))
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class ItemParameters:
         in all groups; empty where no item has.
     """
 
-    items: tuple[str, ...]
+    items: Annotated[tuple[str, ...], held_to(uniqueWith=("item_groups",))]
     families: Annotated[tuple[str, ...], held_to("items")]
     statuses: Annotated[tuple[Status, ...], held_to("items")]
     n_categories: Annotated[Ints, held_to("items", minimum=2)]

@@ -97,7 +97,7 @@ class ItemAnalysis(Result):
     not_reached: Annotated[Floats, held_to("items", minimum=0, maximum=1)]
     in_tail: Annotated[Floats, held_to("items", minimum=0, maximum=1)]
     thirds: Annotated[Floats, held_to("items", 3, minimum=0, maximum=1)]
-    suspected_keys: Annotated[tuple[str, ...], held_to(among="items")]
+    suspected_keys: Annotated[Ids, held_to(among="items")]
     options: tuple[OptionTrace, ...]
     n_persons: Count
     missing: MissingPolicy

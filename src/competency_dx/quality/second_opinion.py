@@ -58,12 +58,11 @@ class CrossCheck(Result):
 
     kind: ClassVar[str] = "cross_check"
     schema_version: ClassVar[int] = 2
-    earlier_versions: ClassVar[tuple[int, ...]] = (1,)
     pictures: ClassVar[tuple[str, ...]] = ("differences",)
 
     model: str
     function: str
-    items: tuple[str, ...]
+    items: Annotated[tuple[str, ...], held_to(uniqueWith=("parameters",))]
     families: Annotated[tuple[str, ...], held_to("items")]
     parameters: Annotated[tuple[str, ...], held_to("items")]
     ours: Annotated[Floats, held_to("items")]

@@ -77,7 +77,7 @@ class Agreement(Result):
     kind: ClassVar[str] = "agreement"
     pictures: ClassVar[tuple[str, ...]] = ("pairs", "items", "third")
 
-    first: tuple[str, ...]
+    first: Annotated[tuple[str, ...], held_to(uniqueWith=("second", "item"))]
     second: Annotated[tuple[str, ...], held_to("first")]
     item: Annotated[tuple[str, ...], held_to("first")]
     table: Annotated[Floats, held_to("first", len(COLUMNS))]
@@ -87,7 +87,7 @@ class Agreement(Result):
     items: Ids
     final: Annotated[Floats, held_to("persons", "items", minimum=0, maximum=100)]
     state: Annotated[Ints, held_to("persons", "items", minimum=0, maximum=4)]
-    blocks: tuple[tuple[str, ...], ...]
+    blocks: tuple[Ids, ...]
     links: tuple[SecondReading, ...]
     findings: tuple[Finding, ...]
     provenance: Provenance

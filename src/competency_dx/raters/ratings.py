@@ -51,7 +51,7 @@ class Ratings(Result):
 
     persons: Ids
     items: Ids
-    tasks: Annotated[tuple[str, ...], held_to("items")]
+    tasks: Annotated[tuple[str, ...], held_to("items", uniqueWith=("criteria",))]
     criteria: Annotated[tuple[str, ...], held_to("items")]
     experts: Ids
     max_marks: Annotated[Ints, held_to("items", minimum=1, maximum=100)]
@@ -64,6 +64,12 @@ class Ratings(Result):
     day: Annotated[Floats, held_to("N")]
     findings: tuple[Finding, ...]
     provenance: Provenance
+
+    def __post_init__(self) -> None:
+        at = self.used
+        known = (np.stack([self.person, self.item, self.expert, self.mark])[:, at] >= 0).all(axis=0)
+        if (bad := np.flatnonzero(at)[~known | (self.mark[at] > self.max_marks[self.item[at]])]).size:
+            raise RatersError("raters.rows", rows=(bad + 1).tolist())
 
     def __len__(self) -> int:
         return len(self.mark)

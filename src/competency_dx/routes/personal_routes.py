@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal, Self, get_args
 import numpy as np
 from scipy.special import ndtri
 
-from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, Names, value
+from competency_dx.arrays import Bools, Floats, Ints, Names, value
 from competency_dx.bank import CompetencyFramework, load_framework
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, Standards
 from competency_dx.display import Chart, point_chart, result_words
@@ -22,7 +22,7 @@ from competency_dx.result import DataFrame, Result, frame
 from competency_dx.routes.allocation import RouteProblem, allocate, expected_below, ordered
 from competency_dx.routes.catalogue import Catalogue, Programme
 from competency_dx.routes.mentors import matched, room_of
-from competency_dx.schemas import Probability, held_to
+from competency_dx.schemas import Ids, Probability, held_to
 
 Why = Literal[
     "", "hours", "price", "dates", "seats", "budget", "several", "prerequisite", "closes_less", "not_needed",
@@ -50,13 +50,12 @@ class Routes(Result):
     """
 
     kind: ClassVar[str] = "routes"
-    schema_version: ClassVar[int] = 2
-    earlier_versions: ClassVar[tuple[int, ...]] = (1,)  # without mentors
+    schema_version: ClassVar[int] = 3
     pictures: ClassVar[tuple[str, ...]] = ("competencies",)
 
     persons: Annotated[Names, held_to(uniqueItems=True)]
-    competencies: Annotated[tuple[Competency, ...], held_to(key="code")]
-    programmes: Annotated[tuple[Programme, ...], held_to(key="id")]
+    competencies: Annotated[tuple[Competency, ...], held_to(key="code", each="order.competencies", within="parent?")]
+    programmes: Annotated[tuple[Programme, ...], held_to(key="id", each="order.programmes")]
     standards: Standards
     level: Annotated[Ints, held_to("persons", minimum=-1, placeIn="standards.levels")]
     steps: Annotated[Ints, held_to("persons", "S", minimum=-1, placeIn="programmes")]
@@ -67,18 +66,14 @@ class Routes(Result):
     instead: Annotated[Ints, held_to("persons", "competencies", 2, minimum=-1, placeIn="programmes")]
     why: Annotated[Ints, held_to("persons", "competencies", minimum=0, maximum=len(WHY) - 1)]
     unseen: Annotated[Ints, held_to("persons", "competencies", minimum=0)]
-    unmet: Mapping[str, Mapping[str, Why]]
-    waiting: Mapping[str, tuple[str, ...]]
+    unmet: Mapping[Annotated[str, held_to(among="persons")], Mapping[str, Why]]
+    waiting: Mapping[str, Annotated[Ids, held_to(among="persons")]]
     gap: Probability
     language: str
     findings: tuple[Finding, ...]
     provenance: Provenance
     mentor: Annotated[Ints, held_to("persons?", minimum=-1, placeIn="persons")] = field(default_factory=lambda: np.zeros(0, np.int64))
-    mentored: Annotated[Bools, held_to("persons?", "competencies")] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "unmet", FrozenDict({p: FrozenDict(wishes) for p, wishes in self.unmet.items()}))
-        object.__setattr__(self, "waiting", FrozenDict(self.waiting))
+    mentored: Annotated[Bools, held_to("mentor", "competencies")] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
 
     def __len__(self) -> int:
         return len(self.persons)
@@ -166,10 +161,6 @@ class Routes(Result):
         settings = {**self.provenance.settings, "mentees": f"{mentees}", "near": ", ".join(near) or "none"}
         made, mentored = replace(self.provenance, inputs=inputs, settings=settings), needed & strong[mentor] & (mentor >= 0)[:, None]
         return replace(self, mentor=mentor, mentored=mentored, findings=findings, provenance=made)
-
-    def _try_out(self) -> None:
-        Result._try_out(self)  # noqa: SLF001 - what it is for
-        self.mentors_frame()
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return how much the steps close, what they take, and what stays open for which reason."""

@@ -48,7 +48,6 @@ class Scores(Result):
 
     kind: ClassVar[str] = "scores"
     schema_version: ClassVar[int] = 2
-    earlier_versions: ClassVar[tuple[int, ...]] = (1,)
     pictures: ClassVar[tuple[str, ...]] = ("distribution", "precision")
 
     method: str

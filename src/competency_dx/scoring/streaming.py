@@ -59,7 +59,6 @@ class FileScores(Result):
 
     kind: ClassVar[str] = "file_scores"
     schema_version: ClassVar[int] = 2
-    earlier_versions: ClassVar[tuple[int, ...]] = (1,)
     pictures: ClassVar[tuple[str, ...]] = ("status",)
 
     target: str
