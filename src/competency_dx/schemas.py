@@ -7,13 +7,11 @@ keywords say what JSON Schema has no words for; other programs pass over them:
 object, or a sum of these; with a question mark the list may be empty.
 ``key``, ``each`` : the field that tells the objects of a list apart, and where the ids are of which each is there exactly once;
 in ``order`` of the document where arrays go by the places of the list: it is read in that order, however it stands there.
-``by`` : the ids that a list without ids of its own, which becomes an object, is by.
-``uniqueWith`` : the lists beside it that tell equal entries apart. ``within`` : the field that names the object of the list that
-another is part of, in no circle; with a question mark it may name one that is not there.
+``by``, ``uniqueWith`` : the ids that a list without ids of its own is an object by; the lists beside it that tell equal entries apart.
+``within`` : the field that names the object another is part of, in no circle; with a question mark it may not be in the list.
 ``among``, ``placeIn`` : the ids that texts are among; the list, or the sum of sizes, that whole numbers are places in.
 ``notBelow`` : the neighbouring field whose values are not larger.
-``covariance``, ``sum`` : symmetric and positive semidefinite matrices, ``"definite"`` with variances above 0; what the numbers
-add up to.
+``covariance``, ``sum`` : positive semidefinite matrices, ``"definite"`` with variances above 0; what the numbers add up to.
 
 Paths are looked for in the object itself, then in those around it.
 """

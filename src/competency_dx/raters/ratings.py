@@ -66,9 +66,8 @@ class Ratings(Result):
     provenance: Provenance
 
     def __post_init__(self) -> None:
-        at = self.used
-        known = (np.stack([self.person, self.item, self.expert, self.mark])[:, at] >= 0).all(axis=0)
-        if (bad := np.flatnonzero(at)[~known | (self.mark[at] > self.max_marks[self.item[at]])]).size:
+        lowest = np.stack([self.person, self.item, self.expert, self.mark]).min(axis=0)
+        if (bad := np.flatnonzero(self.used & ((lowest < 0) | (self.mark > self.max_marks[self.item])))).size:
             raise RatersError("raters.rows", rows=(bad + 1).tolist())
 
     def __len__(self) -> int:

@@ -255,9 +255,8 @@ def _check(responses: Responses) -> None:
     if high := [*compress(responses.items, responses.scores.max(axis=0, initial=0) > top)]:
         raise ResponsesError("responses.score_above", items=high)
     if (raw := responses.answers) is not None:
-        n = np.array([len(words) for words in raw.vocabulary], dtype=np.int64)
-        fit = raw.codes.shape == shape and len(n) == shape[1] and [*map(len, raw.kinds)] == n.tolist()
-        if not fit or (raw.codes.max(axis=0, initial=-1) >= n).any():
+        fit = raw.codes.shape == shape and len(raw.vocabulary) == shape[1] and [*map(len, raw.vocabulary)] == [*map(len, raw.kinds)]
+        if not fit or (raw.codes.max(axis=0, initial=-1) >= [*map(len, raw.vocabulary)]).any():
             raise ResponsesError("responses.answers_codes")
     for code, ids in (("person_ids_twice", responses.persons.tolist()), ("item_ids_twice", responses.items)):
         if twice := repeated(ids):
