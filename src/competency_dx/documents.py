@@ -33,8 +33,8 @@ class JsonDocument(ABC):
 
     def to_json(self) -> str:
         """Return the result as a JSON document with kind, schema version and provenance; NaN is null."""
-        document = {"kind": self.kind, "schema_version": self.schema_version} | _told(type(self), self._document())
-        return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        head = {"kind": self.kind, "schema_version": self.schema_version} | ({"order": None} if _lists_of(type(self)) else {})
+        return json.dumps(head | _told(type(self), self._document()), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Self:

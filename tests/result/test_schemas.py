@@ -146,7 +146,11 @@ def faces(kind: type[JsonDocument], text: str) -> Any:
     result = kind.from_json(text)
     if not isinstance(result, Result):
         return result.to_json()
-    return result.to_frame().to_csv(), [result.summary(language) for language in LANGUAGES], result.to_table("ru").to_csv()
+    return (
+        result.to_frame().to_csv(index=False).splitlines(),
+        [result.summary(language) for language in LANGUAGES],
+        result.to_table("ru").to_csv(),
+    )
 
 
 @pytest.mark.parametrize("name", small.MAKERS)
@@ -159,8 +163,8 @@ def test_the_order_of_a_list_of_objects_says_nothing(name: str) -> None:
                 after = faces(kind, changed(name, *path, to=turned))
             except DocumentError:
                 continue
-            assert after == before or path[-1] in {"findings", "reasons"}, path  # these are told in their order
-            assert after[0] == before[0], path
+            assert after == before or path[-1] in {"findings", "reasons", "profiles"}, path  # these are told in their order
+            assert sorted(after[0]) == sorted(before[0]), path
 
 
 def axes(part: Any) -> set[str]:

@@ -116,7 +116,7 @@ class ProfilesRecord(SharedRecord):
     """Deficit profiles of a cohort."""
 
     curves: CurvesRecord
-    profiles: Annotated[tuple[ProfileRecord, ...], held_to(key="person", each="order.persons")]
+    profiles: Annotated[tuple[ProfileRecord, ...], held_to(key="person")]
 
 
 @lru_cache(maxsize=KEPT)
