@@ -49,7 +49,6 @@ class AdaptiveSimulation(Result):
 
     kind: ClassVar[str] = "adaptive_simulation"
     pictures: ClassVar[tuple[str, ...]] = ("decided", "rmse")
-
     strategies: Ids
     length: Annotated[Ints, held_to("strategies", "P", minimum=0)]
     decided: Annotated[Floats, held_to("strategies", "N", minimum=0, maximum=1)]

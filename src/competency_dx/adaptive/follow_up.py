@@ -81,7 +81,6 @@ class NextItems(Result):
     kind: ClassVar[str] = "next_items"
     schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("decisions", "loss")
-
     persons: Annotated[Names, held_to(uniqueItems=True)]
     competencies: Annotated[tuple[Competency, ...], held_to(key="code", each="order.competencies", within="parent?")]
     questions: Annotated[tuple[Question, ...], held_to(key="item", each="order.questions")]

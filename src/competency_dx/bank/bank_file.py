@@ -47,7 +47,6 @@ class Form(Document):
     """
 
     later: ClassVar[tuple[str, ...]] = ("parts", "anchors")
-
     id: str
     title: Text | None = None
     items: tuple[str, ...] = Field(min_length=1)
@@ -59,7 +58,6 @@ class BankDocument(Document):
     """The content of ``bank.yaml``; `misconceptions` are those that options of items may name, by code; `epoch` names the scale."""
 
     later: ClassVar[tuple[str, ...]] = ("misconceptions", "epoch")
-
     schema_version: Literal[1, 2, 3]
     id: str = Field(min_length=1)
     title: Text

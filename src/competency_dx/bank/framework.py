@@ -29,7 +29,6 @@ class Node(Document):
     """
 
     later: ClassVar[tuple[str, ...]] = ("replaced_by",)
-
     code: str = Field(min_length=1)
     title: Text
     kind: Kind

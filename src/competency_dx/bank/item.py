@@ -147,7 +147,6 @@ class Item(Document):
     """
 
     later: ClassVar[tuple[str, ...]] = ("misconception_codes", "enemies", *OF_SECOND_SCHEMA)
-
     id: str = Field(min_length=1, pattern=r"^\S+$")
     type: ItemType
     title: Text | None = None

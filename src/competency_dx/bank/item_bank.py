@@ -59,7 +59,6 @@ class ItemBank(Result):
 
     kind: ClassVar[str] = "item_bank"
     pictures: ClassVar[tuple[str, ...]] = ("difficulty",)
-
     header: BankDocument
     items: tuple[Item, ...]
     framework: CompetencyFramework

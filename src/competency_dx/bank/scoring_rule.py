@@ -67,7 +67,6 @@ class Synonyms(Document):
     """
 
     longest: ClassVar[int] = 200
-
     rule: Literal["synonyms"] = "synonyms"
     points: int = Field(default=1, ge=1)
     pattern: str | None = None

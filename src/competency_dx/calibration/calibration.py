@@ -94,7 +94,6 @@ class Calibration(Result):
     kind: ClassVar[str] = "calibration"
     schema_version: ClassVar[int] = 3
     oldest: ClassVar[int] = 2
-
     model: str
     parameters: ItemParameters
     population: NormalPopulation

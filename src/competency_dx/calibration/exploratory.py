@@ -136,7 +136,6 @@ class FactorSolution(Result):
 
     kind: ClassVar[str] = "factor_solution"
     pictures: ClassVar[tuple[str, ...]] = ("loadings",)
-
     items: Ids
     dimensions: Ids
     rotation: str

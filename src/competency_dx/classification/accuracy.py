@@ -45,7 +45,6 @@ class ClassificationAccuracy(Result):
 
     kind: ClassVar[str] = "classification_accuracy"
     pictures: ClassVar[tuple[str, ...]] = ("attributes",)
-
     estimate: Estimate
     accuracy: Probability
     consistency: Probability

@@ -168,7 +168,6 @@ class ClassCalibration(Result):
 
     kind: ClassVar[str] = "class_calibration"
     pictures: ClassVar[tuple[str, ...]] = ("prevalence", "items", "profiles")
-
     model: str
     parameters: ItemClasses
     attribute_distribution: str

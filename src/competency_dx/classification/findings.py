@@ -85,11 +85,10 @@ def _not_identified(fit: ClassFit, items: ItemClasses) -> tuple[Finding, ...]:
 def check_q_matrix(q: QMatrix, families: Sequence[str]) -> tuple[Finding, ...]:
     """Return what a Q-matrix leaves unidentified.
 
-    For DINA and DINO the conditions are necessary and sufficient (Gu & Xu 2019, theorem 1,
-    doi:10.1007/s11336-018-9619-8): each attribute has an item of its own, at least three items measure it, and without
-    one item of its own per attribute the columns still differ. Other families are generically identified when two
-    disjoint sets of items can be matched with all attributes and each attribute has one item besides (Gu & Xu 2021,
-    doi:10.5705/ss.202018.0410). The conditions are for attributes without a hierarchy.
+    For DINA and DINO the conditions are necessary and sufficient (Gu & Xu 2019, theorem 1, doi:10.1007/s11336-018-9619-8): each
+    attribute has an item of its own, at least three items measure it, and without one item of its own per attribute the columns still
+    differ. Other families are generically identified when two disjoint sets of items can be matched with all attributes and each
+    attribute has one item besides (Gu & Xu 2021, doi:10.5705/ss.202018.0410). The conditions are for attributes without a hierarchy.
     """
     conjunctive = all(f in {"DINA", "DINO"} for f in families)
     counts = q.entries.sum(axis=0)

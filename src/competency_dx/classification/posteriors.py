@@ -67,7 +67,6 @@ class AttributePosteriors(Result):
 
     kind: ClassVar[str] = "attribute_posteriors"
     pictures: ClassVar[tuple[str, ...]] = ("distribution", "mastery")
-
     persons: Annotated[Names, held_to(uniqueItems=True)]
     dimensions: Ids
     theta: Annotated[Floats, held_to("persons", "dimensions", minimum=0, maximum=1)]

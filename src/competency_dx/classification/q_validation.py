@@ -47,7 +47,6 @@ class QValidation(Result):
 
     kind: ClassVar[str] = "q_validation"
     pictures: ClassVar[tuple[str, ...]] = ("mesa",)
-
     items: Ids
     attributes: Ids
     cut_off: Probability

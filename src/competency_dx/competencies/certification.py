@@ -78,7 +78,6 @@ class Decisions(Result):
     kind: ClassVar[str] = "decisions"
     schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("probabilities",)
-
     persons: Annotated[Names, held_to(uniqueItems=True)]
     rule: CertificationRule
     minima: Ids

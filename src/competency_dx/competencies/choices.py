@@ -100,9 +100,8 @@ def standards_of(name: str) -> Standards:
 def R201(*, boundaries: tuple[Boundary, Boundary] = ("upper", "lower")) -> Standards:
     """Return the official scale of the order R-201 of 27.08.2021, table 1: 60 and 80 percent.
 
-    The table reads "below 60", "61-80", "81-100" and leaves 60, 60.5 and 80.5 to no row. The default closes the gap
-    as below 60 | 60 to 80 | above 80: a percent of exactly 60 belongs to the level above it ("upper"), exactly 80 to
-    the level below it ("lower").
+    The table reads "below 60", "61-80", "81-100" and leaves 60, 60.5 and 80.5 to no row. The default closes the gap as below 60 | 60 to
+    80 | above 80: a percent of exactly 60 belongs to the level above it ("upper"), exactly 80 to the level below it ("lower").
     """
     return replace(standards_of("r201"), boundaries=boundaries)
 

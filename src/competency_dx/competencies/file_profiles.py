@@ -58,7 +58,6 @@ class FileProfiles(Result):
 
     kind: ClassVar[str] = "file_profiles"
     pictures: ClassVar[tuple[str, ...]] = ("states",)
-
     target: str
     persons: Count
     blocks: Count

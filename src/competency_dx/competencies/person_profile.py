@@ -97,7 +97,6 @@ class Profile(JsonDocument):
 
     kind: ClassVar[str] = "profile"
     schema_version: ClassVar[int] = 2
-
     person: str
     background: Mapping[str, str]
     conclusions: tuple[Conclusion, ...]

@@ -70,7 +70,6 @@ class DeficitProfiles(Result):
     schema_version: ClassVar[int] = 5
     oldest: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("competencies", "states")
-
     persons: Names
     background: Mapping[str, Names]
     competencies: tuple[Competency, ...]

@@ -72,7 +72,6 @@ class DIF(Result):
 
     kind: ClassVar[str] = "dif"
     pictures: ClassVar[tuple[str, ...]] = ("delta", "rates")
-
     groups: Ids
     n: Annotated[Ints, held_to("groups", minimum=1)]
     items: Ids

@@ -69,7 +69,6 @@ class Fit(Result):
     schema_version: ClassVar[int] = 2
     earlier_versions: ClassVar[tuple[int, ...]] = (1,)  # without the persons who are alike
     pictures: ClassVar[tuple[str, ...]] = ("curves", "infit", "components")
-
     items: Ids
     verdicts: Annotated[tuple[Verdict, ...], held_to("items")]
     reasons: tuple[Finding, ...]

@@ -56,7 +56,6 @@ class GroupReport(Result):
     kind: ClassVar[str] = "group_report"
     schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("groups", "competencies")
-
     by: Annotated[Ids, held_to(minItems=1)]
     groups: Ids
     level: Annotated[Ints, held_to("groups", minimum=0, placeIn="by+1")]

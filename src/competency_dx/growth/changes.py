@@ -57,7 +57,6 @@ class Growth(Result):
     kind: ClassVar[str] = "growth"
     schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("competencies",)
-
     persons: Annotated[Names, held_to(uniqueItems=True)]
     competencies: Annotated[tuple[Competency, ...], held_to(key="code", each="order.competencies", within="parent?")]
     groups: Ids

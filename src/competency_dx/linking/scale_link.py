@@ -46,7 +46,6 @@ class Link(Result):
     kind: ClassVar[str] = "link"
     schema_version: ClassVar[int] = 3
     pictures: ClassVar[tuple[str, ...]] = ("drift",)
-
     method: str
     items: Annotated[tuple[str, ...], held_to(uniqueWith=("step",))]
     slope: float

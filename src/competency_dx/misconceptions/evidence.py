@@ -89,7 +89,6 @@ class MisconceptionEvidence(Result):
 
     kind: ClassVar[str] = "misconception_evidence"
     pictures: ClassVar[tuple[str, ...]] = ("prevalence", "probability")
-
     persons: Annotated[Names, held_to(uniqueItems=True)]
     misconceptions: Ids
     titles: Annotated[Mapping[str, Text], held_to(each="misconceptions")]

@@ -74,7 +74,6 @@ class ItemAnalysis(Result):
     """
 
     kind: ClassVar[str] = "item_analysis"
-
     items: Ids
     verdicts: Annotated[tuple[Verdict, ...], held_to("items")]
     reasons: tuple[Finding, ...]

@@ -59,7 +59,6 @@ class CrossCheck(Result):
     kind: ClassVar[str] = "cross_check"
     schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("differences",)
-
     model: str
     function: str
     items: Annotated[tuple[str, ...], held_to(uniqueWith=("parameters",))]

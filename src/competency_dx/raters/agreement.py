@@ -76,7 +76,6 @@ class Agreement(Result):
 
     kind: ClassVar[str] = "agreement"
     pictures: ClassVar[tuple[str, ...]] = ("pairs", "items", "third")
-
     first: Annotated[tuple[str, ...], held_to(uniqueWith=("second", "item"))]
     second: Annotated[tuple[str, ...], held_to("first")]
     item: Annotated[tuple[str, ...], held_to("first")]

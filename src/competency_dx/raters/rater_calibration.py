@@ -86,7 +86,6 @@ class RaterCalibration(Result):
 
     kind: ClassVar[str] = "rater_calibration"
     pictures: ClassVar[tuple[str, ...]] = ("severity", "persons")
-
     facets: Facets
     experts: Ids
     items: Ids

@@ -48,7 +48,6 @@ class Ratings(Result):
 
     kind: ClassVar[str] = "ratings"
     pictures: ClassVar[tuple[str, ...]] = ("marks",)
-
     persons: Ids
     items: Ids
     tasks: Annotated[tuple[str, ...], held_to("items", uniqueWith=("criteria",))]

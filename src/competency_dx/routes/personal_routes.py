@@ -52,7 +52,6 @@ class Routes(Result):
     kind: ClassVar[str] = "routes"
     schema_version: ClassVar[int] = 3
     pictures: ClassVar[tuple[str, ...]] = ("competencies",)
-
     persons: Annotated[Names, held_to(uniqueItems=True)]
     competencies: Annotated[tuple[Competency, ...], held_to(key="code", each="order.competencies", within="parent?")]
     programmes: Annotated[tuple[Programme, ...], held_to(key="id", each="order.programmes")]

@@ -1,10 +1,9 @@
 """Latent regression with known item parameters: θ_p ~ N(x_pᵀγ, σ²), estimated from the answers in one stage; its covariates.
 
-The marginal likelihood Π_p ∫ f(y_p | θ) N(θ; x_pᵀγ, σ²) dθ is maximised by EM steps (Mislevy 1985,
-doi:10.1080/01621459.1985.10478215, eq. 15-16; Adams, Wilson & Wu 1997, doi:10.3102/10769986022001047) and Newton steps.
-The observed information is in closed form (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x, eq. 3.1-3.2): complete-data
-information less the posterior covariance of the complete-data score. Regressing estimates of θ on x would shrink γ by the
-reliability; here no estimate of θ stands between the answers and γ.
+The marginal likelihood Π_p ∫ f(y_p | θ) N(θ; x_pᵀγ, σ²) dθ is maximised by EM steps (Mislevy 1985, doi:10.1080/01621459.1985.10478215,
+eq. 15-16; Adams, Wilson & Wu 1997, doi:10.3102/10769986022001047) and Newton steps. The observed information is in closed form (Louis
+1982, doi:10.1111/j.2517-6161.1982.tb01203.x, eq. 3.1-3.2): complete-data information less the posterior covariance of the complete-data
+score. Regressing estimates of θ on x would shrink γ by the reliability; here no estimate of θ stands between the answers and γ.
 """
 
 from __future__ import annotations

@@ -55,7 +55,6 @@ class PlausibleValues(Result):
 
     kind: ClassVar[str] = "plausible_values"
     pictures: ClassVar[tuple[str, ...]] = ("distribution",)
-
     persons: Annotated[Names, held_to(uniqueItems=True)]
     dimensions: Ids
     values: Annotated[Floats, held_to("persons", "N", "dimensions")]

@@ -47,7 +47,6 @@ class Pooled(Result):
 
     kind: ClassVar[str] = "pooled"
     pictures: ClassVar[tuple[str, ...]] = ("estimates",)
-
     names: Ids
     sets: Count
     estimate: Annotated[Floats, held_to("names")]

@@ -89,7 +89,6 @@ class Reliability(Result):
 
     kind: ClassVar[str] = "reliability"
     pictures: ClassVar[tuple[str, ...]] = ("information", "standard_error")
-
     items: Ids
     posterior: Coefficient
     posterior_se: Variance

@@ -49,7 +49,6 @@ class Scores(Result):
     kind: ClassVar[str] = "scores"
     schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("distribution", "precision")
-
     method: str
     persons: Annotated[Names, held_to(uniqueItems=True)]
     dimensions: Ids

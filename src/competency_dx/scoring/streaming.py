@@ -60,7 +60,6 @@ class FileScores(Result):
     kind: ClassVar[str] = "file_scores"
     schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("status",)
-
     target: str
     method: str
     persons: Count
