@@ -47,6 +47,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def _call(arguments: Sequence[str], language: LanguageCode) -> int:
     import typer
+
     from competency_dx.cli.app import app
 
     misuse: Any = typer.BadParameter.__mro__[2]  # ClickException, which typer does not export
