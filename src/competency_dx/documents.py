@@ -46,8 +46,8 @@ class JsonDocument(ABC):
         document = parse_json(text)
         version = check_head(document, cls.kind, range(cls.schema_version, cls.oldest - 1, -1))
         try:
-            document = cls._lifted(document, version) | {"schema_version": cls.schema_version}
-            document = document if version == cls.schema_version else _told(cls, document)
+            if version != cls.schema_version:
+                document = _told(cls, cls._lifted(document, version)) | {"schema_version": cls.schema_version}
             check_document(document, _check_of(cls), cls.kind)
             with np.errstate(divide="raise", over="raise", invalid="raise"):
                 out = cls._from_document(_in_order(cls, document))

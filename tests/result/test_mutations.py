@@ -151,7 +151,7 @@ def use_of_persons(document: JsonDocument) -> None:
 
 def use_further(document: JsonDocument, folder: Path) -> None:
     """Do with a document what comes after reading: its report, and the verbs that go on from it, which may refuse in a sentence."""
-    few, verbs = partial(cdx.simulate, persons=5, rng=np.random.default_rng(1)), list[Callable[[], Any]]()
+    few, verbs = partial(cdx.simulate, persons=5, rng=np.random.default_rng(1)), list[Any]()
     both: tuple[Literal["ru", "en"], ...] = ("ru", "en")
     bank, given, answers = small.bank(), small.responses(), cdx.load_responses(small.answers())
     of_kinds: dict[type, list[Any]] = {
@@ -186,7 +186,8 @@ def use_further(document: JsonDocument, folder: Path) -> None:
     }
     if isinstance(document, Result):
         verbs += [partial(cdx.report, document, folder / at, language=at) for at in both]
-    for verb in [*verbs, *(partial(one, document) for one in of_kinds.get(type(document), ()))]:
+    verbs += [partial(one, document) for one in of_kinds.get(type(document), ())]
+    for verb in verbs:
         with contextlib.suppress(CompetencyDxError):
             verb()
 
