@@ -37,6 +37,10 @@ class Result(JsonDocument):
         """Return the table that files hold."""
         return self.to_frame()
 
+    def further_tables(self) -> Mapping[str, DataFrame]:
+        """Return what files and pages show beside the table, by the name of its file; ``sheet_`` words of reports say what it is."""
+        return {}
+
     @abstractmethod
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return what the result says in at most twelve lines."""

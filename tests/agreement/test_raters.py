@@ -16,7 +16,7 @@ import competency_dx as cdx
 from competency_dx.arrays import Floats, value
 from competency_dx.engine import Control
 from competency_dx.engine.one_dimension import OneDimension
-from competency_dx.kernels.agreement import icc_one_way, icc_two_way, kappa, table_statistics
+from competency_dx.kernels.agreement import icc_one_way, icc_two_way, pair_statistics
 from competency_dx.raters import Facets, Ratings
 from competency_dx.raters.estimates import effects_of, persons_of
 from competency_dx.raters.facets import facet_model, fitted
@@ -115,12 +115,9 @@ def test_coefficients_are_those_of_irr(name: str, results: Results) -> None:
     marks = np.array([*theirs["data"].values()])
     for pair in theirs.get("kappa_pairs", []):
         both = marks[[r - 1 for r in pair["raters"]]]
-        levels = np.unique(both)
-        tables = np.zeros((both.shape[1], len(levels), len(levels)))
-        tables[(np.arange(both.shape[1]), *np.searchsorted(levels, both))] = 1
-        for weights, power in (("unweighted", 0), ("linear", 1), ("quadratic", 2)):
-            np.testing.assert_allclose(kappa(tables.sum(axis=0), power), pair[weights]["value"], atol=1e-9)
-        np.testing.assert_allclose(100 * table_statistics(tables)[0, 0], pair["agreement_percent"], atol=1e-9)
+        pairs = pair_statistics(np.unique(both, return_inverse=True)[1].reshape(both.shape), np.arange(both.shape[1]))[:, 0]
+        np.testing.assert_allclose(pairs[2], pair["quadratic"]["value"], atol=1e-9)
+        np.testing.assert_allclose(100 * pairs[0], pair["agreement_percent"], atol=1e-9)
     for icc in theirs.get("icc", []):
         ours = {"oneway": icc_one_way(marks.ravel() * 1.0, np.tile(np.arange(marks.shape[1]), len(marks)))}
         ours["twoway"] = icc_two_way(marks.T * 1.0)

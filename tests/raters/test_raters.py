@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,56 @@ def test_the_bank_tells_the_highest_marks() -> None:
     assert dict(zip(ratings.criteria, ratings.max_marks.tolist(), strict=True)) == {c.id: c.max_score for c in item.rubric}
 
 
+@pytest.mark.parametrize(
+    ("value", "top", "said", "highest"),
+    [(99, None, "codes", 3), (98, None, "codes", 3), (9, None, "codes", 3), (7, None, "codes", 3), (33, None, "codes", 3),
+     (5, None, "doubtful", 5), (4, None, "doubtful", 4), (-1, None, "unreadable", 3), (99, 3, "above_maximum", 3), (5, 5, "", 5)],
+)  # fmt: skip
+def test_marks_far_beyond_the_others_are_named_and_codes_are_no_marks(
+    value: int, top: int | None, said: str, highest: int, quiet: Quiet
+) -> None:
+    table = drawn(100)[0]
+    table.loc[7, "Балл"] = value
+    with quiet():
+        ratings = load_ratings(table, maximum=top)
+    assert [f.code for f in ratings.findings] == [f"raters.{said}"] * bool(said)
+    row = table.iloc[7]
+    assert all(f"{row['Шифр работы']}, T1/k4, {row['Эксперт']}: {value}" in f.ru for f in ratings.findings)
+    assert ratings.max_marks[3] == highest
+    assert (ratings.status[7] == 0) == (said in {"doubtful", ""})
+
+
+def test_frequent_codes_are_no_marks_and_whole_scales_have_none(quiet: Quiet) -> None:
+    table, rng = drawn(100)[0], np.random.default_rng(3)
+    code = rng.choice([0, 9, 99], len(table), p=[0.7, 0.2, 0.1])
+    with quiet():
+        ratings = load_ratings(table.assign(Балл=np.where(code > 0, code, table["Балл"])))
+    assert ratings.used.tolist() == (code == 0).tolist()
+    for top, n in ((1, 60), (3, 20), (6, 30), (10, 60), (20, 150), (100, 400)):
+        marks = rng.binomial(top, rng.beta(2, 2, len(table[:n])))
+        with quiet():
+            found = load_ratings(table[:n].assign(Балл=marks, Критерий="k1"))
+        assert found.used.all(), top
+
+
+def test_marks_of_very_many_steps_are_compared_but_have_no_severity(quiet: Quiet) -> None:
+    table = drawn(40)[0].assign(Балл=lambda t: 30 * t["Балл"])
+    ratings = load_ratings(table, maximum=100)
+    plain = check_agreement(load_ratings(drawn(40)[0], maximum=3))
+    with quiet():
+        np.testing.assert_allclose(check_agreement(ratings).table[:, 8], plain.table[:, 8])  # kappa, whatever the unit of marks
+    with pytest.raises(RatersError, match="at most 20 points, found T1/k1 \\(100\\)"):
+        calibrate_raters(ratings)
+
+
+def test_agreement_of_nothing_is_no_number(quiet: Quiet) -> None:
+    with quiet():
+        nothing = check_agreement(load_ratings(drawn(20, experts=lambda p, _: [p % 8])[0]))
+    assert np.isnan(nothing.table[0, 2:]).all()
+    assert nothing.third_expert()["called"].isna().all()
+    assert not any("0%" in line for line in nothing.summary("en"))
+
+
 def test_what_cannot_be_used_is_refused(quiet: Quiet) -> None:
     with pytest.raises(RatersError, match="has no columns expert"):
         load_ratings(BAD.drop(columns="expert"))
@@ -144,7 +195,8 @@ def test_blocks_without_common_works_are_named_with_the_works_that_would_join_th
     with quiet():
         agreement = check_agreement(ratings)
     assert agreement.blocks == (("e1", "e2", "e3", "e4"), ("e5", "e6", "e7", "e8"))
-    assert len(agreement.links) == 10
+    assert len({link.person for link in agreement.links}) == len(agreement.links) == 10
+    assert type(agreement).from_json(agreement.to_json()).second_readings().equals(agreement.second_readings())
     assert {link.second for link in agreement.links} <= set(agreement.blocks[0])
     with pytest.raises(RatersError, match="2 blocks without common works") as fault:
         calibrate_raters(ratings)
@@ -283,6 +335,35 @@ def test_habits_of_an_expert_are_named(habit: dict[str, Any], column: str, findi
     if finding:
         assert "e1" in named[f"raters.{finding}"]
         assert np.abs(out.to_frame()[column]).idxmax() == 0
+
+
+@pytest.mark.parametrize("habit", ["halo", "careless", "both"])
+def test_habits_of_one_expert_are_not_those_of_others(habit: str, quiet: Quiet) -> None:
+    """Whose marks of a work say one thing only, or nothing, leaves the others what the model says of them."""
+    for seed in (3, 4):
+        table, rng = drawn(400, seed=seed)[0], np.random.default_rng(seed)
+        lot, same = (table["Эксперт"] == e for e in ("e5", "e4"))
+        if habit != "halo":
+            table.loc[lot, "Балл"] = rng.integers(0, 4, int(lot.sum()))
+        if habit != "careless":
+            table.loc[same, "Балл"] = table.groupby(["Шифр работы", "Эксперт"])["Балл"].transform("first")[same]
+        with quiet():
+            out = calibrate_raters(load_ratings(table))
+        named: dict[str, set[Any]] = {f.code: {*f.scope} for f in out.findings}
+        assert named.get("raters.halo", set()) == (set() if habit == "careless" else {"e4"})
+        assert named.get("raters.misfit", set()) == (set() if habit == "halo" else {"e5"})
+
+
+def test_the_report_on_severity_has_a_table_of_persons(tmp_path: Path) -> None:
+    out = study()[2]
+    page = cdx.report(out, tmp_path / "severity").read_text(encoding="utf-8")
+    assert "процент с поправкой на строгость" in page
+    written = pd.read_csv(tmp_path / "severity" / "table-persons.csv", sep=";", decimal=",")
+    np.testing.assert_allclose(written["percent_fair"], out.person_frame()["percent_fair"])
+    sheets = pd.read_excel(tmp_path / "severity" / "table.xlsx", sheet_name=None, engine="openpyxl")
+    assert list(sheets) == ["Таблица", "Участники"]
+    assert not [head for head in sheets["Участники"] if "_" in head]
+    cdx.report(out, tmp_path / "severity.docx")
 
 
 @pytest.mark.parametrize("top", [1, 3])

@@ -78,6 +78,42 @@ def figures(of: Condition, seeds: range) -> dict[str, float]:
     return {str(k): float(v) for k, v in mean.items()}
 
 
+HABITS = ("none", "severe by 1.6 logits", "careless", "avoids the ends", "halo", "one careless, one with halo", "two with halo")
+"""What one expert, or two, do; the table of `docs/raters.md` on who is named for halo."""
+
+
+def habitual(habit: str, of: Condition, seed: int) -> pd.DataFrame:
+    """Return a protocol in which expert 0 has a habit, and expert 1 a halo where two have one: marks of a work are its first mark."""
+    table, _, _, theta = protocol(of, seed)
+    rng, odd = np.random.default_rng(1000 + seed), (table["expert"] == 0).to_numpy()
+    first = table.groupby(["person", "expert"])["mark"].transform("first")
+    logits = theta[table["person"]] - np.linspace(-0.5, 0.5, of.criteria)[table["criterion"]]
+    steps = {"severe by 1.6 logits": STEPS + 1.6, "avoids the ends": 2.5 * STEPS}.get(habit, STEPS)
+    log_p = np.column_stack([np.zeros(len(table)), np.cumsum(logits[:, None] - steps, axis=1)])
+    p = np.exp(log_p - log_p.max(axis=1, keepdims=True))
+    own = (np.cumsum(p / p.sum(axis=1, keepdims=True), axis=1) < rng.random((len(table), 1))).sum(axis=1)
+    if habit in {"severe by 1.6 logits", "avoids the ends"}:
+        table.loc[odd, "mark"] = own[odd]
+    if "careless" in habit:
+        table.loc[odd, "mark"] = rng.integers(0, 4, odd.sum())
+    halo = odd & habit.startswith(("halo", "two")) | ((table["expert"] == 1) & habit.startswith(("one", "two"))).to_numpy()
+    table.loc[halo, "mark"] = first[halo]
+    return table
+
+
+def named_for_halo(habit: str, of: Condition, seeds: range) -> tuple[float, float]:
+    """Return the share of experts with a halo who are named for it, and of protocols in which another is."""
+    guilty = {"halo": {"0"}, HABITS[5]: {"1"}, HABITS[6]: {"0", "1"}}.get(habit, set())
+    found, wrong = 0, 0
+    for seed in seeds:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CompetencyDxWarning)
+            out = cdx.raters.calibrate_raters(cdx.raters.load_ratings(habitual(habit, of, seed), maximum=3))
+        named = {who for f in out.findings if f.code == "raters.halo" for who in f.scope}
+        found, wrong = found + len(named & guilty), wrong + bool(named - guilty)
+    return found / (len(seeds) * len(guilty)) if guilty else np.nan, wrong / len(seeds)
+
+
 HEADS = {
     "rmse": "RMSE of severity",
     "se": "RMS of its SE",
@@ -94,3 +130,9 @@ if __name__ == "__main__":
     for condition in CONDITIONS:
         found = figures(condition, range(1, 101))
         print(f"| {condition.name} |", *(f"{found[k]:.3f} |" for k in HEADS), flush=True)
+    sizes = [CONDITIONS[0]._replace(works=400, criteria=4), CONDITIONS[0]._replace(works=120, criteria=3)]
+    print("| habit |", *(f"{of.works} × {of.criteria}: named | others named |" for of in sizes))
+    print("|", *("--- |" for _ in range(2 * len(sizes) + 1)))
+    for habit in HABITS:
+        shares = [share for of in sizes for share in named_for_halo(habit, of, range(1, 61))]
+        print(f"| {habit} |", *("– |" if np.isnan(share) else f"{share:.0%} |" for share in shares), flush=True)

@@ -1,6 +1,6 @@
-"""Agreement of marks: shares and weighted kappa of tables with jackknife errors over works, intraclass correlations with F intervals.
+"""Agreement of marks: shares and weighted kappa of pairs with jackknife errors over works, intraclass correlations with F intervals.
 
-A table counts how often one mark met another. Weighted kappa: Cohen (1968, doi:10.1037/h0026256). ICC: McGraw & Wong (1996,
+Weighted kappa: Cohen (1968, doi:10.1037/h0026256). ICC: McGraw & Wong (1996,
 doi:10.1037/1082-989X.1.1.30).
 """
 
@@ -12,39 +12,34 @@ from scipy.special import fdtri
 from competency_dx.arrays import Z95, Floats, Ints
 
 
-def kappa(table: Floats, power: int = 2) -> Floats:
-    """Return kappa of tables (…, K, K) with disagreement |i - j|^power (0: unweighted), NaN where chance alone agrees."""
-    k = np.arange(table.shape[-1])
-    off = np.abs(k[:, None] - k) ** float(power) if power else (k[:, None] != k).astype(np.float64)
-    n = table.sum(axis=(-2, -1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        chance = np.einsum("...i,...j,ij->...", table.sum(axis=-1), table.sum(axis=-2), off) / n
-        return np.asarray(1 - (table * off).sum(axis=(-2, -1)) / chance)
-
-
 def wilson(p: Floats, n: Floats) -> Floats:
     """Return the 95 % interval (2, …) of shares of n cases (Wilson 1927)."""
     centre, half = p + Z95**2 / (2 * n), Z95 * np.sqrt(p * (1 - p) / n + Z95**2 / (4 * n**2))
     return np.asarray(np.stack([centre - half, centre + half]) / (1 + Z95**2 / n))
 
 
-def table_statistics(tables: Floats, power: int = 2) -> Floats:
-    """Return exact share, share within one mark and kappa with their 95 % intervals (3, 3) of the tables (W, K, K) of W works.
+def pair_statistics(marks: Ints, work: Ints, *, ordered: bool = True) -> Floats:
+    """Return exact share, share within one mark and kappa with their 95 % intervals (3, 3) of pairs of marks (2, N) of works (N,).
 
-    Errors leave out one work at a time; intervals of shares are Wilson's at the number of marks that have this error.
+    Kappa has quadratic weights and follows from moments, however many marks there may be; where pairs are not `ordered`, each counts
+    both ways round. Errors leave out one work at a time; intervals of shares are Wilson's at the number of marks that have this
+    error. NaN where there are no pairs, kappa also where chance alone agrees.
     """
-    k = np.arange(tables.shape[-1])
-    near = [(np.abs(k[:, None] - k) <= d).astype(np.float64) for d in (0, 1)]
+    off, W = np.abs(marks[0] - marks[1]), int(work.max(initial=-1)) + 1
+    linear = marks if ordered else np.tile(marks.mean(axis=0), (2, 1))
+    weights = (None, off == 0, off <= 1, off**2, *linear, (marks**2).sum(axis=0))
+    sums = np.stack([np.bincount(work, weights=w, minlength=W).astype(np.float64) for w in weights])
 
     def statistics(of: Floats) -> Floats:
-        n = np.maximum(of.sum(axis=(-2, -1)), 1)
-        return np.stack([*((of * mask).sum(axis=(-2, -1)) / n for mask in near), kappa(of, power)], axis=-1)
+        n, exact, near, square, x, y, squares = of
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.stack([exact / n, near / n, 1 - square / (squares - 2 * x * y / n)], axis=-1)
 
-    W, total = len(tables), tables.sum(axis=0)
+    total = sums.sum(axis=1)
     value = statistics(total)
     if W < 2:
         return np.column_stack([value, np.full((3, 2), np.nan)])
-    without = statistics(total - tables)
+    without = statistics(total[:, None] - sums)
     variance = (W - 1) / W * ((without - without.mean(axis=0)) ** 2).sum(axis=0)
     out = np.column_stack([value, value - Z95 * np.sqrt(variance), value + Z95 * np.sqrt(variance)])
     p, n = value[:2], np.full(2, float(W))

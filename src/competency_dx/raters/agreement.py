@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations, zip_longest
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from competency_dx.arrays import Floats, Ints, choice, value
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import RatersError, checked
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
-from competency_dx.kernels.agreement import icc_one_way, icc_two_way, table_statistics, wilson
+from competency_dx.kernels.agreement import icc_one_way, icc_two_way, pair_statistics, wilson
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.raters.ratings import Ratings
 from competency_dx.result import DataFrame, Result, frame
@@ -47,7 +47,8 @@ class ThirdExpert:
 DEFAULT_RULE = ThirdExpert()
 
 
-class SecondReading(NamedTuple):
+@value
+class SecondReading:
     """A work, the expert who marked it, and the expert who should mark it too."""
 
     person: str
@@ -108,7 +109,7 @@ class Agreement(Result):
 
     def second_readings(self) -> DataFrame:
         """Return the works that should be marked once more so that all experts stand on one scale."""
-        return frame(**{name: [getattr(link, name) for link in self.links] for name in SecondReading._fields})
+        return frame(**{name: [getattr(link, name) for link in self.links] for name in ("person", "expert", "second")})
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return agreement over all, the worst pair, the third expert and the findings."""
@@ -160,8 +161,8 @@ def check_agreement(ratings: Ratings, *, rule: ThirdExpert = DEFAULT_RULE) -> Ag
     pairs = (marks.values() for marks in answers.values() if len(marks) > 1)
     far = np.array([abs(first - second) for first, second, *_ in pairs], dtype=np.float64)
     difference = np.arange(1.0, far.max(initial=0) + 2)
-    readings, n = (far >= difference[:, None]).sum(axis=1), max(len(far), 1)
-    ends = np.clip(wilson(readings / n, np.full(len(difference), float(n))), 0, 1)
+    readings, n = (far >= difference[:, None]).sum(axis=1), float(len(far)) or np.nan
+    ends = np.clip(wilson(readings / n, np.full(len(difference), n)), 0, 1)
     due = np.nonzero(state == STATES.index("open"))[0]
     found = [
         *Template("raters.third_due").about((ratings.persons[p] for p in due), answers=len(due), difference=rule.difference),
@@ -191,7 +192,7 @@ def _statistics(ratings: Ratings) -> dict[str, Any]:
     pairs = [(*at, a, b, x, y) for at, marks in several.items() for (a, x), (b, y) in combinations(marks, 2)]
     person, item, low, high, one, other = np.array(pairs, dtype=np.int64).reshape(-1, 6).T
     given = np.array([(*at, *mark) for at, marks in several.items() for mark in marks], dtype=np.int64).reshape(-1, 4).T
-    experts, top, K = ratings.experts, ratings.max_marks, int(ratings.max_marks.max()) + 1
+    experts, top = ratings.experts, ratings.max_marks
     cases = {("", "", ""): np.ones(len(person), dtype=np.bool_)}
     cases |= {(experts[a], experts[b], ""): (low == a) & (high == b) for a, b in np.unique([low, high], axis=1).T}
     cases |= {("", "", ratings.items[i]): item == i for i in np.unique(item)}
@@ -199,9 +200,7 @@ def _statistics(ratings: Ratings) -> dict[str, Any]:
     for row, ((first, _, _), at) in zip(out, cases.items(), strict=True):
         work, place = np.unique(person[at], return_inverse=True)
         row[:2] = len(work), at.sum()
-        tables = np.zeros((len(work), K, K))
-        np.add.at(tables, (place, one[at], other[at]), 1.0)
-        row[2:11] = table_statistics(tables if first else (tables + tables.transpose(0, 2, 1)) / 2).ravel()
+        row[2:11] = pair_statistics(np.stack([one, other])[:, at], place, ordered=bool(first)).ravel()
         if first:
             shares = (np.bincount(place, weights=x[at]) / np.bincount(place, weights=top[item[at]]) for x in (one, other))
             row[11:] = icc_two_way(np.stack([*shares], axis=1))
@@ -251,8 +250,13 @@ def joined(ratings: Ratings) -> tuple[tuple[SecondReading, ...], tuple[tuple[str
     members = [block for block in members if block]
     points, top = (np.bincount(person, weights=w) for w in (mark, ratings.max_marks[item]))
     off = np.abs(points[p] / top[p] - 0.5)
-    queues = [sorted(np.flatnonzero(np.isin(r, block)).tolist(), key=lambda k: (-n[k], off[k])) for block in members[1:]]
+    best = np.lexsort((np.arange(len(p)), off, -n))
+    best = best[np.sort(np.unique(p[best], return_index=True)[1])]
+    queues = [best[np.isin(r[best], block)].tolist() for block in members[1:]]
     works = [k for turn in zip_longest(*queues) for k in turn if k is not None][: max(WORKS, len(queues))]
     asked = [ratings.experts[members[0][k % len(members[0])]] for k in range(len(works))]
-    links = [SecondReading(ratings.persons[p[k]], ratings.experts[r[k]], second) for k, second in zip(works, asked, strict=True)]
+    links = [
+        SecondReading(person=ratings.persons[p[k]], expert=ratings.experts[r[k]], second=second)
+        for k, second in zip(works, asked, strict=True)
+    ]
     return tuple(links), tuple(tuple(ratings.experts[e] for e in block) for block in members)

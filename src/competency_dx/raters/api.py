@@ -17,7 +17,7 @@ from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.raters.agreement import apart, joined
-from competency_dx.raters.estimates import effects_of, persons_of, scale_use
+from competency_dx.raters.estimates import LOOSE, SURE, effects_of, persons_of, scale_use
 from competency_dx.raters.facets import EFFECTS, facet_model, fitted
 from competency_dx.raters.rater_calibration import Facets, RaterCalibration
 from competency_dx.raters.ratings import Ratings
@@ -26,7 +26,7 @@ from competency_dx.responses import Reason, Responses
 DEFAULT = Facets()
 Cell = tuple[str, tuple[int, ...]]
 """A task and the experts who marked it."""
-FEW_EXPERTS, SEVERE, ERRATIC, LOOSE, SURE, WORTH = 10, 1.0, 1.5, 0.5, 3.0, 0.3
+FEW_EXPERTS, SEVERE, ERRATIC, WORTH, MOST = 10, 1.0, 1.5, 0.3, 20
 
 
 @checked(RatersError)
@@ -47,7 +47,7 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
     ------
     RatersError
         When there are fewer than two experts, or fixed experts share no works, do not mark every criterion where severity is by
-        criterion, or a criterion has one mark only.
+        criterion, or a criterion has one mark only or more than 20 points.
     ConvergenceError
         When the maximum was not reached; `state` is where the estimation stood.
     """
@@ -85,6 +85,8 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
 def _checked(ratings: Ratings, facets: Facets, *, keyed: bool) -> tuple[Finding, ...]:
     """Return what stands against comparing the experts; raises where it cannot be done."""
     links, blocks = joined(ratings)
+    if wide := [f"{name} ({top})" for name, top in zip(ratings.items, ratings.max_marks.tolist(), strict=True) if top > MOST]:
+        raise RatersError("raters.levels", wide=wide, most=MOST)
     if facets.drift != "none" and len(np.unique(ratings.day[ratings.used & np.isfinite(ratings.day)])) < 2:
         raise RatersError("raters.no_days")
     if facets.severity == "criterion" and facets.experts == "fixed":

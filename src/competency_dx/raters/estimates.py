@@ -18,6 +18,7 @@ from competency_dx.raters.ratings import Ratings
 
 WORKS = 400  # of an expert, at most: enough to see habits
 TINY = 1e-12
+LOOSE, SURE = 0.5, 3.0  # slopes below, z above are of experts on whose marks others are not judged
 
 
 def effects_of(fit: Fitted, ratings: Ratings, facets: Facets) -> dict[str, Any]:
@@ -102,7 +103,8 @@ def scale_use(fit: Fitted, log_posterior: Floats, R: int) -> Floats:
     Infit and outfit are means over the posterior of θ. The rest is by what all other marks and answers say of θ (a predictive check
     that the expert's own marks do not soften): spread is the SD of marks within criteria over that of the model, halo the mean
     product of standardised residuals of two criteria of a work less that of the model, and the last two are the slope of marks on
-    what is expected of the work, 1 by the model and 0 for marks by lot.
+    what is expected of the work, 1 by the model and 0 for marks by lot; residuals are from that slope. Of experts whose halo or slope
+    is off, the worst first, all marks are left out of what the others are judged by: they would make habits of anybody's marks.
     """
     model, codes, log_prob = fit.model, fit.model.likelihood.answers.coded(-1), fit.at.at.step.log_prob
     U, prob, k, out = len(model.expert), np.exp(log_prob), np.arange(log_prob.shape[1])[:, None], np.full((R, 8), np.nan)
@@ -112,14 +114,29 @@ def scale_use(fit: Fitted, log_posterior: Floats, R: int) -> Floats:
     squares, known, standard, n = (np.bincount(model.expert, weights=x.sum(axis=(1, 2)), minlength=R)[:R] for x in sums)
     with np.errstate(invalid="ignore"):
         out[:, 0], out[:, 1] = squares / known, standard / n
-    for r in np.unique(model.expert[model.expert < R]).tolist():
-        columns = np.flatnonzero(model.expert == r)
-        works = np.flatnonzero((codes[:, columns] >= 0).any(axis=1))
-        works = works[evenly(len(works), WORKS)]
-        x, joint = codes[np.ix_(works, columns)], log_posterior[works]
-        for marks, curves in zip(x.T, log_prob[columns], strict=True):
-            joint -= np.where((marks >= 0)[:, None], curves[marks], 0.0)
-        out[r, 2:] = _habits(normalise(joint)[1], x, prob[columns], model.of[columns])
+    experts, apart, others = np.unique(model.expert[model.expert < R]), np.zeros(R + 1, dtype=np.bool_), log_posterior
+    while True:
+        for r in experts.tolist():
+            columns = np.flatnonzero(model.expert == r)
+            works = np.flatnonzero((codes[:, columns] >= 0).any(axis=1))
+            works = works[evenly(len(works), WORKS)]
+            x = codes[np.ix_(works, columns)]
+            joint = others[works] if apart[r] else _without(others[works], x, log_prob[columns])
+            out[r, 2:] = _habits(normalise(joint)[1], x, prob[columns], model.of[columns])
+        odd = np.fmax(out[:, 5], np.where(out[:, 6] < LOOSE, -out[:, 7], 0.0))
+        odd[apart[:-1] | ~np.isfinite(odd)] = 0.0
+        if odd.max() <= SURE or 2 * (apart.sum() + 1) > len(experts):
+            return out
+        apart[odd.argmax()] = True
+        columns = np.flatnonzero(model.expert == odd.argmax())
+        others = _without(others, codes[:, columns], log_prob[columns])
+
+
+def _without(log_posterior: Floats, x: Codes, log_prob: Floats) -> Floats:
+    """Return log posteriors (P, Q) without marks x (P, C) of which -1 is none, whose log probabilities are (C, K, Q)."""
+    out = log_posterior.copy()
+    for marks, curves in zip(x.T, log_prob, strict=True):
+        out -= np.where((marks >= 0)[:, None], curves[marks], 0.0)
     return out
 
 
@@ -149,12 +166,14 @@ def _habits(W: Floats, x: Codes, prob: Floats, item: Ints) -> tuple[float, ...]:
     _, squares = _spread(W, [np.einsum("ck,ckq->cq", off**power, prob) for power in (1, 2)], seen)
     z = (within - known) / np.sqrt(squares.sum() + 2 * ((spread / n) ** 2).sum())  # the mean of a criterion varies too
     sd = np.sqrt(np.where(seen, variance, 1.0))
-    R, u = V / (sd[:, :, None] * sd[:, None]), e / sd
-    pairs, shared = (seen.sum(axis=1) * (seen.sum(axis=1) - 1)).sum(), R.sum(axis=1, keepdims=True) - R
-    alike = (u.sum(axis=1) ** 2 - (u**2).sum(axis=1)).sum() - (R.sum(axis=(1, 2)) - seen.sum(axis=1)).sum()
-    with np.errstate(invalid="ignore", divide="ignore"):
-        halo, z_halo = alike / pairs, alike / np.sqrt(2 * np.einsum("pab,pba->", shared, shared))
     lift = np.where(seen, mean - middle, 0.0)
     slope = (e * lift).sum() / max(float((lift**2).sum()), TINY)
     z_slope = (e * lift).sum() / np.sqrt(max(float(np.einsum("pa,pab,pb->", lift, V, lift)), TINY))
+    R, u = V / (sd[:, :, None] * sd[:, None]), (e - slope * lift) / sd
+    pairs, shared = (seen.sum(axis=1) * (seen.sum(axis=1) - 1)).sum(), R.sum(axis=1, keepdims=True) - R
+    alike = (u.sum(axis=1) ** 2 - (u**2).sum(axis=1)).sum() - (R.sum(axis=(1, 2)) - seen.sum(axis=1)).sum()
+    with np.errstate(invalid="ignore", divide="ignore"):  # sums of products are skew: as of chi-square (Wilson & Hilferty 1931)
+        second, third = 2 * np.einsum("pab,pba->", shared, shared), 8 * np.einsum("pab,pab->", shared @ shared, shared.swapaxes(1, 2))
+        f, halo = np.maximum(third**2 / (36 * second**3), TINY), alike / pairs
+        z_halo = (np.maximum(1 + 3 * np.sqrt(f / second) * alike, 0) ** (1 / 3) - 1 + f) / np.sqrt(f)
     return np.sqrt(within / known), z, halo, z_halo, 1 + slope, z_slope

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, get_type_hints
 
 import numpy as np
@@ -122,7 +122,11 @@ class RaterCalibration(Result):
 
     def person_frame(self) -> DataFrame:
         """Return one row per person: percent and θ by the marks as they stand and adjusted for severity, with errors."""
-        return frame(person=self.persons, **dict(zip(PERSONS, self.of_persons.T, strict=True)))
+        return frame(person=self.persons, **dict(zip(PERSONS, self.of_persons.T, strict=True))).astype({"marks": int})
+
+    def further_tables(self) -> Mapping[str, DataFrame]:
+        """Return the table of persons."""
+        return {"persons": self.person_frame()}
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the model, the range of severities, how far persons move, and the findings."""

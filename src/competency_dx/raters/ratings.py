@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -18,12 +19,13 @@ from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.errors import RatersError, checked
 from competency_dx.findings import Finding, Template, announce, worth_a_line
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.responses import read_number, read_table
+from competency_dx.responses import USUAL_CODES, read_number, read_table
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
 from competency_dx.wording import toml_content
 
 HIGHEST = 100
+WIDE, LARGE, FEW, SEVERAL, MANY = 3, 10, 5, 20, 50  # gaps below codes; marks beyond can be slips; enough marks to tell that
 
 STATUSES = ("used", "blank", "unreadable", "above", "unknown")
 USED, BLANK, UNREADABLE, ABOVE, UNKNOWN = range(len(STATUSES))
@@ -141,7 +143,8 @@ def load_ratings(
     bank : ItemBank, optional
         Tells the highest marks: tasks are its items, criteria those of their rubrics.
     maximum : int or mapping, optional
-        The highest mark of all, or by ``task/criterion`` or task; what nothing tells is the highest mark seen.
+        The highest mark of all, or by ``task/criterion`` or task; what nothing tells is the highest mark seen,
+        but for codes of missing answers and slips, which are not used.
     experts : sequence of str, optional
         Who the experts are; marks of others are kept and not used.
     columns : mapping of str to str, optional
@@ -183,16 +186,16 @@ def load_ratings(
     status = np.where(column["mark"].codes < 0, BLANK, np.where(mark < 0, UNREADABLE, USED))
     status[((person < 0) | (item < 0) | (expert < 0) | np.isin(expert, strangers)) & (status != BLANK)] = UNKNOWN
     top = _highest([(name, *parts[name]) for name in items], bank, maximum)
-    seen = np.ones(len(items), dtype=np.int64)
-    np.maximum.at(seen, item[status == USED], mark[status == USED])
-    top = np.where(top > 0, top, seen)
+    told = (top > 0)[item]
+    top, doubtful = _likely(np.stack([item, mark])[:, status == USED], top)
     status[(status == USED) & (mark > top[item])] = ABOVE
+    odd = {"raters.codes": (status == ABOVE) & ~told, "raters.doubtful": (status == USED) & (mark >= doubtful[item])}
     if not (status == USED).any():
         raise RatersError("raters.no_marks", origin=table.origin, rows=table.rows)
     rows = np.stack([person, item, expert, np.where(status == USED, mark, -1), status])
     days = [_day(t) for t in column["day"].vocabulary]
     day, written = np.array([*days, np.nan])[column["day"].codes], column["mark"].texts()
-    findings = [*table.findings, *_findings(rows, (persons, items, people), written)]
+    findings = [*table.findings, *_findings(rows, (persons, items, people), written, odd)]
     findings += Template("raters.days").about(t for t, x in zip(column["day"].vocabulary, days, strict=True) if np.isnan(x))
     announce(findings)
     settings = {"columns": ", ".join(f"{role} = {name}" for role, name in heading.items() if name not in {"", role})}
@@ -241,13 +244,44 @@ def _highest(items: list[tuple[str, str, str]], bank: ItemBank | None, maximum: 
     return np.array(out, dtype=np.int64)
 
 
-def _findings(rows: Ints, ids: tuple[tuple[str, ...], ...], written: Names) -> list[Finding]:
-    """Return what is to be said of marks that are not used, and of those an expert gave twice and differently."""
+def _likely(marks: Ints, top: Ints) -> tuple[Ints, Ints]:
+    """Return the highest marks (I,), where `top` has 0 those seen less codes and slips, and from which mark on marks are doubtful (I,).
+
+    Marks are given with their items (2, N). A criterion with few of them is judged by those of all.
+    """
+    out, doubtful, free = np.maximum(top, 1), np.full(len(top), HIGHEST + 1), marks[:, top[marks[0]] == 0]
+    for i in np.unique(free[0]).tolist():
+        mine = free[1, free[0] == i]
+        values, n = np.unique(mine if len(mine) >= SEVERAL else free[1], return_counts=True)
+        mine = mine[mine <= next((values[k - 1] for k in range(2, len(values)) if _beyond(values, n, k)), values[-1])]
+        out[i] = mine.max(initial=1)
+        values, n = np.unique(mine, return_counts=True)
+        for k, (low, high) in enumerate(pairwise(values.tolist()), start=1):
+            unseen = high - low > 1 and high <= LARGE and n[k - 1] >= FEW and len(mine) >= MANY
+            if unseen or (high - low >= max(WIDE, low) and 2 * k > low + 2 and len(mine) >= FEW):
+                doubtful[i] = high
+        if len(mine) >= MANY and n[-1] == 1 and n[-2:][0] >= LARGE:
+            doubtful[i] = min(doubtful[i], values[-1])
+    return out, doubtful
+
+
+def _beyond(values: Ints, n: Ints, k: int) -> bool:
+    """Tell whether the k-th of the values seen n times, and those above, are codes of missing answers or slips, and no marks."""
+    low, above, total = int(values[k - 1]), values[k:], int(n.sum())
+    slips = above > max(LARGE, WIDE * low) if total >= SEVERAL and n[k:].sum() <= max(1, total // MANY) else above < 0
+    codes = np.isin(above, [*USUAL_CODES]) & (above > (low + max(WIDE, low) - 1 if total < 2 * MANY else low + max(WIDE, low / 2) - 1))
+    codes &= (total >= SEVERAL) | (above > LARGE)
+    dense = 2 * k > low - values[0] and 2 * n[k:].sum() <= total
+    return bool(dense and above[0] - low >= WIDE and (codes | slips).all())
+
+
+def _findings(rows: Ints, ids: tuple[tuple[str, ...], ...], written: Names, odd: Mapping[str, Bools]) -> list[Finding]:
+    """Return what is to be said of marks that are not used, of `odd` ones, and of those an expert gave twice and differently."""
     import pandas as pd
 
     persons, items, experts = (np.array([*of, "—"], dtype=object) for of in ids)
     marks, used = pd.Series(rows[3]).groupby([*rows[:3], rows[4]]), rows[4] == USED
-    cases = {what: rows[4] == code for what, code in CASES}
+    cases = {what: (rows[4] == code) & ~odd["raters.codes"] for what, code in CASES} | dict(odd)
     cases["raters.marked_twice"] = used & (marks.transform("min") < marks.transform("max")).to_numpy()
     out: list[Finding] = []
     for what, at in cases.items():

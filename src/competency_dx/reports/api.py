@@ -141,7 +141,7 @@ def _write(file: Path, result: Result, suffix: str, language: Language, written:
             from competency_dx.reports.prints import pages_docx, pages_pdf
 
             first = [written.page(False)] if written.leads else []  # noqa: FBT003 - of a callable
-            pages = [*first, *(content.decode() for _, content in written.further())]
+            pages = [*first, *(content.decode() for name, content in written.further() if name.endswith(".html"))]
             if len(pages) > LONGEST_PRINT:
                 raise ReportError("reports.too_long", pages=len(pages), most=LONGEST_PRINT, suffix=suffix)
             out.write((pages_docx if suffix == ".docx" else pages_pdf)(pages, language))

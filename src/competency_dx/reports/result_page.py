@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -13,9 +13,9 @@ from competency_dx.bank import Item, ItemBank
 from competency_dx.display import NONE, chart_svg, code_word, column_title, count, decimal, number
 from competency_dx.findings import findings_of, in_results_only
 from competency_dx.quality import LEAST_ANSWERS, VERDICTS, WEAK, ItemAnalysis, OptionTrace, items_of
-from competency_dx.reports.files import findings_sheet, frame_sheet
+from competency_dx.reports.files import csv_parts, findings_sheet, frame_sheet
 from competency_dx.reports.pages import Language, Sheet, Written, about, engine_line, finding_lines, made_by, render, several, strings
-from competency_dx.result import Result
+from competency_dx.result import DataFrame, Result
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
@@ -123,32 +123,49 @@ def item_sheets(items: ItemAnalysis, language: Language) -> tuple[Sheet, ...]:
 
 
 def result_report(result: Result, language: Language) -> Written:
-    """Return how any result is written: one page, and its table as the only sheet."""
-    table = strings(language)["sheet_table"]
+    """Return how any result is written: one page, and its tables as sheets; in a folder the further ones are CSV files too."""
+
+    def files() -> Iterator[tuple[str, bytes]]:
+        for name, table in result.further_tables().items():
+            yield f"table-{name}.csv", b"".join(csv_parts([table], language))
+
     return Written(
         page=lambda _: render("result.html", language, {"v": result_view(result, language)}),
-        sheets=lambda: ([frame_sheet(table, result.to_table(language), language)], result.summary(language)[0]),
+        sheets=lambda: ([frame_sheet(*named, language) for named in _tables(result, language)], result.summary(language)[0]),
+        further=files,
     )
+
+
+def _tables(result: Result, language: Language) -> list[tuple[str, DataFrame]]:
+    """Return the table of a result and the further ones, each with what it is called."""
+    more = {"table": result.to_table(language), **result.further_tables()}
+    return [(strings(language)[f"sheet_{name}"], table) for name, table in more.items()]
 
 
 def result_view(result: Result, language: Language) -> dict[str, Any]:
     """Return what the template shows; `findings` is None for results that carry none, `analysis` for all but calibrations."""
     head, *rest = result.summary(language)
-    frame = result.to_table(language)
-    shown = frame.head(MOST_ROWS)
-    cells = [_texts(str(name), shown[name].tolist(), language) for name in shown.columns]
-    cut = strings(language)["shown_rows"].format(shown=count(MOST_ROWS, language), total=count(len(frame), language))
     analysis = items_of(cast("Calibration", result)) if result.kind == "calibration" else None
     return {
         "head": head,
         "summary": "\n".join(rest),
         "findings": finding_lines(findings_of(result), language) if hasattr(result, "findings") else None,
         "charts": [chart_svg(result.chart(kind, language), f"c{k}", language) for k, kind in enumerate(result.chart_kinds())],
+        "tables": [{"title": title} | _shown(table, language) for title, table in _tables(result, language)],
+        "methods": made_by(result, language),
+        "analysis": analysis and items_view(analysis, language),
+    }
+
+
+def _shown(frame: DataFrame, language: Language) -> dict[str, Any]:
+    """Return columns, the first rows and a note of a table as the template shows them."""
+    shown = frame.head(MOST_ROWS)
+    cells = [_texts(str(name), shown[name].tolist(), language) for name in shown.columns]
+    cut = strings(language)["shown_rows"].format(shown=count(MOST_ROWS, language), total=count(len(frame), language))
+    return {
         "columns": [(column_title(str(name), language), frame[name].dtype.kind in "fiu") for name in frame.columns],
         "rows": tuple(zip(*cells, strict=True)),
         "note": several(len(frame), "row", language) if len(frame) <= MOST_ROWS else cut,
-        "methods": made_by(result, language),
-        "analysis": analysis and items_view(analysis, language),
     }
 
 

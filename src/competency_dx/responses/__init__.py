@@ -7,6 +7,7 @@ from competency_dx.responses.missing import MissingPolicy, Omissions, Reason, Re
 from competency_dx.responses.normalise import fold_code, read_number
 from competency_dx.responses.reading.answers import answers_schema, parse_answers
 from competency_dx.responses.reading.layout import Layout
+from competency_dx.responses.reading.unreadable import USUAL_CODES
 from competency_dx.responses.responses import Responses
 from competency_dx.responses.rules import ambiguous_options, score_answers
 from competency_dx.responses.wrong_keys import (
@@ -24,7 +25,7 @@ from competency_dx.responses.wrong_keys import (
 
 __all__ = ["Explanation", "Layout", "MissingPolicy", "Omissions", "RawAnswers", "Reason", "Reasons", "Responses"]
 __all__ += ["answers_schema", "load_responses", "parse_answers", "read_table", "settle_layout"]
-__all__ += ["ambiguous_options", "fold_code", "read_number", "score_answers"]
+__all__ += ["USUAL_CODES", "ambiguous_options", "fold_code", "read_number", "score_answers"]
 __all__ += ["check_design", "tail_findings", "zero_tails"]
 __all__ += ["FALSE_ALARM", "LEAST_ANSWERS", "OptionUse", "Options", "RestScores", "SuspectedKey"]
 __all__ += ["chance_of", "chosen_options", "item_rest", "suspected_keys"]
