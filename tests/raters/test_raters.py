@@ -362,7 +362,7 @@ def test_the_report_on_severity_has_a_table_of_persons(tmp_path: Path) -> None:
     np.testing.assert_allclose(written["percent_fair"], out.person_frame()["percent_fair"])
     sheets = pd.read_excel(tmp_path / "severity" / "table.xlsx", sheet_name=None, engine="openpyxl")
     assert list(sheets) == ["Таблица", "Участники"]
-    assert not [head for head in sheets["Участники"] if "_" in head]
+    assert not [head for head in map(str, sheets["Участники"]) if "_" in head]
     cdx.report(out, tmp_path / "severity.docx")
 
 
