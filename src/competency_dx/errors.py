@@ -17,7 +17,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from competency_dx.argument_types import fits, type_text, value_text
 from competency_dx.personal_data import hidden_text
-from competency_dx.wording import SPELLING, toml_content, worded
+from competency_dx.wording import SPELLING, cut, toml_content, worded
 
 LANGUAGES = ("ru", "en")
 T = TypeVar("T")
@@ -231,10 +231,14 @@ def _fact(fact: Any) -> Any:  # noqa: ANN401, PLR0911 - whatever a sentence show
 
 
 def _foreign(fault: BaseException) -> dict[str, str]:
-    """Return what an error of another library says: its sentence in English, its kind and place in Russian."""
+    """Return what an error of another library says: its sentence in English, its place or its kind in Russian, no name of a class."""
     mark: Any = getattr(fault, "problem_mark", None) or fault
     line, column = getattr(mark, "lineno", None), getattr(mark, "colno", None)
     if hasattr(mark, "line"):  # YAML counts from 0
         line, column = mark.line + 1, mark.column + 1
-    place = f"строка {line}, позиция {column}" if line is not None else type(fault).__name__
-    return {"en": hidden_text(" ".join(str(fault).split())), "ru": place}
+    code = next(filter(has_sentence, (f"errors.fault_{kind.__name__}" for kind in type(fault).__mro__)))
+    said = phrase(code)
+    if line is not None:
+        said["ru"] = f"строка {line}, позиция {column}"
+    words = " ".join(str(fault).split()) if code == "errors.fault_BaseException" else ""
+    return said | {"en": cut(hidden_text(words)) or said["en"]}

@@ -19,7 +19,7 @@ import numpy as np
 from competency_dx.arrays import FrozenDict
 from competency_dx.errors import CompetencyDxWarning
 from competency_dx.personal_data import hidden_text
-from competency_dx.wording import SPELLING, toml_content, worded
+from competency_dx.wording import SPELLING, cut, toml_content, worded
 
 Severity = Literal["info", "warning", "error"]
 
@@ -131,14 +131,10 @@ def findings_of(source: object) -> tuple[Finding, ...]:
     return tuple(found() if callable(found) else found)
 
 
-def _cut(text: str, most: int = 150) -> str:
-    return text if len(text) <= most else f"{text[:most].rsplit(' ', 1)[0].rstrip(' ,;:')} …"
-
-
 def worth_a_line(findings: Iterable[Finding], most: int = 5, *, language: str = "en") -> list[str]:
     """Return the first warnings and errors as lines of a summary, and how many more there are."""
     words = {"warning": "внимание", "error": "ошибка"} if language == "ru" else {}
-    lines = [_cut(f"{words.get(f.severity, f.severity)}: {f.text(language)}") for f in findings if f.severity != "info"]
+    lines = [cut(f"{words.get(f.severity, f.severity)}: {f.text(language)}", 150) for f in findings if f.severity != "info"]
     more = "… ещё {n:замечание|замечания|замечаний}" if language == "ru" else "… {n:more finding|more findings}"
     return lines[:most] + ([worded(more, {"n": len(lines) - most}, language)] if len(lines) > most else [])
 

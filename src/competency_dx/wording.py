@@ -16,7 +16,7 @@ from typing import Any
 LOOKALIKES = str.maketrans("АВЕНКМОРСТХУ", "ABEHKMOPCTXY")
 """Capital Cyrillic letters that look like Latin ones; both sides of a comparison are brought to Latin."""
 SHOWN_IDS = 5
-LONGEST = 120
+LONGEST, LONGEST_TEXT = 120, 300  # signs shown of a name or a value, and of a text
 SPELLING: ContextVar[Callable[[str], str]] = ContextVar("SPELLING", default=str)
 """How a sentence names arguments: as Python does, unless a program with switches says otherwise."""
 NBSP, THIN = "\u00a0", "\u202f"  # spaces at which no line is broken
@@ -30,6 +30,11 @@ def toml_content(room: str, name: str) -> Mapping[str, Any]:
     """Return the TOML file of that name in the folder of a room, or in the root where the room is ``""``."""
     path = files("competency_dx").joinpath(*room.split("."), f"{name}.toml")
     return MappingProxyType(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def cut(text: str, most: int = LONGEST_TEXT) -> str:
+    """Return the beginning of a text of others, up to a whole word, where it is long."""
+    return text if len(text) <= most else f"{text[:most].rsplit(' ', 1)[0].rstrip(' ,;:')} …"
 
 
 def listed(ids: Iterable[object], shown: int = SHOWN_IDS, *, language: str = "en") -> str:
@@ -116,7 +121,7 @@ class _Wording(string.Formatter):
     def convert_field(self, value: Any, conversion: Any) -> Any:  # noqa: ANN401 - signature of string.Formatter
         """Return what a conversion makes of a value, cut off where it is long."""
         out = super().convert_field(value, conversion)
-        return f"{out[:LONGEST]}…" if conversion == "r" and len(out) > LONGEST else out
+        return cut(out, LONGEST) if conversion == "r" else out
 
     def format_field(self, value: Any, format_spec: str) -> str:  # noqa: ANN401 - a JSON value
         if "|" in format_spec:
@@ -131,12 +136,12 @@ class _Wording(string.Formatter):
             return text or ("нет" if self.language == "ru" else "none")
         if isinstance(value, Mapping):
             return str(value[self.language])
-        return "—" if value is None else _CONTROLS.sub(" ", format(value, format_spec))
+        return "—" if value is None else _CONTROLS.sub(" ", cut(format(value, format_spec)))
 
     def _part(self, part: Any) -> str:  # noqa: ANN401 - a JSON value
         """Return an id, or ids that belong together with their number: ``"a + b (0.987)"``."""
         if not isinstance(part, tuple):
-            text = _CONTROLS.sub(" ", str(part)) if isinstance(part, str | bool) else self.format_field(part, "")
+            text = _CONTROLS.sub(" ", cut(str(part), LONGEST)) if isinstance(part, str | bool) else self.format_field(part, "")
             return text if text.strip() else repr(text)
         numbers = ", ".join(self.format_field(x, ".3f" if isinstance(x, float) else "") for x in part if not isinstance(x, str))
         names = _CONTROLS.sub(" ", " + ".join(x for x in part if isinstance(x, str)))

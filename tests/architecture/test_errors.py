@@ -62,7 +62,7 @@ def catalogue() -> dict[str, dict[str, str]]:
 
 ALL, PLACES = catalogue(), sorted(str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py"))
 FIELD = re.compile(
-    r"bank\.(field|key_form|what)_\w+|result\.type_\w+|storage\.why_\w+|limits\.of_\w+|responses\.(expected|kind|is)_\w+|responses\.\w+_twice|responses\.\w+_remedy"
+    r"bank\.(field|key_form|what)_\w+|result\.type_\w+|storage\.why_\w+|errors\.fault_\w+|limits\.of_\w+|responses\.(expected|kind|is)_\w+|responses\.\w+_twice|responses\.\w+_remedy"
 )  # whose codes are put together where they are used
 
 
@@ -181,3 +181,39 @@ def test_sentences_name_switches_or_say_that_there_are_none() -> None:
                 language,
                 told,
             )
+
+
+FAULTS: list[Exception] = [UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), RecursionError("maximum recursion depth")]
+FAULTS += [TypeError("unhashable type: 'list'"), AttributeError("'int' object has no attribute 'x'"), KeyError("x"), IndexError("list")]
+FAULTS += [
+    ValueError("could not convert"),
+    ValueError(),
+    ZeroDivisionError("division by zero"),
+    ImportError("No module 'x'"),
+    EOFError(),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=repr)
+def test_what_python_says_has_no_name_of_a_class(fault: Exception) -> None:
+    error = CompetencyDxError("result.not_json", fault=fault)
+    for language in LANGUAGES:
+        assert not re.search(r"\w+(?:Error|Exception)\b|object has no|unhashable|\(\)|: ?$", error.text(language))
+    assert not re.search("[A-Za-z]{2}", error.text("ru").replace("JSON", "").replace("UTF", ""))
+
+
+def test_long_texts_of_others_are_cut_off_wherever_they_stand() -> None:
+    """A path, an id, a list of ids, a value, what another library said and an error inside an error."""
+    long = "x" * 9000
+    inner = CompetencyDxError("result.value", where=long, given=long, expected=[long, long])
+    for facts in ({"where": long, "unknown": [long] * 9, "missing": [long]}, {"where": long, "unknown": [inner], "missing": []}):
+        assert max(len(CompetencyDxError("result.fields", **facts).text(language)) for language in LANGUAGES) < 3000
+    assert len(str(CompetencyDxError("result.not_json", fault=ValueError(long)))) < 1000
+
+
+def test_no_sentence_names_what_a_client_of_the_service_cannot_call() -> None:
+    """Sentences on documents are told to whoever sent them, over HTTP too."""
+    said = [
+        t[language] for code, t in ALL.items() if code.startswith("result.") for language in LANGUAGES if "to_jsonl" not in t[language]
+    ]
+    assert not [text for text in said if "to_json" in text]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from collections.abc import Mapping
 from datetime import date
@@ -75,7 +76,7 @@ def fault_sentence(fault: Mapping[str, Any], place: str | Mapping[str, str]) -> 
     if kind == "literal_error":
         facts["expected_ru"] = facts["expected"].replace(" or ", " или ")
     if kind == "union_tag":
-        facts.setdefault("expected_tags", "")
+        facts["expected_tags"] = re.findall(r"'(\w+)'", str(facts.get("expected_tags", "")))
     code = f"bank.field_{kind}"
     return phrase(code if has_sentence(code) else "bank.field_other", place=place, given=given, **facts)
 
@@ -89,7 +90,8 @@ def parse(kind: type[D], data: object, source: str | Mapping[str, str]) -> D:
         return kind.model_validate(data)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        places = ("".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in f["loc"]) for f in found)
+        named = ([part for part in f["loc"] if "[" not in str(part)] for f in found)  # without kinds: "tuple[str, ...]"
+        places = ("".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc) for loc in named)
         faults = [fault_sentence(f, at.removeprefix(".") or "(document)") for f, at in zip(found, places, strict=True)]
         more = phrase("bank.more_faults", n=len(faults) - SHOWN_FAULTS) if len(faults) > SHOWN_FAULTS else {}
         told = {at: "; ".join(f[at] for f in faults[:SHOWN_FAULTS]) + more.get(at, "") for at in LANGUAGES}
