@@ -12,7 +12,7 @@ import numpy as np
 
 from competency_dx.arrays import FrozenDict
 from competency_dx.errors import DocumentError, Verbatim, phrase, repeated
-from competency_dx.personal_data import masked
+from competency_dx.personal_data import hidden_ids, masked
 
 Json = Any
 LARGEST = 1e15  # numbers of a document are not beyond it, on either side
@@ -42,6 +42,8 @@ def check_document(document: object, check: Check, where: str) -> None:
         check(document, ())
     except _FaultError as fault:
         code, facts = fault.code, _in_words(**fault.facts) if "expected" in fault.facts else fault.facts
+        if "twice" in facts and "person" in fault.path:
+            facts = {"twice": hidden_ids(facts["twice"], range(len(facts["twice"])))}
         raise DocumentError(code, where=where + fault.path, **facts) from None
 
 

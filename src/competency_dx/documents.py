@@ -18,6 +18,7 @@ import numpy as np
 from competency_dx.arrays import dtype_of
 from competency_dx.checking import check_document, compiled
 from competency_dx.errors import CompetencyDxError, DocumentError, LimitError, repeated
+from competency_dx.personal_data import OwnWords
 from competency_dx.schemas import Ids, document_schema, object_schema, ordered_lists, schema
 
 BARE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what Python raises at contents that no check foresaw
@@ -194,7 +195,7 @@ def encode(item: object) -> Any:  # noqa: ANN401, PLR0911 - JSON is an untyped t
         return [encode(v) for v in item]
     if hasattr(item, "model_dump"):
         return item.model_dump(mode="json", exclude_none=True)
-    return item
+    return item.outline() if isinstance(item, OwnWords) else item
 
 
 def encode_fields(item: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -2,7 +2,7 @@
 
 Names are recognised by words that stand together: a usual first name, a patronymic, a surname by its ending, initials, in
 Cyrillic letters or transliterated. Not recognised: a surname alone or written together with other letters, nicknames, first
-names that are not on the list.
+names that are not on the list, a first name that is a word as well beside anything but a surname by its ending.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-Personal = Literal["name", "e-mail", "phone", "СНИЛС", "passport", "ИНН", "birth date", "IP address", "account", "address"]
+Personal = Literal["name", "e-mail", "phone", "СНИЛС", "passport", "ИНН", "birth date", "IP address", "account", "address", "card"]
 
 _SHAPES = str.maketrans(
     dict.fromkeys("‐‑‒–—―−﹘﹣", "-") | dict.fromkeys("\t\r\n", " ") | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad")
@@ -25,7 +26,7 @@ HEADINGS, _PATTERNS = ({name: re.compile(text) for name, text in _CONTENT[part].
 _INSIDE: dict[Personal, re.Pattern[str]] = {
     kind: re.compile(text.replace("{date}", _CONTENT["patterns"]["date"])) for kind, text in _CONTENT["inside"].items()
 }
-_GIVEN, _COMMON, _OTHERS = (frozenset(_CONTENT["words"][name].split()) for name in ("given", "common", "others"))
+_GIVEN, _COMMON, _OTHERS, _SHORT, _OF_MEN = (frozenset(text.split()) for text in _CONTENT["words"].values())
 _RUN = re.compile(r"(?<!\d)\+? ?\(?\d(?:[ ()./#-]{0,3}\d){8,19}(?!\d)")
 _WORD = re.compile(r"[A-ZА-ЯЁ]?[a-zа-яё']+|[A-ZА-ЯЁ]+(?![a-zа-яё])|[^\W\d_a-zA-Zа-яёА-ЯЁ]+")
 _WORTH_A_LOOK = re.compile(r"[^\W\d_]{3}|\d(?:\D{0,3}\d){5}|@|/")
@@ -76,8 +77,25 @@ def hidden_text(text: str) -> str:
 def masked(text: str) -> str:
     """Return an answer as a message may show it: short, of longer words and numbers the beginning only."""
     least = 4 if " " in text else 6
-    out = re.sub(rf"[^\W\d_]{{{least},}}|\d{{7,}}", lambda word: word[0][:2] + "…", hidden_text(text))
+    out = re.sub(rf"[^\W\d_]{{{least},}}|\d{{7,}}|\d(?:[ -]?\d){{9,}}", lambda word: word[0][:2] + "…", hidden_text(text))
     return out if len(out) <= 24 else out[:23].rstrip("…") + "…"
+
+
+class OwnWords(str):
+    """An answer in the words of a person, whole in memory; documents keep its `outline`."""
+
+    __slots__ = ()
+
+    def outline(self) -> str:
+        """Return the first letter of each word, and of numbers of persons the first digit."""
+        out = re.sub(r"[^\W\d_]{2,}", lambda word: word[0][0] + "…", hidden_text(self))[:24]
+        return out if sum(map(str.isdigit, self)) < 7 else f"{self[:1]}…"
+
+
+def hidden_ids(ids: Any, rows: Iterable[int]) -> list[str]:  # noqa: ANN401 - a list or an array
+    """Return the ids of persons in these rows as messages may show them: codes, of others the first letter and the row from 1."""
+    texts = ((row, str(ids[row])) for row in rows)
+    return [t if _PATTERNS["code"].fullmatch(t) and not personal_in(t) else f"{t[:1]}… (#{row + 1})" for row, t in texts]
 
 
 def _number(run: str, *, alone: bool) -> Personal | None:
@@ -142,8 +160,10 @@ def names_a_person(text: str) -> bool:
     text = spelled(text)
     words = list(map(_part, _WORD.finditer(text)))
     likely = [k for k, w in enumerate(words[:-1]) if w.part != "word" or w.capital or words[k + 1].part == "father"]
-    starts = (words[k].start for k in likely if _is_name(text, words[k : k + 3]))
-    return any(not _PATTERNS["in_honour"].search(text[max(0, start - BEFORE) : start]) for start in starts)
+    names = (words[k : k + 3] for k in likely if _is_name(text, words[k : k + 3]))
+    starts = ((name[0].start, "!" * any(w.part == "given" and w.form not in _OF_MEN for w in name[:2])) for name in names)
+    found = any(not _PATTERNS["in_honour"].search(text[max(0, start - BEFORE) : start] + mark) for start, mark in starts)
+    return found or _PATTERNS["one initial"].search(text) is not None
 
 
 def may_be_a_name(text: str) -> bool:
@@ -186,13 +206,14 @@ def _is_name(text: str, words: list[_NameWord]) -> bool:
     if "given" in parts:
         other, given = (first, second) if second.part == "given" else (second, first)
         alone = {
-            "word": glued or len(other.form) < 3 or "," in gaps[0],
+            "word": glued or len(other.form) < 3 or ("," in gaps[0] and second.end - first.start < len(text)),
+            "given": "," in gaps[0],  # a list of names
             "initials": not set(text[other.start : other.end]).isdisjoint("IVX"),  # Peter I
         }
         common = given.form in _COMMON
         if other.form in _OTHERS or alone.get(other.part, False) or (common and other.part != "family"):
             return False
-        return (other.capital and given.capital) or (glued and other.part == "family" and not common)
+        return (other.capital and given.capital) or (other.part == "family" and not common)
     both = parts == {"family", "initials"} and max(w.end - w.start for w in words[:2] if w.part == "initials") == 2
     return (glued and both) or (len(words) > 2 and near[1] and _with_initials(words, gaps, glued=glued))
 
@@ -205,7 +226,8 @@ def _with_initials(words: list[_NameWord], gaps: list[str], *, glued: bool) -> b
     surname = words[single.index(False)]
     if glued and not gaps[1].strip("_.-0123456789") and surname.part == "family":
         return True
-    capital = all(w.capital for w in words)
+    capital, initials = all(w.capital for w in words), "".join(w.form for w in words if w is not surname)
     dotted = "." in gaps[1] and (single[0] is False or "." in gaps[0])
     usual = surname.part == "family" or (len(surname.form) > 2 and surname.part == "word" and surname.form not in _OTHERS)
-    return capital and usual and (dotted or surname.part == "family")
+    small = dotted and surname.part == "family" and surname.form not in _OTHERS and initials not in _SHORT
+    return small or (capital and usual and (dotted or surname.part == "family"))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, blocks, evenly
 from competency_dx.errors import ResponsesError, checked
 from competency_dx.findings import Finding, Template
+from competency_dx.personal_data import hidden_ids
 from competency_dx.responses.missing import MissingPolicy
 from competency_dx.responses.responses import Responses
 
@@ -39,7 +40,7 @@ def check_design(responses: Responses, policy: MissingPolicy | None = None) -> t
     scores, seen = responses.effective(policy)
     top = np.where(seen, scores, -1).max(axis=0, initial=-1)
     low = np.where(seen, scores, np.int8(127)).min(axis=0, initial=127)
-    together, names = meetings(seen), np.array(responses.items, dtype=object)
+    together, names, silent = meetings(seen), np.array(responses.items, dtype=object), np.flatnonzero(~seen.any(axis=1))
     block = components(together)
     parts = [names[block == k].tolist() for k in range(int(block.max(initial=0)) + 1)]
     blocks = [(part[0], len(part)) for part in parts if part]
@@ -47,7 +48,7 @@ def check_design(responses: Responses, policy: MissingPolicy | None = None) -> t
     return (
         *Template("responses.empty_items").about(names[top < 0], severity="warning"),
         *Template("responses.constant_items").about(names[(top >= 0) & (top == low)]),
-        *Template("responses.empty_persons").about(responses.persons[~seen.any(axis=1)], severity="warning"),
+        *Template("responses.empty_persons").about(hidden_ids(responses.persons, silent), severity="warning"),
         *(apart or _weak_links(seen, components(together, least=LEAST_LINK), names)),
     )
 

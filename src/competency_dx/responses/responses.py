@@ -15,6 +15,7 @@ from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, code_word, point_chart, result_words
 from competency_dx.errors import ResponsesError, checked, repeated
 from competency_dx.findings import Finding, Severity, Template
+from competency_dx.personal_data import hidden_ids
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses.explanation import Explanation, KeyShown, RawAnswers, State, key_text, rule_text
 from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word
@@ -119,7 +120,7 @@ class Responses(Result):
         scores, reasons = np.pad(self.scores, beyond), np.pad(self.reasons, beyond, constant_values=Reason.NOT_ADMINISTERED)
         before, answered = reasons[at], follow_up.observed
         unlike = np.argwhere(answered & (before == Reason.ANSWERED) & (scores[at] != follow_up.scores))
-        if cells := [f"{follow_up.persons[p]} on {follow_up.items[i]}" for p, i in unlike]:
+        if cells := [f"{hidden_ids(follow_up.persons, [p])[0]} on {follow_up.items[i]}" for p, i in unlike.tolist()]:
             raise ResponsesError("responses.joined_twice", cells=cells)
         taken = (before == Reason.NOT_ADMINISTERED) | (answered & (before != Reason.ANSWERED))
         scores[at], reasons[at] = np.where(taken, follow_up.scores, scores[at]), np.where(taken, follow_up.reasons, before)
@@ -237,7 +238,7 @@ def emptiness(ids: Names, items: Sequence[str], reasons: Reasons) -> list[Findin
     """Return findings for items and for persons without a single answer."""
     seen = reasons == Reason.ANSWERED
     bare = Template("responses.empty_items").about(compress(items, ~seen.any(axis=0)))
-    return [*bare, *Template("responses.empty_persons").about(ids[~seen.any(axis=1)].tolist())]
+    return [*bare, *Template("responses.empty_persons").about(hidden_ids(ids, np.flatnonzero(~seen.any(axis=1))))]
 
 
 def _check(responses: Responses) -> None:
@@ -260,11 +261,13 @@ def _check(responses: Responses) -> None:
             raise ResponsesError("responses.answers_codes")
     for code, ids in (("person_ids_twice", responses.persons.tolist()), ("item_ids_twice", responses.items)):
         if twice := repeated(ids):
-            raise ResponsesError(f"responses.{code}", twice=twice)
+            raise ResponsesError(f"responses.{code}", twice=twice if ids is responses.items else hidden_ids(ids, map(ids.index, twice)))
 
 
 def _places(known: Sequence[str], wanted: Iterable[str], code: str) -> Ints:
     index, chosen = {name: k for k, name in enumerate(known)}, list(wanted)
     if absent := [w for w in chosen if w not in index]:
-        raise ResponsesError(code, absent=absent, known=known)
+        persons = code != "responses.absent_items"
+        given, there = (hidden_ids(ids, range(len(ids))) if persons else ids for ids in (absent, known))
+        raise ResponsesError(code, absent=given, known=there)
     return np.array([index[w] for w in chosen], dtype=np.int64)

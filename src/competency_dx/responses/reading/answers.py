@@ -22,6 +22,7 @@ from competency_dx.errors import DocumentError, ResponsesError, checked, repeate
 from competency_dx.responses.missing import Reason
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.reading.roles import Roles, refuse_personal
+from competency_dx.responses.reading.scoring import TYPED
 from competency_dx.responses.reading.table import KEPT_CELLS, Table, cell_text, column, fresh_column
 from competency_dx.responses.responses import Responses
 
@@ -29,8 +30,6 @@ KIND = "answers"
 KEPT = 128  # banks
 ABSENT = object()
 parse_answers = parse_json
-TYPED = frozenset({"number", "digits", "text"})
-"""What persons type, which may be anything; other answers come from a form or a rater and can be checked."""
 
 
 @checked(ResponsesError)

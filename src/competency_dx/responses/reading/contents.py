@@ -33,19 +33,7 @@ _LETTERS, _DIGITS = ascii_uppercase.encode(), digits.encode()
 _PLAIN_CELL = re.compile(rb'<c r="([A-Z]{1,3}[0-9]{1,7})"')
 _NOT_PLAIN = (b"<f", b't="e"', b":c ", b"<!", b"\0")
 """Formulas, errors, prefixed names, comments and wide characters: only a parser sees where such cells lie."""
-_ALONE = """
-import io, sys
-from contextlib import suppress
-sys.path[:] = sys.argv[2:]
-with suppress(ImportError):
-    import resource
-    resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
-from python_calamine import CalamineError, CalamineWorkbook
-with suppress(CalamineError):
-    book = CalamineWorkbook.from_filelike(io.BytesIO(sys.stdin.buffer.read()))
-    for name in book.sheet_names:
-        book.get_sheet_by_name(name)
-"""
+_ALONE: str = _WORDS["alone"]  # the program of a process that reads a workbook
 Fault = Literal["responses.formulas", "responses.sheet_errors"]
 
 
@@ -216,11 +204,7 @@ def _column(letters: str) -> int:
 
 
 def _read_alone(path: Path, data: bytes) -> None:
-    """Read a workbook in a process of its own with bounded memory, and refuse it when that process does not survive.
-
-    Readers of these formats reserve room for the rectangle between the first and the last cell, wherever a file says they are,
-    and end the process when there is none.
-    """
+    """Read a workbook in a process of its own with bounded memory, and refuse it when that process does not survive."""
     command = [sys.executable, "-c", _ALONE, str(ADDRESS_SPACE), *sys.path]
     try:
         done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=limits_in_force().seconds)

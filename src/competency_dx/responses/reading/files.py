@@ -74,10 +74,7 @@ def unguarded(cell: str) -> str:
 
 
 def delimiter_of(lines: Sequence[str]) -> str:
-    """Return the delimiter under which most lines have the same number of cells; decimal commas do not confuse it.
-
-    Cells may go over several lines, or a quotation mark may be left open: lines are read together and one by one.
-    """
+    """Return the delimiter under which most lines have the same number of cells; decimal commas do not confuse it."""
     best, chosen = (0.0, 0), ","
     for candidate in DELIMITERS:
         try:

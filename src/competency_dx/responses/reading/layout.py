@@ -162,10 +162,7 @@ class Target(NamedTuple):
 
 
 def id_form(text: str) -> str:
-    """Return the form in which ids are compared: `fold_code` without separators, but a full stop between digits.
-
-    ``"MAT 004"`` and ``"МАТ_004"`` are one; ``"Q1.1"``, ``"Q1 1"`` and ``"Q1-1"`` are one and never ``"Q11"``.
-    """
+    """Return the form in which ids are compared: `fold_code` without separators, but a full stop between digits."""
     return _SEPARATORS.sub(lambda match: "." if match["joint"] else "", fold_code(text))
 
 

@@ -283,9 +283,12 @@ def personal_kind(column: Column) -> ColumnKind | None:
     if certain is not None and "name" not in certain:
         return certain
     of_persons = {"", "person"} if header in PERSON_NAMES else {""}
+    long = [c for c in map(personal_data.spelled, cells) if _CELLS["long number"].fullmatch(c)]  # beside words a single one is enough
+    numbers = dict.fromkeys(("may_be_snils", "is_tax_number", "bare phone"), long)
     for kind, head, what, share in _WORDS["personal"]["tests"]:
-        test, contents = getattr(personal_data, what, None) or _CELLS[what].fullmatch, bare if what == "letters" else cells
-        if (head in of_persons or HEADINGS[head].search(header)) and sum(map(bool, map(test, contents))) > share * len(cells):
+        test, contents = getattr(personal_data, what, None) or _CELLS[what].fullmatch, {"letters": bare, **numbers}.get(what, cells)
+        least = share * len(contents if what in numbers else cells)
+        if (head in of_persons or HEADINGS[head].search(header)) and sum(map(bool, map(test, contents))) > least:
             return cast("ColumnKind", kind)
     return "birth date" if not HEADINGS["other date"].search(header) and _are_births(cells) else certain
 

@@ -13,7 +13,7 @@ import numpy as np
 from competency_dx.bank import ItemBank
 from competency_dx.errors import ResponsesError, has_sentence, phrase, repeated
 from competency_dx.findings import Finding, Template
-from competency_dx.personal_data import hidden_text, names_a_person
+from competency_dx.personal_data import hidden_ids, hidden_text, names_a_person
 from competency_dx.responses.missing import NEGATIVE_CODES, token_code
 from competency_dx.responses.normalise import fold_code, read_number, read_points
 from competency_dx.responses.reading import not_answers
@@ -67,7 +67,8 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
         raise _no_items(table, bank, names)
     strange = _strange(table, rest, names, items, bank) if bank and names else {}
     background = tuple(name for name in rest if name not in strange)
-    notes += Template("responses.spellings").about(alike(table.columns[person].vocabulary) if person is not None else ())
+    codes: tuple[str, ...] = () if person is None else table.columns[person].vocabulary
+    notes += Template("responses.spellings").about(hidden_ids(codes, map(codes.index, alike(codes))))
     notes += Template("responses.personal_data").about(sorted(personal), kinds=[list(pair) for pair in personal.items()])
     notes += Template("responses.background").about([*background, *([form] if form else [])])
     notes += Template("responses.unknown_items").about(strange, where=hinted(strange))

@@ -15,6 +15,7 @@ from competency_dx.arrays import Bools, Codes, Ints, Names, names
 from competency_dx.bank import Form, ItemBank
 from competency_dx.errors import ResponsesError, phrase
 from competency_dx.findings import Finding, Template
+from competency_dx.personal_data import hidden_ids
 from competency_dx.responses.missing import ABSENT, BLANK, Reason, ReasonName, Reasons
 from competency_dx.responses.normalise import fold_code, fold_text
 from competency_dx.responses.reading import layout as naming
@@ -78,7 +79,9 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     attempt = np.zeros(table.rows, dtype=np.int64)
     attempt[kept] = cell.groupby(cell).cumcount()  # how many earlier rows have the same person and item
     if attempt.any() and layout.attempts == "error":
-        shown = [f"{person.vocabulary[person.codes[r]]}/{item.vocabulary[item.codes[r]]}" for r in np.flatnonzero(attempt)]
+        late = np.flatnonzero(attempt)
+        whose = hidden_ids(person.texts(), late)
+        shown = [f"{who}/{item.vocabulary[item.codes[r]]}" for r, who in zip(late, whose, strict=True)]
         apart = [n for n, c in rest.items() if not pd.DataFrame({"cell": cell, "by": c.codes[kept]}).duplicated().any()]
         by = phrase("responses.apart_by", column=apart[0]) if apart else phrase("responses.remove_some")
         raise ResponsesError("responses.answers_twice", origin=table.origin, shown=dict.fromkeys(shown), by=by)
@@ -88,7 +91,7 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     codes = np.full((len(ids), len(item.vocabulary)), -1, dtype=np.int32)
     codes[row.ravel()[chosen], item.codes[chosen]] = answer.codes[chosen]  # of several in one cell the last stays
     varying = [name for name, c in rest.items() if (c.codes[first][row.ravel()] != c.codes).any()]
-    notes += Template("responses.attempts").about(person.vocabulary[k] for k in np.unique(person.codes[attempt > 0]))
+    notes += Template("responses.attempts").about(hidden_ids(person.vocabulary, np.unique(person.codes[attempt > 0])))
     notes += Template("responses.varying").about(varying)
     columns = {name: c.take(first) for name, c in rest.items()}
     columns[person.name] = replace(person, codes=(ids % len(person.vocabulary)).astype(np.int32))
@@ -148,8 +151,10 @@ def owners(roles: Roles) -> tuple[Names, Ints]:
 def single_rows(roles: Roles, layout: Layout) -> tuple[Roles, Names, Ints]:
     """Return the rows that count, and their `owners`: one per person under "first" and "last"; "error" raises, "best" keeps all."""
     ids, row = owners(roles)
-    if not (twice := ids[np.bincount(row, minlength=len(ids)) > 1].tolist()):
+    several = np.bincount(row, minlength=len(ids)) > 1
+    if not several.any():
         return roles, ids, row
+    twice = hidden_ids(ids[row], np.unique(row, return_index=True)[1][several])
     if layout.attempts == "error":
         raise ResponsesError("responses.persons_twice", origin=roles.table.origin, twice=twice)
     chosen = np.arange(len(row))
@@ -200,7 +205,8 @@ def resolve_blanks(
     blank = status == BLANK
     absent = (status == ABSENT).any(axis=1) & ~((status == Reason.ANSWERED) | (status == Reason.INVALID)).any(axis=1)
     out = np.where(blank & ~blank.all(axis=1, keepdims=True), stated.astype(np.uint8), status)
-    notes = [*Template("responses.absent").about(persons[absent].tolist()), *(_by_form(forms, items, out, blank) if forms else [])]
+    notes = [*Template("responses.absent").about(hidden_ids(persons, np.flatnonzero(absent)))]
+    notes += _by_form(forms, items, out, blank) if forms else []
     out[(out == BLANK) | (out == ABSENT) | absent[:, None]] = Reason.NOT_ADMINISTERED
     return out, [*notes, *blanks(np.bincount(out[blank & ~absent[:, None]], minlength=len(Reason)))]
 

@@ -15,7 +15,7 @@ from competency_dx.arrays import Codes, Ints, value
 from competency_dx.bank import CodeMap, Given, Item, ItemBank, Rubric
 from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, Template
-from competency_dx.personal_data import masked, personal_in
+from competency_dx.personal_data import OwnWords, masked, personal_in
 from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reasons, token_code
 from competency_dx.responses.normalise import fold_text, read_number, read_points
 from competency_dx.responses.reading import unreadable
@@ -32,6 +32,7 @@ Remark = tuple[str, str, str, int]  # code of a finding, the column or item it i
 MOST, PAIR, POINTS, LEAST = 5, 12, 128, 0.01  # texts shown; most distinct contents of words, of points; least share of points
 _PAIRS = toml_content("responses.reading", "words")["truth"]["pairs"]
 DATE = re.compile(toml_content("responses.reading", "words")["spreadsheet_date"], re.IGNORECASE)
+TYPED = frozenset({"number", "digits", "text"})  # which may be anything; other answers come from a form or a rater
 
 
 class Scored(NamedTuple):
@@ -127,13 +128,16 @@ def _judged(
 
 
 def _without_texts(column: Column, v: Verdicts, item: Item) -> tuple[Column, int]:
-    """Return a column as it is kept, of unreadable and of wrong personal answers their beginning, and how many cells were personal."""
+    """Return a column as it is kept, of unreadable and of wrong personal answers the beginning, and how many cells were personal."""
     unread = (v.status == Reason.INVALID) & ~v.tokens
     free = (v.points == 0) & ~v.tokens & (not item.options)
     texts = list(column.vocabulary)
     personal = [k for k in np.flatnonzero(unread | free).tolist() if personal_in(texts[k])]
     for k in {*np.flatnonzero(unread).tolist(), *personal}:
-        texts[k] = masked(texts[k])
+        texts[k] = OwnWords(masked(texts[k]))
+    typed = ~(unread | v.tokens) & (item.type in TYPED and not isinstance(item.rule, CodeMap))
+    for k in np.flatnonzero(typed).tolist():
+        texts[k] = OwnWords(texts[k]) if v.points[k] == 0 or personal_in(texts[k]) else texts[k]
     return replace(column, vocabulary=tuple(texts)), int(column.counts()[personal].sum())
 
 
@@ -160,10 +164,7 @@ def raw_verdicts(item: Item, column: Column, own: Mapping[str, int]) -> Verdicts
 
 
 def point_verdicts(top: int | None, column: Column, own: Mapping[str, int], *, words: bool = False) -> Verdicts:
-    """Read the distinct contents of a column, `words` too, as points from 0 to the maximum of the item, None where it is not known.
-
-    A maximum that the cells state themselves counts where it is that of the item, or one and the same where that is not known.
-    """
+    """Read the distinct contents of a column, `words` too, as points from 0 to the maximum of the item, None where it is not known."""
     texts = _as_points(column, own) if words else column.vocabulary
     read = [read_points(v) or (-1, None) for v in texts]
     tops = {maximum for _, maximum in read if maximum is not None}

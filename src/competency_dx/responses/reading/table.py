@@ -33,11 +33,7 @@ LONGEST_NUMBER = 1000  # bits; Python does not write numbers of thousands of dig
 
 @value
 class Column:
-    """One column of R rows as codes (R,) into its distinct texts, -1 for an empty cell.
-
-    `vocabulary` are the distinct contents without outer spaces, `kinds` how the source stored each: 13 stored as a number is not
-    the text "13".
-    """
+    """One column of R rows as codes (R,) into its distinct texts, -1 for an empty cell."""
 
     name: str
     codes: Factors
@@ -79,11 +75,7 @@ class Column:
 
 
 class Verdicts(NamedTuple):
-    """Points and status of each distinct content of a column; `tokens` marks those that stand for a missing answer.
-
-    `several` marks wrong answers of more options than are asked for, `maximum` is what a column of points says itself, as in
-    ``"3 / 4"``.
-    """
+    """Points and status of each distinct content of a column; `tokens` marks those that stand for a missing answer."""
 
     points: Ints
     status: Reasons
@@ -94,10 +86,7 @@ class Verdicts(NamedTuple):
 
 @value
 class Table:
-    """Columns by name, all of R rows; `index` holds the row labels of a frame.
-
-    Labels are "own" when somebody gave them, "default" when they are the numbers that pandas gives to rows.
-    """
+    """Columns by name, all of R rows; `index` holds the row labels of a frame."""
 
     columns: Mapping[str, Column]
     rows: int
