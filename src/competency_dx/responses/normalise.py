@@ -154,10 +154,7 @@ class CodeBook:
         return raw if raw in self.codes else self.index.get(fold_code(raw))
 
     def split(self, raw: str, *, order: str = "free") -> tuple[str | None, ...] | None:
-        """Cut an answer into codes, or else words of options; None when it holds anything else or can be cut in two ways.
-
-        Where the order counts (`order` = ``"kept"``), dashes and arrows separate too and `NOTHING` is an empty place.
-        """
+        """Cut an answer into codes or words of options, None where it cannot be; in an order "kept" dashes separate, too."""
         if len(raw) > LONGEST:
             return None
         code, kept = self._code(raw), order == "kept"

@@ -38,11 +38,7 @@ _ROLE_NAMES = frozenset((*PERSON_NAMES, *ITEM_NAMES, *ANSWER_NAMES)) | BACKGROUN
 
 
 def read_file(path: Path, *, sheet: str | None, ids: frozenset[str]) -> Table | str | Mapping[str, Any]:
-    """Read a file; a JSON document of responses comes back as its text, one of answers as it is.
-
-    Of a workbook without `sheet` the one whose header fits best is taken; `ids` are item ids (as `id_form` writes them) by
-    which a header row is known.
-    """
+    """Read a file; a document of responses comes back as its text, one of answers as it is; item `ids` tell the header row."""
     if not path.is_file() and not path.is_dir():  # of a folder the system says what it is
         raise ResponsesError("responses.no_such_file", path=path)
     suffix = Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()

@@ -162,7 +162,7 @@ class Target(NamedTuple):
 
 
 def id_form(text: str) -> str:
-    """Return the form in which ids are compared: `fold_code` without separators, but a full stop between digits."""
+    """Return the form in which ids are compared: `fold_code` without separators, "." between digits: "Q1-1" is "Q1.1", never "Q11"."""
     return _SEPARATORS.sub(lambda match: "." if match["joint"] else "", fold_code(text))
 
 
@@ -173,11 +173,7 @@ def undecorated(text: str) -> str:
 
 @value
 class ItemNames:
-    """Every way to write the items of a bank.
-
-    `exact` are ids and declared aliases as they are written, `forms` what has each form of `id_form` (several where ids differ by
-    spelling only), `alike` items with their letters, by the numbers in their ids without leading zeros.
-    """
+    """Every way to write the items of a bank: `exact` as written, `forms` by `id_form`, `alike` by the numbers in their ids."""
 
     exact: Mapping[str, Target]
     forms: Mapping[str, tuple[Target, ...]]
@@ -195,10 +191,7 @@ class ItemNames:
         return self.find(name) is not None and len(undecorated(name)) < len(tidy(name))
 
     def near(self, name: str, taken: Collection[str] = ()) -> tuple[str, ...] | None:
-        """Return the items that an unmatched name may mean; empty when it is only shaped like an id, None when it is not.
-
-        Words beside the id of an item in `taken`, which has a column already, make a remark on it ("Q1 time") and no item.
-        """
+        """Return the items that a name may mean, () when only shaped like an id, None when not; words beside ids `taken` remark."""
         code = undecorated(name)
         meant = [t.item for f in _forms_of(name) for t in self.forms.get(f, ())]
         words = _TOKENS.findall(fold_code(code))

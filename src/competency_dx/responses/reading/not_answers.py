@@ -83,12 +83,7 @@ def strength_of_label(text: str) -> int:
 def without_footers(
     table: Table, person: str | None, answers: Collection[str], labels: Mapping[str, Column], keyed: Sequence[tuple[Item, str]]
 ) -> Table:
-    """Drop the rows that are no persons and say so; `keyed` are the items with a key and their columns.
-
-    A row is dropped where the label of totals or of the key stands as the person's id or beside an empty id; at the top
-    and the bottom of the table, weaker labels and signatures do too, and what follows the totals without any answer. Labels
-    are looked for outside the columns of `answers`.
-    """
+    """Drop the rows that are no persons and say so; `keyed` are items with a key and their columns. Weak labels count at the ends."""
     ids = labels.get(person) if person is not None else None
     nowhere, certain, ends, before = np.zeros((4, table.rows), dtype=np.bool_)
     blank = ids.codes < 0 if ids is not None else nowhere

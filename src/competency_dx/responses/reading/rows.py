@@ -62,11 +62,7 @@ def _holds_ids(table: Table, item: str, bank: ItemBank | None, layout: Layout) -
 
 
 def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layout) -> tuple[Table, tuple[str, ...]]:
-    """Make a wide table with one row per person (and attempt, under the policy "best") and the items it holds.
-
-    The person column comes first, then items, then what is constant within a person. Items are those of the bank, however they
-    are spelled, or all when there is no bank, in the order of their first appearance. A person who answered none of them stays.
-    """
+    """Make a wide table: a row per person (and attempt, under "best"), the bank's items or all, what is constant in a person."""
     import pandas as pd
 
     person, spelled, answer = (table.columns[n] for n in roles)
@@ -196,12 +192,7 @@ def forms_of(roles: Roles, bank: ItemBank | None) -> FormColumn | None:
 def resolve_blanks(
     persons: Names, items: Sequence[str], status: Reasons, stated: Ints, forms: FormColumn | None
 ) -> tuple[Reasons, list[Finding]]:
-    """Replace `BLANK` and `ABSENT` by reasons; `persons` are the ids row by row.
-
-    Inside the form a run of blanks at its end was not reached and any other blank was omitted; outside the form, or
-    where the form is not known, a blank was not administered. Where the user has `stated` (I,) what an empty cell is, it is
-    that in rows with any content, but not outside the form. Whoever did not come was administered nothing.
-    """
+    """Replace `BLANK` and `ABSENT`: in a form the last run was not reached, others omitted; `stated` (I,) by the user."""
     blank = status == BLANK
     absent = (status == ABSENT).any(axis=1) & ~((status == Reason.ANSWERED) | (status == Reason.INVALID)).any(axis=1)
     out = np.where(blank & ~blank.all(axis=1, keepdims=True), stated.astype(np.uint8), status)

@@ -33,7 +33,7 @@ LONGEST_NUMBER = 1000  # bits; Python does not write numbers of thousands of dig
 
 @value
 class Column:
-    """One column of R rows as codes (R,) into its distinct texts, -1 for an empty cell."""
+    """One column of R rows as codes (R,) into its distinct texts, -1 for an empty cell; `kinds` is how the source stored each."""
 
     name: str
     codes: Factors
@@ -75,7 +75,7 @@ class Column:
 
 
 class Verdicts(NamedTuple):
-    """Points and status of each distinct content of a column; `tokens` marks those that stand for a missing answer."""
+    """Points and status of each distinct content; `tokens` are missing answers, `several` too many options, `maximum` as cells say."""
 
     points: Ints
     status: Reasons
@@ -86,7 +86,7 @@ class Verdicts(NamedTuple):
 
 @value
 class Table:
-    """Columns by name, all of R rows; `index` holds the row labels of a frame."""
+    """Columns by name, all of R rows; `index` holds the row labels of a frame: somebody's "own", or the "default" numbers of pandas."""
 
     columns: Mapping[str, Column]
     rows: int
