@@ -126,11 +126,13 @@ def left_over(parts: Sequence[Part]) -> Left:
         chance = chance_components(I, int(np.median(n[apart])), DRAWS, np.random.default_rng(SEED))
         rows = [components(raw), components(q3), chance.mean(axis=0), np.quantile(chance, 0.95, axis=0)]
     pairs = local_dependence(x.astype(np.int8), observed, implied, parts[0].known.dimension_index)
-    # many dependent pairs are no measure of chance here, and given θ answers vary less than they do over all persons
+    # many dependent pairs are no measure of chance here; given θ answers vary less, unless other persons answered each pair
     spread = np.sqrt(noise / np.outer(np.diag(implied), np.diag(implied)))
-    excess = pairs.excess * pairs.stretch / spread
+    scale = spread if observed.all() else np.ones((I, I))
+    excess = pairs.excess * pairs.stretch / scale
     bound = float(ndtri(0.95 ** (1 / max(np.isfinite(excess[apart]).sum(), 1))))
-    drawn = chance_sets(observed, 1 - float(np.median(spread[apart])), SETS, np.random.default_rng(SEED))
+    middle = float(np.median(spread[apart]))
+    drawn = chance_sets(observed, 1 - middle, SETS, np.random.default_rng(SEED)) * (middle / float(np.median(scale[apart])))
     return Left(q3, excess, bound, float(np.sqrt(np.nanmean(gap**2))), np.stack(rows), drawn)
 
 
