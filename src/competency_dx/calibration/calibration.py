@@ -270,8 +270,7 @@ def _population_line(c: Calibration, say: Callable[..., str]) -> str:
         of = "" if len(c.population.mean) == 1 else say("of_dimension", name=c.population.dimensions[0])
         moments = ((g, float(p.mean[0]), float(p.covariance[0, 0])) for g, p in zip(c.groups, c.populations, strict=True))
         return say("populations", dimension=of, groups=tuple(say("moments", group=g, mean=m, sd=v**0.5) for g, m, v in moments))
-    V = c.population.covariance
-    if len(V) == 1:
+    if len(V := c.population.covariance) == 1:
         return say("population", mean=float(c.population.mean[0]), variance=float(V[0, 0]))
     r = (V / np.sqrt(np.outer(np.diag(V), np.diag(V))))[np.triu_indices(len(V), 1)]
     return say("correlated", n=len(V), low=float(r.min()), high=float(r.max())) if r.any() else say("independent", n=len(V))

@@ -80,8 +80,7 @@ def exploratory_items(items: Items, codes: Codes, observed: Bools) -> Items:
 def _principal_slopes(codes: Codes, observed: Bools, D: int) -> Floats:
     """Return slopes (I, D) from principal factors of the correlations of item scores, answers given to both items of a pair."""
     seen = observed.astype(np.float64)
-    n = np.maximum(seen.sum(axis=0), 1.0)
-    off = np.where(observed, codes - (codes * seen).sum(axis=0) / n, 0.0)
+    off = np.where(observed, codes - (codes * seen).sum(axis=0) / np.maximum(seen.sum(axis=0), 1.0), 0.0)
     covariance = (off.T @ off) / np.maximum(seen.T @ seen, 1.0)
     sd = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
     R = np.clip(covariance / np.outer(sd, sd), -1.0, 1.0)
@@ -92,8 +91,7 @@ def _principal_slopes(codes: Codes, observed: Bools, D: int) -> Floats:
         loadings = vectors[:, ::-1][:, :D] * np.sqrt(np.maximum(values[::-1][:D], 1e-3))
         common = np.clip((loadings**2).sum(axis=1), 0.0, LARGEST_COMMUNALITY)
     loadings *= ATTENUATION
-    square = (loadings**2).sum(axis=1)
-    loadings *= np.sqrt(np.minimum(LARGEST_COMMUNALITY / np.maximum(square, 1e-12), 1.0))[:, None]
+    loadings *= np.sqrt(np.minimum(LARGEST_COMMUNALITY / np.maximum((loadings**2).sum(axis=1), 1e-12), 1.0))[:, None]
     return np.asarray(SCALE * loadings / np.sqrt(1 - (loadings**2).sum(axis=1))[:, None])
 
 

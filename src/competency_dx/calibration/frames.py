@@ -83,8 +83,7 @@ def asymptote_errors(p: ItemParameters) -> Floats:
 
 def _with_category_slopes(out: DataFrame, p: ItemParameters) -> DataFrame:
     """Return the frame with slope1 … and their standard errors where families have slopes of categories."""
-    nominal = np.array([FAMILIES[name].slope_in_extras for name in p.families])
-    if not nominal.any():
+    if not (nominal := np.array([FAMILIES[name].slope_in_extras for name in p.families])).any():
         return out
     out.loc[nominal, "a"] = np.nan
     slopes, errors = np.full((2, len(p.items), p.intercepts.shape[1] - 1), np.nan)

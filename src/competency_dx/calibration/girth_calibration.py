@@ -119,8 +119,7 @@ def evidence(codes: Codes, observed: Bools, parameters: ItemParameters, *, point
     moving = moving._replace(start=np.concatenate([of.mean, of.covariance.ravel()]))
     likelihood = one_dimension_likelihood(items_at(parameters), answers, population=moving, origin=(None, np.ones((1, 1))))
     now = likelihood.evaluate(likelihood.start, points)
-    needed = min(points_needed(now.narrowest), MOST_POINTS)
-    if needed > points:
+    if (needed := min(points_needed(now.narrowest), MOST_POINTS)) > points:
         return evidence(codes, observed, parameters, points=needed)
     drift = float(likelihood.gradient(now)[0]) / np.sqrt(max(float(likelihood.information(now).matrix[0, 0]), 1e-12))
     return LikelihoodCheck(now.log_likelihood, drift, points, now.spacing, now.narrowest)

@@ -116,11 +116,9 @@ def girth_estimates(
 
 def _refuse(present: Bools, n_categories: Ints, family: str, items: Names) -> None:
     """Raise where categories that nobody earned would make girth answer another question."""
-    constant = items[present.sum(axis=1) < 2]
-    if constant.size:
+    if (constant := items[present.sum(axis=1) < 2]).size:
         raise CalibrationError("calibration.girth_constant", constant=constant)
-    gaps = items[present.sum(axis=1) < n_categories] if family == "GPCM" else items[~present[:, 0]]
-    if gaps.size:
+    if (gaps := items[present.sum(axis=1) < n_categories] if family == "GPCM" else items[~present[:, 0]]).size:
         raise CalibrationError("calibration.girth_gaps", gaps=gaps, family=family)
 
 

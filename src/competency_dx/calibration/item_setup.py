@@ -28,16 +28,14 @@ def highest_scores(data: Responses, bank: ItemBank | None) -> Ints:
     """Return the highest score of each item (I,): the bank's where it knows the item, otherwise that of the responses."""
     of_bank = {} if bank is None else {item.id: item.max_score for item in bank.items}
     out = np.array([of_bank.get(item, m) for item, m in zip(data.items, data.max_scores, strict=True)], dtype=np.int64)
-    high = np.array(data.items, dtype=object)[data.scores.max(axis=0, initial=0) > out]
-    if high.size:
+    if (high := np.array(data.items, dtype=object)[data.scores.max(axis=0, initial=0) > out]).size:
         raise CalibrationError("calibration.scores_above", high=high)
     return out
 
 
 def families_of(data: Responses, observed: Bools, model: str | Mapping[str, str], top: Ints) -> tuple[Ints, list[str]]:
     """Return the items with answers and the family of each."""
-    kept = np.flatnonzero(observed.any(axis=0))
-    if not kept.size:
+    if not (kept := np.flatnonzero(observed.any(axis=0))).size:
         raise CalibrationError("calibration.no_answers", n_items=len(data.items))
     ids, families = [data.items[i] for i in kept], []
     asked = dict.fromkeys(ids, model) if isinstance(model, str) else model
@@ -80,8 +78,7 @@ def level_of_bank(bank: ItemBank | None, level: str, items: Sequence[str]) -> An
     if level == "testlets":
         of = {item.id: item.stimulus for item in bank.items}
         shown = [of.get(item) for item in items]
-        shared = [stimulus for stimulus, n in Counter(shown).items() if stimulus is not None and n > 1]
-        if not shared:
+        if not (shared := [stimulus for stimulus, n in Counter(shown).items() if stimulus is not None and n > 1]):
             raise CalibrationError("calibration.no_testlets", id=bank.id)
         return [[item for item, s in zip(items, shown, strict=True) if s == stimulus] for stimulus in shared]
     above = {leaf: bank.framework.node(leaf).parent or leaf for leaf in bank.leaves.values()}

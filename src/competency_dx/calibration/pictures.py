@@ -254,7 +254,6 @@ def chart_kinds(p: ItemParameters) -> tuple[str, ...]:
 
 def chart(kind: str, shown: Shown) -> Chart:
     """Return the picture of a kind."""
-    kinds = chart_kinds(shown.parameters)
-    if kind not in kinds:
+    if kind not in (kinds := chart_kinds(shown.parameters)):
         raise CalibrationError("calibration.picture", kind=kind, kinds=kinds)
     return _KINDS[kind](shown)

@@ -174,8 +174,7 @@ def populations_in(
     regressors = np.ones((1, len(moving)))
     if G > 1 or sample.covariate_names:
         group = np.zeros(P, dtype=np.int64) if sample.group is None else sample.group
-        weight = np.ones(P) if sample.weight is None else sample.weight
-        mean = np.average(sample.covariates, axis=0, weights=weight) if sample.covariate_names else 0.0
+        mean = np.average(sample.covariates, axis=0, weights=sample.weight) if sample.covariate_names else 0.0
         centred = sample.covariates - mean
         regressors = np.concatenate([(group[:, None] == np.array(moving, dtype=np.int64)).astype(np.float64), centred], axis=1)
     reference = np.zeros((G, len(names)))
@@ -205,7 +204,6 @@ def meat(scores: Floats, cluster: Ints, stratum: Ints) -> Floats:
     of[cluster] = stratum
     out = np.zeros((scores.shape[1],) * 2)
     for h in np.unique(of):
-        off = totals[of == h] - totals[of == h].mean(axis=0)
-        if len(off) > 1:
+        if len(off := totals[of == h] - totals[of == h].mean(axis=0)) > 1:
             out += len(off) / (len(off) - 1) * off.T @ off
     return out

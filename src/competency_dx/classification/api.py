@@ -66,8 +66,7 @@ def calibrate_classes(
         When no maximum could be certified; `state` carries the unconverged ClassCalibration.
     """
     codes, observed = data.effective(method.missing)
-    kept = np.flatnonzero(observed.any(axis=0))
-    if not len(kept):
+    if not len(kept := np.flatnonzero(observed.any(axis=0))):
         raise CalibrationError("classification.no_answers", n_items=len(data.items))
     ids = [data.items[i] for i in kept]
     q = read_q_matrix(q_matrix).take(ids)

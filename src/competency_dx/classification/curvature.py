@@ -110,8 +110,7 @@ def inverse(information: Floats) -> tuple[Floats, Floats, float]:
     correlation = information / np.outer(scale, scale)
     smallest = float(eigh(correlation, eigvals_only=True, subset_by_index=[0, 0])[0]) if len(scale) else 1.0
     if smallest > FLAT:
-        definite = cho_solve(cho_factor(correlation), np.eye(len(scale)))
-        return definite / np.outer(scale, scale), np.zeros((len(scale), 0)), smallest
+        return cho_solve(cho_factor(correlation), np.eye(len(scale))) / np.outer(scale, scale), np.zeros((len(scale), 0)), smallest
     values, vectors = np.linalg.eigh(correlation)
     sound = np.abs(values) > FLAT
     inner = (vectors[:, sound] / np.abs(values[sound])) @ vectors[:, sound].T

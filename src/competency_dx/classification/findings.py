@@ -91,8 +91,7 @@ def check_q_matrix(q: QMatrix, families: Sequence[str]) -> tuple[Finding, ...]:
     attribute has one item besides (Gu & Xu 2021, doi:10.5705/ss.202018.0410). The conditions are for attributes without a hierarchy.
     """
     conjunctive = all(f in {"DINA", "DINO"} for f in families)
-    counts = q.entries.sum(axis=0)
-    few = [(a, int(n)) for a, n in zip(q.attributes, counts, strict=True) if n < LEAST_ITEMS]
+    few = [(a, int(n)) for a, n in zip(q.attributes, q.entries.sum(axis=0), strict=True) if n < LEAST_ITEMS]
     found = Template("classification.q_few_items").about((a for a, _ in few), counts=few, least=LEAST_ITEMS)
     if not conjunctive:
         return found + Template("classification.q_not_generic").about(_unmatched(q))
@@ -112,8 +111,7 @@ def _equal_columns(q: QMatrix) -> list[str]:
 def _unmatched(q: QMatrix) -> list[str]:
     """Return attributes left without an item when two sets of items are matched with the attributes and one is left over."""
     A = len(q.attributes)
-    twice = csr_array(np.tile(q.entries.T, (2, 1)))
-    match = maximum_bipartite_matching(twice, perm_type="column")
+    match = maximum_bipartite_matching(csr_array(np.tile(q.entries.T, (2, 1))), perm_type="column")
     left = np.delete(q.entries, match[match >= 0], axis=0)
     lacking = {k % A for k in np.flatnonzero(match < 0)} | set(np.flatnonzero(~left.any(axis=0)).tolist())
     return [q.attributes[k] for k in sorted(lacking) if q.entries[:, k].sum() >= LEAST_ITEMS]

@@ -136,13 +136,11 @@ def _stepped(problem: ClassProblem, now: ClassEvaluation, at: Curved) -> tuple[C
 
 def _with_missed(problem: ClassProblem, now: ClassEvaluation) -> tuple[float, State]:
     """Return the largest relative excess of a class left out, and the state with such classes let in."""
-    out = np.setdiff1d(np.arange(problem.place.shape[1]), now.active)
-    if not len(out):
+    if not len(out := np.setdiff1d(np.arange(problem.place.shape[1]), now.active)):
         return 0.0, now.state
     p, probability = problem.probabilities(now.state), problem.class_probabilities(now.state)
     evidence: Floats = log_evidence(problem.patterns, p[problem.place[:, now.active]], probability[now.active])
-    slope = class_gradient(problem.patterns, p[problem.place[:, out]], evidence, problem.executor)
-    excess = slope / problem.persons - 1
+    excess = class_gradient(problem.patterns, p[problem.place[:, out]], evidence, problem.executor) / problem.persons - 1
     share = now.state.distribution.copy()
     share[out[excess > MISSED]] += ADDED / problem.persons
     return max(float(excess.max()), 0.0), State(now.state.items, share / share.sum())

@@ -167,8 +167,7 @@ def matched(data: Responses, parameters: ItemClasses, missing: MissingPolicy | N
     answered = np.asarray(observed.any(axis=0))
     if strange := [item for i, item in enumerate(data.items) if answered[i] and item not in place]:
         raise ScoringError("classification.unknown_items", strange=strange)
-    columns = np.array([i for i, item in enumerate(data.items) if item in place], dtype=np.int64)
-    if not len(columns):
+    if not len(columns := np.array([i for i, item in enumerate(data.items) if item in place], dtype=np.int64)):
         raise ScoringError("classification.no_common_items", items=data.items, items2=parameters.items)
     codes, observed = codes[:, columns], np.ascontiguousarray(observed[:, columns])
     if codes.max(initial=0) > 1:
@@ -185,13 +184,11 @@ def posterior_blocks(answers: MatchedClasses, calibration: ClassCalibration) -> 
     of_profile, alike = inverse.ravel(), table[:, first]  # profiles not told apart are worked out once, so that ties are exact
     prior, even = np.log(np.maximum(calibration.profile_probabilities, 1e-300)), np.zeros(len(first))
     with one_blas_thread():
-        sizes = blocks(len(answers.patterns.weight), BLOCK)
-        for block, patterns in zip(sizes, answers.patterns.pieces(BLOCK), strict=True):
+        for block, patterns in zip(blocks(len(answers.patterns.weight), BLOCK), answers.patterns.pieces(BLOCK), strict=True):
             joint = log_joint(patterns, alike, even)[:, of_profile]
             likeliest = joint.argmax(axis=1)
             joint += prior
-            best = joint.argmax(axis=1)
-            yield PosteriorBlock(block, normalise(joint)[1], best, likeliest)
+            yield PosteriorBlock(block, normalise(joint)[1], joint.argmax(axis=1), likeliest)
 
 
 def fingerprint(data: Responses, calibration: ClassCalibration) -> dict[str, str]:

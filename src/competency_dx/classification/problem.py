@@ -50,8 +50,7 @@ def read_q_matrix(frame: DataFrame) -> QMatrix:
     table = frame.set_index("item") if "item" in frame.columns else frame
     items, attributes = [str(i) for i in table.index], [str(a) for a in table.columns]
     numbers = table.to_numpy(dtype=object)
-    odd = sorted({str(x) for x in numbers.ravel() if x not in {0, 1}})
-    if odd or not attributes:
+    if (odd := sorted({str(x) for x in numbers.ravel() if x not in {0, 1}})) or not attributes:
         raise (CalibrationError("classification.q_entries", odd=odd) if odd else CalibrationError("classification.q_empty"))
     for code, ids in (("classification.q_items_twice", items), ("classification.q_attributes_twice", attributes)):
         if twice := repeated(ids):
@@ -68,10 +67,8 @@ def prerequisites(attributes: Sequence[str], hierarchy: Sequence[tuple[str, str]
     if unknown := [name for pair in hierarchy for name in pair if name not in place]:
         raise CalibrationError("classification.hierarchy_unknown", unknown=dict.fromkeys(unknown), attributes=attributes)
     needs = classes.prerequisite_matrix(len(attributes), [(place[a], place[b]) for a, b in hierarchy])
-    order = classes.mastery_order(needs)
-    if len(order) < len(attributes):
-        circle = [a for k, a in enumerate(attributes) if k not in order]
-        raise CalibrationError("classification.hierarchy_circle", circle=circle)
+    if len(order := classes.mastery_order(needs)) < len(attributes):
+        raise CalibrationError("classification.hierarchy_circle", circle=[a for k, a in enumerate(attributes) if k not in order])
     return needs
 
 
@@ -169,8 +166,7 @@ def build(codes: Codes, observed: Bools, *, q: QMatrix, families: Sequence[str],
     if (least := LEAST_ATTRIBUTES[kind]) > A:
         raise CalibrationError("classification.attribute_distribution", attribute_distribution=kind, least=least, a=A)
     needs = prerequisites(q.attributes, method.hierarchy)
-    profiles = classes.permissible_profiles(needs, MOST_PROFILES)
-    if profiles is None:
+    if (profiles := classes.permissible_profiles(needs, MOST_PROFILES)) is None:
         raise CalibrationError("classification.too_many_profiles", a=A, most_profiles=MOST_PROFILES)
     groups = tuple(classes.item_groups(profiles, np.flatnonzero(row), family) for row, family in zip(q.entries, families, strict=True))
     items = _layout(groups, families, method)

@@ -125,8 +125,7 @@ def validate_q_matrix(
     CalibrationError
         When there are more than 12 attributes: all 2^A q-vectors are compared.
     """
-    A = len(calibration.attributes)
-    if A > MOST_ATTRIBUTES:
+    if (A := len(calibration.attributes)) > MOST_ATTRIBUTES:
         raise CalibrationError("classification.too_many_attributes", a=A, value=2**A - 1, most_attributes=MOST_ATTRIBUTES)
     if not 0 < cut_off <= 1:
         raise CalibrationError("classification.cut_off", cut_off=cut_off)

@@ -85,8 +85,7 @@ def check_dif(
         common = calibrate(data.select(np.array(data.items)[kept].tolist()), model=model, dimensions=of, priors=None, method=method)
         with one_blas_thread():
             tied = tied_groups(common, codes[:, kept], observed[:, kept], group)
-            base = tied.maximum((), tied.start, tied.information(tied.start))
-            if base is None:
+            if (base := tied.maximum((), tied.start, tied.information(tied.start))) is None:
                 raise DIFError("dif.no_maximum")
             free, now = _purified(tied, base)
             found = dict(zip(kept.tolist(), (tied.freed(k, now, free, cut) for k in range(len(kept))), strict=True))

@@ -186,8 +186,7 @@ def in_order(items: Items, phi: Floats, move: Floats) -> Floats:
     """Return φ of the items after a move, halved for items whose cumulative boundaries would cross."""
     out = phi + move
     for _ in range(HALVINGS):
-        crossed = crossing(items, out)
-        if not crossed.any():
+        if not (crossed := crossing(items, out)).any():
             return out
         touched = np.unique(items.place[crossed])
         move = move.copy()

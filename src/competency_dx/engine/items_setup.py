@@ -233,8 +233,7 @@ def _in_kernel_form(at: tuple[int, int], given: Mapping[tuple[int, int], tuple[s
         return float(np.log(x / (1 - x)))
     if kind != "d" or family.steps != "adjacent":
         return x
-    bare = [item_name(known.labels[i], "d", g - D + 1) for g in range(D, f) if (i, g) not in given]
-    if bare:
+    if bare := [item_name(known.labels[i], "d", g - D + 1) for g in range(D, f) if (i, g) not in given]:
         raise CalibrationError("engine.constraints_steps", name=name, bare=bare, family=family.name)
     return x + sum(given[i, g][1] for g in range(D, f))
 
@@ -245,8 +244,7 @@ def parameters_of_items(items: Items, known: Known) -> list[Parameter]:
     uses = np.bincount(items.place[items.free], minlength=items.size)
     out: dict[int, Parameter] = {}
     for i, f in zip(*np.nonzero(items.free), strict=True):
-        at = int(items.place[i, f])
-        if at in out:
+        if (at := int(items.place[i, f])) in out:
             continue
         family, d = FAMILIES[known.families[i]], int(known.dimension[i])
         one = Parameter("a", item=int(i), group=known.groups[i] if known.groups else -1, dimension=d, shared=bool(uses[at] > 1))

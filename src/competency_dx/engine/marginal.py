@@ -207,8 +207,7 @@ class Marginal:
 
     def curves(self, phi: Floats, theta: Floats) -> Floats:
         """Return log P (I, K, Q) at points θ."""
-        beta = of_items.beta_of(self.projected, phi)
-        return families.log_probabilities(self.projected.groups, beta, theta, self.projected.allowed)
+        return families.log_probabilities(self.projected.groups, of_items.beta_of(self.projected, phi), theta, self.projected.allowed)
 
     def tables(self, phi: Floats, theta: Floats) -> ItemTables:
         """Return curves with derivatives by the free parameters of the items, one by one."""

@@ -148,8 +148,7 @@ def _accelerated_em(run: _Run, phi: Floats, points: int, gate: float) -> tuple[F
 def _extrapolated(likelihood: Marginal, zero: Floats, one: Floats, two: Floats) -> Floats | None:
     """Return the SQUAREM point of three successive φ, None where the step is that of EM itself or leads outside."""
     r, v = one - zero, two - 2 * one + zero
-    curvature = float(v @ v)
-    if curvature == 0:
+    if (curvature := float(v @ v)) == 0:
         return None
     alpha = -min(np.sqrt(float(r @ r) / curvature), LONGEST_EXTRAPOLATION)
     if alpha >= -1:
@@ -188,8 +187,7 @@ def _led(run: _Run, phi: Floats, coarse: int, points: int) -> Evaluation:
     from each step what the gradient did along it (BFGS: Nocedal & Wright 2006, eq. 6.17).
     """
     now, rough, size = run.evaluate(phi, coarse, "single"), True, np.inf
-    guide = run.likelihood.information(now, "guide").covariance
-    if guide is None:
+    if (guide := run.likelihood.information(now, "guide").covariance) is None:
         return run.evaluate(phi, points)
     slope = run.likelihood.gradient(now)
     for _ in range(MAX_STEPS):
@@ -216,8 +214,7 @@ def _moves(step: Floats, covariance: Floats) -> float:
 
 def _after_step(covariance: Floats, s: Floats, y: Floats) -> Floats:
     """Return an inverse Hessian (F, F) that takes the change y of the gradient along a step s back to that step."""
-    bend = float(s @ y)
-    if bend <= 0:
+    if (bend := float(s @ y)) <= 0:
         return covariance
     v = covariance @ y
     out = covariance - np.outer(s, v / bend)

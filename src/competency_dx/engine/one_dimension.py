@@ -1,26 +1,37 @@
 """Integration over one competency on a uniform grid.
 
 Persons come from one normal population, from that of their group, or from N(γᵀ w_p, σ²_g) with covariates w_p of a latent
-regression, estimated in one stage with the items (Mislevy 1984, doi:10.1007/BF02306026); or from an empirical histogram.
+regression, estimated in one stage with the items (Mislevy 1984, doi:10.1007/BF02306026); or from an empirical histogram, the
+weights of the support points estimated with the items: EM with the posterior mass at each point as its new weight (Bock & Aitkin
+1981; Woods 2007, doi:10.1177/0146621606292228). Location and scale of the histogram are not identified beside free items: it is
+standardised at the end, points and items together, which leaves the likelihood as it is.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
-from competency_dx.engine.items import Items
+from competency_dx.engine.items import Items, beta_of
 from competency_dx.engine.marginal import EStep, Evaluation, Integral, Marginal, Precision
+from competency_dx.engine.maximise import Control, Maximised, fit
 from competency_dx.engine.populations import ALIKE, Origin, Populations, persons_of
+from competency_dx.errors import CalibrationError
+from competency_dx.findings import Finding, Template
 from competency_dx.kernels.grid import REACH, Answers, Expected, Tables, e_step, louis, points_needed, standard_nodes
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments, moments_of_groups
+from competency_dx.models import FAMILIES
 
 LEAST_POINTS = 45
 MOST_POINTS = 4001
+CYCLES = 400
+SETTLED = 1e-7  # relative change of the log-likelihood
+LEAST_MASS = 1e-12
 
 
 class Histogram(NamedTuple):
@@ -80,16 +91,15 @@ class OneDimension(Integral):
             z, log_weight = standard_nodes(points)
             return float(mean[0]) + sd[0] * z, log_weight
         low, high = mean.min() - REACH * sd.max(), mean.max() + REACH * sd.max()
-        h = 2 * REACH * sd.min() / (points - 1)
-        theta = np.linspace(low, high, min(int(np.ceil((high - low) / h)) + 1, MOST_POINTS))
+        spacing = 2 * REACH * sd.min() / (points - 1)
+        theta = np.linspace(low, high, min(int(np.ceil((high - low) / spacing)) + 1, MOST_POINTS))
         return theta, np.full(len(theta), np.log(theta[1] - theta[0]))
 
     def _placed(self, mean: Floats, variance: Floats) -> Answers:
         """Return the answers with each person's own prior, where persons have one."""
         if self.persons.shared:
             return self.answers
-        normal = np.stack([mean, np.sqrt(variance)[self.persons.group]], axis=1)
-        return self.answers._replace(normal=normal[self.order])
+        return self.answers._replace(normal=np.stack([mean, np.sqrt(variance)[self.persons.group]], axis=1)[self.order])
 
     def moments(self, kept: _OnLine) -> Moments:
         """Return the moments of the populations: sums over persons, or over nodes where persons share a population."""
@@ -145,8 +155,7 @@ class OneDimension(Integral):
         mean, spread = self._posterior(kept.expected)
         items, group, off = items[np.argsort(self.order)], self.persons.group, mean - kept.mean
         v = kept.variance[group]
-        member = group[:, None] == np.arange(len(kept.variance))
-        by_variance = member * (((off**2 + spread) / v - 1) / (2 * v))[:, None]
+        by_variance = (group[:, None] == np.arange(len(kept.variance))) * (((off**2 + spread) / v - 1) / (2 * v))[:, None]
         return np.concatenate([items, self.persons.regressors * (off / v)[:, None], by_variance], axis=1)
 
 
@@ -161,3 +170,57 @@ def one_dimension_likelihood(
     order = np.argsort(answers.codes.sum(axis=1) / seen, kind="stable")
     integral = OneDimension(answers=answers.take(order), persons=persons_of(answers, origin), order=order, executor=executor)
     return Marginal(items=items, answers=answers, population=population, integral=integral)
+
+
+def fit_histogram(start: Marginal, families: list[str], method: Control) -> tuple[Marginal, Maximised, Finding]:
+    """Return the likelihood with its histogram, the fit, and what is to be said of it.
+
+    Raises `CalibrationError` for families other than those whose predictor is a θ + d.
+    """
+    if strange := sorted({f for f in families if FAMILIES[f].steps in {"category", "location"}}):
+        raise CalibrationError("engine.histogram_families", strange=strange)
+    z, log_weight = standard_nodes(method.points)
+    held = start.population._replace(free=np.zeros_like(start.population.free))
+    likelihood = replace(_with(start, Histogram(z, log_weight)), population=held)
+    phi, before = likelihood.start, -np.inf
+    for _ in range(CYCLES):
+        now = likelihood.evaluate(phi, method.points)
+        mass = now.step.kept.expected.nodes
+        mass = mass / mass.sum()
+        phi = likelihood.em_step(now)
+        likelihood = _with(likelihood, Histogram(z, np.log(np.maximum(mass, LEAST_MASS))))
+        if abs(now.log_likelihood - before) <= SETTLED * abs(now.log_likelihood):
+            break
+        before = now.log_likelihood
+    if not held.regressors:  # anchored items set location and scale
+        likelihood, phi = _standardised(likelihood, phi, families)
+    best = fit(likelihood, method, phi)
+    theta, weight = likelihood.integral.weights
+    mean = float(weight @ theta)
+    variance = float(weight @ (theta - mean) ** 2)
+    z = (theta - mean) / np.sqrt(variance)
+    note = Template("engine.empirical_histogram").of(points=len(z), skewness=float(weight @ z**3), kurtosis=float(weight @ z**4) - 3)
+    return replace(likelihood, population=held._replace(start=np.array([*[mean] * len(held.regressors), variance]))), best, note
+
+
+def _with(likelihood: Marginal, histogram: Histogram) -> Marginal:
+    """Return the likelihood with another histogram."""
+    assert isinstance(likelihood.integral, OneDimension)
+    return replace(likelihood, integral=replace(likelihood.integral, histogram=histogram))
+
+
+def _standardised(likelihood: Marginal, phi: Floats, families: list[str]) -> tuple[Marginal, Floats]:
+    """Return likelihood and φ with the histogram at mean 0, and variance 1 where slopes are free."""
+    theta, weight = likelihood.integral.weights
+    mean = float(weight @ theta)
+    scaled = all(FAMILIES[f].free_slope for f in families)
+    sd = float(np.sqrt(weight @ (theta - mean) ** 2)) if scaled else 1.0
+    items = likelihood.items
+    beta = beta_of(items, phi)
+    K = items.allowed.shape[1]
+    times = np.where(np.array([FAMILIES[f].steps == "cumulative" for f in families])[:, None], 1.0, np.arange(1, K))
+    beta[:, 1:K] += np.where(items.place[:, 1:K] >= 0, times * beta[:, :1] * mean, 0.0)
+    beta[:, 0] *= sd
+    out = phi.copy()
+    out[items.place[items.free]] = beta[items.free]
+    return _with(likelihood, Histogram((theta - mean) / sd, np.log(weight))), out

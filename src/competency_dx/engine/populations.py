@@ -263,8 +263,7 @@ def _scored(of: Populations, g: int, sigma: Floats, data: tuple[float, Floats, F
     (n, scatter, lean, counts), (R, _, D) = data, of.shape
     (a, b), T = pairs(D), D * (D + 1) // 2
     inverse = np.asarray(np.linalg.inv(sigma), dtype=np.float64)
-    bent = inverse @ (scatter - n * sigma) @ inverse
-    slope = bent[a, b] * halves(D) + lean
+    slope = (inverse @ (scatter - n * sigma) @ inverse)[a, b] * halves(D) + lean
     information = expected_information(n + counts, inverse)
     moving = of.free[R * D + g * T : R * D + (g + 1) * T].copy()
     if g == 0:
@@ -319,8 +318,7 @@ def populations_over(
     """
     (gamma, sigma), (regressors, group, weight) = residual, persons
     means = reference @ gamma
-    covariates = (reference == 0).all(axis=0)
-    if covariates.any():
+    if (reference == 0).all(axis=0).any():
         w: Floats = np.ones(len(group)) if weight is None else weight
         expected = [(regressors[group == g] @ gamma, w[group == g]) for g in range(len(sigma))]
         means = np.stack([np.average(x, axis=0, weights=own) for x, own in expected])

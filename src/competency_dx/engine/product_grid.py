@@ -115,8 +115,7 @@ def product_grid_likelihood(
 
     Raises `CalibrationError` with more than four dimensions, or where the Q-matrix leaves slopes unidentified.
     """
-    D = items.n_slopes
-    if D not in POINTS:
+    if (D := items.n_slopes) not in POINTS:
         raise CalibrationError("engine.grid_dimensions", points=max(POINTS), d=D)
     refuse_confounded(items, population)
     integral = ProductGrid(answers=answers, persons=persons_of(answers, origin), executor=executor)

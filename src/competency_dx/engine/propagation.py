@@ -48,8 +48,7 @@ class Propagation(Integral):
         model = self._model(of, phi, points)
         sites = no_sites(self.design) if before is None else before.kept.expected.sites
         control = SETTLED if precision == "double" else FIRST if before is None else ON_THE_WAY
-        curves = model if precision == "double" else model.single()
-        x = ep_e_step(self.design, curves, sites, control=control, executor=self.executor)
+        x = ep_e_step(self.design, model if precision == "double" else model.single(), sites, control=control, executor=self.executor)
         sd, h = _least_sd(model.covariance), float(model.theta[1] - model.theta[0])
         fine = h / sd, x.narrowest / sd
         return EStep(x.log_likelihood, x.upper, x.totals, model.theta, model.log_prob, *fine, _Propagated(model, x))

@@ -52,8 +52,7 @@ def pearson(observed: Floats, expected: Floats) -> tuple[float, int]:
     rows = [np.nan_to_num(pair) for pair in zip(observed, expected, strict=True) if np.nansum(pair[1]) > 0]
     while len(rows) > 1:
         size = [round(float(e.sum())) for _, e in rows]
-        sparse = [r for r, (_, e) in enumerate(rows) if cells(e).max() < 1]
-        if not sparse:
+        if not (sparse := [r for r, (_, e) in enumerate(rows) if cells(e).max() < 1]):
             break
         alone = 1 in size
         at, last = size.index(1) if alone else sparse[0], len(rows) - 1

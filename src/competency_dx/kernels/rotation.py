@@ -76,8 +76,7 @@ def rotated_from(loadings: Floats, method: Method, start: Floats) -> Rotation:
     if method == "oblimin":
         return oblique(loadings, quartimin, start)
     first = orthogonal(loadings, varimax, start)
-    target = np.abs(first.loadings) ** (POWER - 1) * first.loadings
-    U = np.linalg.lstsq(first.loadings, target, rcond=None)[0]
+    U = np.linalg.lstsq(first.loadings, np.abs(first.loadings) ** (POWER - 1) * first.loadings, rcond=None)[0]
     U *= np.sqrt(np.diag(np.linalg.inv(U.T @ U)))
     T = np.linalg.inv(first.transformation @ U).T
     return first._replace(loadings=first.loadings @ U, transformation=T, correlations=T.T @ T)

@@ -73,8 +73,7 @@ class Link(Result):
     @property
     def error(self) -> float:
         """Return the standard error of the linked mean of the new population: the `linking_error` of `measure_growth`."""
-        mean = (self.parameters.mean - self.intercept) / self.slope
-        at = np.array([mean, 1.0])
+        at = np.array([(self.parameters.mean - self.intercept) / self.slope, 1.0])
         return float(np.sqrt(at @ self.covariance @ at))
 
     def theta(self, new: ArrayLike) -> Floats:

@@ -181,8 +181,7 @@ def _residuals(item: Marked, code: int, ability: Floats) -> tuple[Ints, Floats]:
     alone = item.marks.sum(axis=1) == marks
     low = np.minimum.reduceat(np.where(alone, marks, np.inf), item.first)
     high = np.maximum.reduceat(np.where(alone, marks, -np.inf), item.first)
-    who = np.flatnonzero(np.append(alone & (high > low)[set_of], False)[item.picked])
-    if not len(who):
+    if not len(who := np.flatnonzero(np.append(alone & (high > low)[set_of], False)[item.picked])):
         return who, np.zeros(0)
     picked = item.picked[who]
     design = np.concatenate([np.eye(len(item.first))[set_of[picked]], ability[who, None]], axis=1)

@@ -142,8 +142,7 @@ class MisconceptionEvidence(Result):
         """Return a key of `REASONS` of every person and misconception (P, M), "" where there is a conclusion."""
         standing = np.array([s if s != "estimated" else "" for s in self.parameters.standing], dtype=object)
         few = np.where(self.n_chances < self.least_chances, "few_chances", "between").astype(object)
-        open_ = np.where(standing[None] != "", standing[None], few)
-        return np.where(self.state > 0, "", open_)
+        return np.where(self.state > 0, "", np.where(standing[None] != "", standing[None], few))
 
     def parameters_frame(self) -> DataFrame:
         """Return one row per misconception: its model with standard errors, and how many persons likely hold it."""

@@ -95,8 +95,7 @@ def informed_scores(parameters: ItemParameters, theta: Floats, uncertain: Bools)
     The answer tells of the item's own parameters: the expectation is weighted by P(X = k | θ, parameters). Items whose
     parameters are certain have their expected score and no variance whatever the answer.
     """
-    K_max = parameters.intercepts.shape[1]
-    mean = np.repeat(expected_scores(parameters, theta)[:, None], K_max, axis=1)
+    mean = np.repeat(expected_scores(parameters, theta)[:, None], parameters.intercepts.shape[1], axis=1)
     variance = np.zeros_like(mean)
     for chosen, K, tables in _tables_by_size(parameters, theta, uncertain):
         total, first, second = np.zeros((3, len(chosen), K, len(theta)))
@@ -112,14 +111,12 @@ def informed_scores(parameters: ItemParameters, theta: Floats, uncertain: Bools)
 
 def curve_information(log_prob: Floats, theta: Floats) -> Floats:
     """Return the Fisher information (I, Q) of tabulated curves, Σ_k P_k'² / P_k; uncertain curves carry less of it."""
-    slope = np.gradient(log_prob, theta, axis=2)
-    return np.asarray((np.exp(log_prob) * slope**2).sum(axis=1))
+    return np.asarray((np.exp(log_prob) * np.gradient(log_prob, theta, axis=2) ** 2).sum(axis=1))
 
 
 def expected_scores(parameters: ItemParameters, theta: Floats) -> Floats:
     """Return E[X | θ] (I, Q)."""
-    prob = np.exp(log_probabilities(parameters, theta))
-    return np.asarray(np.einsum("ik,ikq->iq", parameters.points, prob))
+    return np.asarray(np.einsum("ik,ikq->iq", parameters.points, np.exp(log_probabilities(parameters, theta))))
 
 
 def score_information(parameters: ItemParameters, theta: Floats) -> Floats:

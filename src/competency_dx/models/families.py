@@ -172,5 +172,4 @@ def extras_of(families: Sequence[str], n_categories: Ints) -> Iterator[tuple[int
 def kernel_groups(families: Sequence[str]) -> Groups:
     """Return the kernels of a test with the positions of their items."""
     kernels = [FAMILIES[f].kernel for f in families]
-    distinct = list({id(k): k for k in kernels}.values())
-    return tuple(KernelGroup(k, np.flatnonzero([own is k for own in kernels])) for k in distinct)
+    return tuple(KernelGroup(k, np.flatnonzero([own is k for own in kernels])) for k in {id(k): k for k in kernels}.values())

@@ -254,8 +254,7 @@ class ItemParameters:
         if not self.item_groups:
             return self
         chosen = next(filter(None, self.item_groups), "") if name is None else name
-        rows = self.take([i for i, group in enumerate(self.item_groups) if group in {"", chosen}])
-        return replace(rows, item_groups=())
+        return replace(self.take([i for i, group in enumerate(self.item_groups) if group in {"", chosen}]), item_groups=())
 
     def take(self, index: Sequence[int] | Ints) -> ItemParameters:
         """Return the parameters of some of the items."""

@@ -31,8 +31,7 @@ class PersonMethod:
 
     def __post_init__(self) -> None:
         self.missing.check_scored()
-        points = getattr(self, "points", LEAST_POINTS)
-        if points < LEAST_POINTS:
+        if (points := getattr(self, "points", LEAST_POINTS)) < LEAST_POINTS:
             raise ScoringError("persons.points", points=points, least_points=LEAST_POINTS)
 
 

@@ -183,8 +183,7 @@ def cdf(log_density: Floats, theta: Floats, point: Floats) -> Floats:
     falling = np.expm1(down * inside) / np.expm1(down)
     rising = (np.exp(-up * (1 - inside)) - np.exp(-up)) / -np.expm1(-up)
     share = np.where(np.abs(slope) < FLAT, inside, np.where(slope < 0, falling, rising))
-    below = np.cumsum(mass, axis=1)[at, cell] - mass[at, cell] * (1 - share)
-    return np.asarray(below / mass.sum(axis=1))
+    return np.asarray((np.cumsum(mass, axis=1)[at, cell] - mass[at, cell] * (1 - share)) / mass.sum(axis=1))
 
 
 def _cells(log_density: Floats) -> tuple[Floats, Floats]:

@@ -72,8 +72,7 @@ class Placed(NamedTuple):
 @lru_cache(maxsize=8)
 def lattice(D: int, spacing: float, steps: int) -> Lattice:
     """Return the whole points of a ball, times the spacing."""
-    axis = np.arange(-steps, steps + 1)
-    box = np.stack(np.meshgrid(*[axis] * D, indexing="ij"), axis=-1).reshape(-1, D)
+    box = np.stack(np.meshgrid(*[np.arange(-steps, steps + 1)] * D, indexing="ij"), axis=-1).reshape(-1, D)
     inside = box[(box**2).sum(axis=1) <= steps**2]
     return Lattice(readonly(spacing * inside), readonly(inside + steps), 2 * steps + 1, spacing)
 
@@ -137,8 +136,7 @@ def lattice_posterior(matched: Matched, known: ItemParameters, method: EAP) -> L
 
     Raises `ScoringError` with more than three.
     """
-    D = len(known.dimensions)
-    if D not in FINE:
+    if (D := len(known.dimensions)) not in FINE:
         raise ScoringError("persons.lattice_too_large", d=D, dimensions=known.dimensions)
     precision = np.asarray(np.linalg.inv(known.population.covariance), dtype=np.float64)
     passes = (lattice(D, *how[D]) for how in (COARSE, FINE, DENSE))
@@ -202,8 +200,7 @@ def _first_marginal(lattice_: Lattice, placed: Placed) -> MarginalDensity:
 
 def _boxed(lattice_: Lattice, log_density: Floats) -> Floats:
     """Return log densities in a box (p, width, …), nearly nothing beyond the ball."""
-    D = lattice_.place.shape[1]
-    out = np.full((len(log_density), *[lattice_.width] * D), OUTSIDE)
+    out = np.full((len(log_density), *[lattice_.width] * lattice_.place.shape[1]), OUTSIDE)
     out[(slice(None), *lattice_.place.T)] = log_density
     return out
 

@@ -138,8 +138,7 @@ def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) ->
         _check_range(data, codes, observed, parameters)
         return Matched(data, data.persons, codes, observed, ())
     column = {item: j for j, item in enumerate(data.items)}
-    pairs = [(i, column[item]) for i, item in enumerate(parameters.items) if item in column]
-    if not pairs:
+    if not (pairs := [(i, column[item]) for i, item in enumerate(parameters.items) if item in column]):
         raise ScoringError("persons.no_common_items", items=data.items, items2=parameters.items)
     to, of = (np.array(side) for side in zip(*pairs, strict=True))
     out = np.zeros((len(codes), len(parameters.items)), dtype=np.int8)
@@ -176,12 +175,10 @@ def _check_range(data: Responses, codes: Codes, observed: Bools, parameters: Ite
     top = codes.max(axis=0)
     unseen = ~parameters.allowed & (np.arange(parameters.intercepts.shape[1]) < parameters.n_categories[:, None])
     for i, k in zip(*np.nonzero(unseen), strict=True):
-        who = np.flatnonzero((codes[:, i] == k) & observed[:, i])
-        if who.size:
+        if (who := np.flatnonzero((codes[:, i] == k) & observed[:, i])).size:
             raise ScoringError("persons.score_unseen", items=parameters.items[i], k=k, persons=data.persons[who[0]])
     for i in np.flatnonzero(top >= parameters.n_categories):
-        who = np.flatnonzero((codes[:, i] == top[i]) & observed[:, i])
-        if who.size:
+        if (who := np.flatnonzero((codes[:, i] == top[i]) & observed[:, i])).size:
             item, most, first = parameters.items[i], parameters.n_categories[i] - 1, data.persons[who[0]]
             raise ScoringError("persons.score_above", items=item, top=top[i], persons=first, value=most)
 
@@ -208,5 +205,4 @@ def by_population(data: Responses, parameters: ItemBank | Calibration) -> Iterat
 @lru_cache(maxsize=KEPT)
 def parameters_of_group(calibration: Calibration, group: int) -> ItemParameters:
     """Return the item parameters that hold in a group, under the items' own ids, with the group's population."""
-    own = calibration.parameters.in_group(calibration.groups[group])
-    return replace(own, population=calibration.populations[group])
+    return replace(calibration.parameters.in_group(calibration.groups[group]), population=calibration.populations[group])

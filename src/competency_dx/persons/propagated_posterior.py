@@ -61,11 +61,8 @@ class EPPosterior(Posterior):
 
     def each(self, function: Callable[[Mixture], T]) -> Iterator[T]:
         """Yield a function of each block of persons, computed where the blocks are."""
-        return settled_persons.settled_blocks(self.model, self.given, function, control=self._control, executor=self.executor)
-
-    @property
-    def _control(self) -> SweepControl:
-        return settled_persons.EVEN if len(self.model.floor) == 1 else settled_persons.EVEN._replace(tolerance=SETTLED)
+        control = settled_persons.EVEN if len(self.model.floor) == 1 else settled_persons.EVEN._replace(tolerance=SETTLED)
+        return settled_persons.settled_blocks(self.model, self.given, function, control=control, executor=self.executor)
 
     def _marginal(self, settled: Settled, d: int, block: slice) -> MarginalDensity:
         return MarginalDensity.of(self.model.theta, np.ascontiguousarray(settled.tilted[d].T[: block.stop - block.start]))

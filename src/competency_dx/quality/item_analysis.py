@@ -166,8 +166,7 @@ class ItemAnalysis(Result):
     def _relation(self, language: str) -> Chart:
         say, rows, series = result_words("quality", language), self.by_trouble[::-1], list[Series]()
         for k, verdict in enumerate(ORDER):
-            place = np.flatnonzero([self.verdicts[i] == verdict for i in rows])
-            if place.size:
+            if (place := np.flatnonzero([self.verdicts[i] == verdict for i in rows])).size:
                 low, high, r = (x[rows[place]] for x in (self.item_rest_low, self.item_rest_high, self.item_rest))
                 name, y = code_word("verdict", verdict, language), place.astype(np.float64)
                 series.append(Series(name=name, mark="interval", style=k, x=r, y=y, low=low, high=high))

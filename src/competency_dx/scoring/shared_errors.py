@@ -100,8 +100,7 @@ def _by_marginals(posterior: Posterior, V: Floats, matched: Matched, known: Item
 
         posterior.marginals(e, one)
     for block in blocks(len(g), BLOCK):
-        share = (V[block] / np.einsum("pee->pe", V[block])[:, None])[:, :, dimension]
-        add(block, filled_table(share * g[block, None], BLOCK))
+        add(block, filled_table((V[block] / np.einsum("pee->pe", V[block])[:, None])[:, :, dimension] * g[block, None], BLOCK))
 
 
 def _by_draws(posterior: Posterior, matched: Matched, known: ItemParameters, shared: ItemErrors, add: Add) -> None:
@@ -115,5 +114,4 @@ def _by_draws(posterior: Posterior, matched: Matched, known: ItemParameters, sha
         codes, observed = (filled_table(x[block], SOME)[:, shared.item].T for x in (matched.codes, matched.observed))
         table = by_beta.reshape(N, -1, SOME, DRAWS)
         slope = np.take_along_axis(table, codes.astype(np.int64)[:, None, :, None], axis=1)[:, 0] * observed[:, :, None]
-        G = np.einsum("pnd,fpn->pdf", theta - theta.mean(axis=1, keepdims=True), slope) / DRAWS
-        add(block, filled_table(G[:n], SOME))
+        add(block, filled_table((np.einsum("pnd,fpn->pdf", theta - theta.mean(axis=1, keepdims=True), slope) / DRAWS)[:n], SOME))

@@ -206,8 +206,7 @@ def answer_blocks(source: Path, parameters: ItemBank | Calibration, block: int, 
         if plan is None:
             if layout.items is None and bank is None:  # items are the columns with parameters
                 known, columns = parameters_of(parameters).items, [str(c) for c in table.columns]
-                items = tuple(name for name in columns if name in set(known))
-                if not items:
+                if not (items := tuple(name for name in columns if name in set(known))):
                     raise ScoringError("scoring.no_common_columns", source=source.name, columns=columns, known=known)
                 layout = replace(layout, items=items)
             plan = settle_layout(_table(table.head(SETTLED)), bank=bank, layout=layout)

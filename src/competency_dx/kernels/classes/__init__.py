@@ -77,8 +77,7 @@ def _order(profiles: Binary) -> Ints:
 
 def eligible(profiles: Binary, needs: Bools) -> Bools:
     """Return where (C, A) a profile has all prerequisites of an attribute, so that mastering it is open."""
-    missing = (1 - profiles.astype(np.int64)) @ needs.T.astype(np.int64)
-    return np.asarray(missing == 0)
+    return np.asarray(((1 - profiles.astype(np.int64)) @ needs.T.astype(np.int64)) == 0)
 
 
 def attribute_patterns(profiles: Binary, attributes: Ints) -> tuple[Binary, Ints]:

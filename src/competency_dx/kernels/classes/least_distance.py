@@ -47,8 +47,7 @@ def nearest(metric: Floats, target: Floats, G: Floats, h: Floats) -> Floats:
         slope = E.T @ residual
         if max(-slope.min(), np.abs(slope[u > 0]).max(initial=0.0)) <= OPTIMAL:
             break
-    move = -residual[:-1] / residual[-1]
-    return np.asarray(target + scale * solve_triangular(root, move, lower=True, trans="T"))
+    return np.asarray(target + scale * solve_triangular(root, -residual[:-1] / residual[-1], lower=True, trans="T"))
 
 
 def climbed(objective: Callable[[Floats], float], at: Floats, step: Floats, now: float) -> tuple[Floats, float]:

@@ -203,8 +203,7 @@ def option_scores(psi: Floats, problem: MixtureProblem) -> tuple[Floats, Floats]
     marks = (choices.marks * parts(psi, problem.M).strength)[:, None, :] * states(problem.M)
     ticks = np.broadcast_to(choices.ticks[:, None, None, :], (*prob.shape, choices.ticks.shape[1]))
     features = np.concatenate([np.broadcast_to(marks[:, None], (*prob.shape, problem.M)), ticks, ticks * z[:, None, None]], axis=3)
-    mean = np.add.reduceat(prob[..., None] * features, choices.first)
-    return features - mean[choices.set_of], prob
+    return features - np.add.reduceat(prob[..., None] * features, choices.first)[choices.set_of], prob
 
 
 def information(psi: Floats, problem: MixtureProblem, step: MixtureCounts) -> Floats:
@@ -245,8 +244,7 @@ def _missing(psi: Floats, problem: MixtureProblem, options: Floats) -> Floats:
         flat = scores.reshape(-1, F)
         return np.asarray(flat.T @ (weight.reshape(-1, 1) * flat))
 
-    parts_of_it = map_blocks(one, len(problem.persons.weights), size=max(1, CELLS // (Q * C * F)))
-    return np.asarray(sum(parts_of_it, np.zeros((F, F))))
+    return np.asarray(sum(map_blocks(one, len(problem.persons.weights), size=max(1, CELLS // (Q * C * F))), np.zeros((F, F))))
 
 
 class MixtureFit(NamedTuple):

@@ -34,8 +34,7 @@ def _boundaries(shape: Floats, eta: Floats, allowed: Bools) -> Boundaries:
     lowest = allowed.argmax(axis=1)[:, None]
     star = np.zeros((*eta.shape, K + 1))
     for k in range(K - 1, -1, -1):
-        here = np.where(allowed[:, k], own[..., k], star[..., k + 1])
-        star[..., k] = np.where(lowest[:, 0] >= k, 1.0, here)
+        star[..., k] = np.where(lowest[:, 0] >= k, 1.0, np.where(allowed[:, k], own[..., k], star[..., k + 1]))
     carries = allowed & (np.arange(K) > lowest)
     prob = np.maximum(star[..., :-1] - star[..., 1:], TINY)
     return Boundaries(prob, np.where(carries, own * (1 - own), 0.0), star)
@@ -88,5 +87,4 @@ def person_curves(shape: Floats, eta: Floats, allowed: Bools) -> tuple[Floats, F
     """Return P, ∂P/∂η and ∂²P/∂η² (P, n, K) at predictors (P, n): w and w (1 - 2 P*) of the boundaries."""
     b, U = _boundaries(shape, eta, allowed), _above(allowed)
     first = np.einsum("nkj,pnj->pnk", U, b.weight)
-    second = np.einsum("nkj,pnj->pnk", U, b.weight * (1 - 2 * b.star[..., :-1]))
-    return b.prob, first, second
+    return b.prob, first, np.einsum("nkj,pnj->pnk", U, b.weight * (1 - 2 * b.star[..., :-1]))

@@ -16,8 +16,7 @@ from competency_dx.kernels.families.item_kernel import FLOOR
 
 def log_probabilities(shape: Floats, eta: Floats, allowed: Bools) -> Floats:
     """Return log P (n, K, Q) for intercepts e_1 … in `shape` (n, S) at predictors (n, Q)."""
-    k = np.arange(allowed.shape[1])
-    logits = k[:, None] * eta[:, None, :] + _intercepts(shape, allowed)[:, :, None]
+    logits = np.arange(allowed.shape[1])[:, None] * eta[:, None, :] + _intercepts(shape, allowed)[:, :, None]
     if not allowed.all():
         logits = np.where(allowed[:, :, None], logits, -np.inf)
     top = logits.max(axis=1, keepdims=True)

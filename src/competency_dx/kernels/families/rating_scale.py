@@ -43,8 +43,7 @@ def derivatives(shape: Floats, eta: Floats, log_prob: Floats, allowed: Bools) ->
 def curvature(shape: Floats, eta: Floats, counts: Floats, log_prob: Floats, allowed: Bools) -> Floats:
     """Return -Σ_k counts_k ∂² log P_k / ∂ (η, shape)² (n, 1 + S, 1 + S, Q) for expected counts (n, K, Q)."""
     by, steps = _linear(shape, allowed)
-    bend = partial_credit.curvature(steps, eta, counts, log_prob, allowed)
-    out = np.einsum("nka,nklq,nlb->nabq", by, bend, by, optimize=True)
+    out = np.einsum("nka,nklq,nlb->nabq", by, partial_credit.curvature(steps, eta, counts, log_prob, allowed), by, optimize=True)
     return np.asarray((out + out.transpose(0, 2, 1, 3)) / 2)
 
 

@@ -96,8 +96,7 @@ def added(parts: Iterable[Expected]) -> Expected:
         ll, upper, totals, nodes = ll + part.log_likelihood, upper + part.upper, totals + part.totals, nodes + part.nodes
         rest.append((part.mean, part.second, part.narrowest))
     mean, second, narrowest = zip(*rest, strict=True)
-    sd = float(np.sqrt(max(min(narrowest), 0.0)))
-    return Expected(ll, upper, totals, nodes, np.concatenate(mean), np.concatenate(second), sd)
+    return Expected(ll, upper, totals, nodes, np.concatenate(mean), np.concatenate(second), float(np.sqrt(max(min(narrowest), 0.0))))
 
 
 def prepare(codes: Codes, observed: Bools, n_categories: Ints) -> Answers:

@@ -56,9 +56,7 @@ class IndependentNormals(NamedTuple):
 
     def take(self, persons: Ints | slice) -> IndependentNormals:
         """Return the populations of some of the persons."""
-        if len(self.group) == 1:
-            return self
-        return self._replace(mean=self.mean[persons], group=self.group[persons])
+        return self if len(self.group) == 1 else self._replace(mean=self.mean[persons], group=self.group[persons])
 
 
 class BifactorTerms(NamedTuple):
@@ -118,8 +116,7 @@ def bifactor_e_step(
     """
     terms = bifactor_terms(design, axes_, log_prob, populations)
     size = block_size(log_prob.shape[2] * max(1, len(terms.testlets) // 2))
-    pieces = taken(design.persons, size, design, populations)
-    return added(map_pieces(partial(_block_statistics, terms), pieces, executor=executor))
+    return added(map_pieces(partial(_block_statistics, terms), taken(design.persons, size, design, populations), executor=executor))
 
 
 def reduced(terms: BifactorTerms, design: Design, populations: IndependentNormals) -> Reduced:
@@ -191,5 +188,4 @@ def _moments(axes_: Axes, found: Reduced) -> tuple[Floats, Floats, float]:
 
 def _variance(values: Floats, posterior: Floats) -> Floats:
     """Return the variance (p,) of values (p, Q) under posteriors (p, Q)."""
-    mean = (values * posterior).sum(axis=1)
-    return np.asarray(((values - mean[:, None]) ** 2 * posterior).sum(axis=1))
+    return np.asarray(((values - (values * posterior).sum(axis=1)[:, None]) ** 2 * posterior).sum(axis=1))

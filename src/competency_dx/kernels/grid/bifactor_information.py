@@ -52,8 +52,7 @@ def bifactor_missing_information(
     order = by_pattern(design.answers, depth)
     frame = _frame(design, axes, tables, populations)
     out = np.zeros((frame.N + size(design.regressors.shape[1], *populations.variance.shape),) * 2)
-    chosen = taken(order, BLOCK, design, populations)
-    for parts in map_pieces(partial(_block_information, frame), chosen, executor=executor):
+    for parts in map_pieces(partial(_block_information, frame), taken(order, BLOCK, design, populations), executor=executor):
         for place, part in parts:
             out[np.ix_(place, place)] += part
     return np.asarray(out * (design.persons / len(order)))

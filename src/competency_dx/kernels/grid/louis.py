@@ -91,8 +91,7 @@ def missing_information(
     step. Terms after the first are a few per cent of the whole or less; single precision of them is plenty. With many
     persons, whose rounding averages out, all is in single precision but the sums over blocks.
     """
-    single = len(answers.codes) >= MANY_PERSONS
-    terms = joint_terms(answers, tables.single() if single else tables)
+    terms = joint_terms(answers, tables.single() if len(answers.codes) >= MANY_PERSONS else tables)
     order, most = by_pattern((answers,), depth), GUIDE_TERMS if depth == "guide" else MAX_TERMS
     pieces = ((answers.take(order[b]), scores.of(order[b])) for b in blocks(len(order), even_size(len(order))))
     parts = map_pieces(partial(_missing_of_block, terms, tables.theta, (most, design)), pieces, executor=executor)
@@ -142,8 +141,7 @@ def _straight(posterior: Floats, theta: Floats, scores: SplitScores, own: Codes,
     table = np.concatenate([scores.base, scores.population[0] @ np.stack([theta, theta**2])])
     within = np.diag(scaled.sum(axis=0, dtype=np.float64)) - scaled.T @ posterior.astype(np.float64)
     out = table @ within @ table.T
-    lines = _chosen(own[rows], scores.linear[:, rows], kind)
-    if lines is not None:
+    if (lines := _chosen(own[rows], scores.linear[:, rows], kind)) is not None:
         cross = (lines @ v) @ table.T
         out[rows] += cross
         out[:, rows] += cross.T
@@ -188,8 +186,7 @@ class Projection:
         self.base = scores.base if scores.base.any() else None
         bent = []
         for k, table in enumerate(() if scores.bent is None else scores.bent):
-            rows = np.flatnonzero(table.any(axis=1))
-            if len(rows):
+            if len(rows := np.flatnonzero(table.any(axis=1))):
                 bent.append((rows, (own[rows] == k).astype(np.float32), table[rows]))
         self.bent = tuple(bent)
 

@@ -64,9 +64,7 @@ class Normals(NamedTuple):
 
     def take(self, persons: Ints | slice) -> Normals:
         """Return the populations of some of the persons."""
-        if self.shared:
-            return self
-        return Normals(self.group[persons], self.regressors[persons], self.mean[persons], self.covariance)
+        return self if self.shared else Normals(self.group[persons], self.regressors[persons], self.mean[persons], self.covariance)
 
 
 def product_grid(points: int, means: tuple[Floats, Floats], covariance: Floats) -> Grid:
@@ -178,14 +176,12 @@ def _block_statistics(terms: GridTerms, dual: Floats, piece: tuple[Answers, Floa
     moments = (posterior @ terms.features[1:].T).astype(np.float64)
     D = dual.shape[1]
     mean, second = moments[:, :D], moments[:, D:]
-    along = dual @ posterior_covariance(mean, second)
-    narrowest = float(np.einsum("pnd,nd->pn", along, dual).min(initial=np.inf))
+    narrowest = float(np.einsum("pnd,nd->pn", dual @ posterior_covariance(mean, second), dual).min(initial=np.inf))
     if answers.weight is not None:
         evidence = evidence * answers.weight
         posterior *= answers.weight.astype(posterior.dtype)[:, None]
     nodes = posterior.sum(axis=0, dtype=np.float64)
-    I = answers.codes.shape[1]
-    totals = np.broadcast_to(nodes, (I, len(nodes))) if absent is None else nodes - absent.T @ posterior
+    totals = np.broadcast_to(nodes, (answers.codes.shape[1], len(nodes))) if absent is None else nodes - absent.T @ posterior
     upper = (Z.T @ posterior).astype(np.float64)
     return Expected(float(evidence.sum(dtype=np.float64)), upper, totals, nodes, mean, second, narrowest)
 

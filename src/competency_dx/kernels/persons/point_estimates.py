@@ -66,10 +66,8 @@ def solve(
         value, step = _equation(target, moments(curves, codes, observed, theta), theta, prior)
         low, high = np.where(value > 0, theta, low), np.where(value > 0, high, theta)
         newton = theta + step
-        inside = (newton > low) & (newton < high)
-        following = np.where(inside, newton, (low + high) / 2)
-        close = np.abs(following - theta) < CLOSE
-        theta, done = np.where(done, theta, following), done | close
+        following = np.where((newton > low) & (newton < high), newton, (low + high) / 2)
+        theta, done = np.where(done, theta, following), done | (np.abs(following - theta) < CLOSE)
         if done.all():
             break
     at = moments(curves, codes, observed, theta)

@@ -159,8 +159,7 @@ def lowest_precision(covariance: Floats) -> Floats:
 def settle(block: Block, sites: Sites, control: SweepControl) -> Settled:
     """Sweep until the sites of every person stop moving; a person whose changes grow goes on by half steps."""
     work = _started(block, sites)
-    settled = _swept(block, work, _powers(block, even=control.even), control)
-    return _finished(block, work, settled, even=control.even)
+    return _finished(block, work, _swept(block, work, _powers(block, even=control.even), control), even=control.even)
 
 
 def single_sites(block: Block, *, even: bool) -> Sites:
@@ -255,8 +254,7 @@ def _tilt(weight: Floats, log_likelihood: Floats, cavity: Floats, powers: _Power
     moments = _product(powers.rows, weight, even=powers.even).astype(np.float64, copy=False)
     total = moments[..., 0, :]
     mean = moments[..., 1, :] / total
-    variance = np.maximum(moments[..., 2, :] / total - mean**2, powers.least)
-    return np.log(total) + top, mean, variance
+    return np.log(total) + top, mean, np.maximum(moments[..., 2, :] / total - mean**2, powers.least)
 
 
 def _product(matrix: Floats, columns: Floats, *, even: bool, out: Floats | None = None) -> Floats:

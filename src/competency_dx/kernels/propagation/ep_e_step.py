@@ -85,8 +85,7 @@ def block_of(design: Design, model: Model, terms: tuple[JointTerms, ...]) -> Blo
         out[k] = joined(*indicators(part, slice(None), kind), term).T
     mean = np.ascontiguousarray((design.regressors @ model.coefficients).T)
     covariance = np.ascontiguousarray(model.covariance[design.group].transpose(1, 2, 0))
-    floor = lowest_precision(model.covariance)[design.group]
-    return Block(model.theta, out, mean, covariance, floor, design.answered)
+    return Block(model.theta, out, mean, covariance, lowest_precision(model.covariance)[design.group], design.answered)
 
 
 def ep_e_step(
@@ -166,8 +165,7 @@ class EPError(NamedTuple):
 def ep_error(design: Design, model: Model, sites: Sites, *, executor: Executor | None = None) -> EPError:
     """Return the estimated error of EP for every person, at the given sites or those they settle at."""
     one = partial(_correction, model, likelihood_terms(design, model))
-    parts = map_pieces(one, pieces(design, sites), executor=executor)
-    return EPError(*map(np.concatenate, zip(*parts, strict=True)))
+    return EPError(*map(np.concatenate, zip(*map_pieces(one, pieces(design, sites), executor=executor), strict=True)))
 
 
 def _correction(model: Model, terms: tuple[JointTerms, ...], piece: tuple[Design, Sites]) -> EPError:

@@ -85,8 +85,7 @@ class PopulationPosterior(NamedTuple):
         (i, j), u = pairs(len(self.mean)), self.loading
         normal = _sum_over(self.mean, self.covariance * weight)
         both = (u[i] * u[j]).reshape(len(i), -1)
-        third = both @ (u * (self.skewness * weight)).reshape(len(u), -1).T
-        return np.asarray(normal[i, j] + normal[j, i] + third)
+        return np.asarray(normal[i, j] + normal[j, i] + (both @ (u * (self.skewness * weight)).reshape(len(u), -1).T))
 
     def _normal_products(self) -> Floats:
         """Return Σ_p Cov(y_a y_b, y_c y_d) (T, T) of normal y."""
@@ -200,8 +199,7 @@ def _sums(
         out = out + product
         if r <= 2:
             for g, y in enumerate(groups):
-                along = [y.along(k, r) @ term[y.members] for k, term in enumerate(terms)]
-                cross[g] = cross[g] + np.concatenate(along, axis=1)
+                cross[g] = cross[g] + np.concatenate([y.along(k, r) @ term[y.members] for k, term in enumerate(terms)], axis=1)
         size = float(np.trace(product))
         total += size
         if r >= 2 and size <= louis.NEGLIGIBLE * total:
@@ -240,5 +238,4 @@ def _block_scores(model: Model, terms: tuple[JointTerms, ...], tables: ItemTable
             items[:, at] += (own == category) * (found.tilted[k].T @ table.T)
     off, spread = found.mean.T - design.regressors @ model.coefficients, found.covariance.transpose(2, 0, 1)
     w, group = design.regressors, design.group
-    population = expected_scores(off, spread, covariance=model.covariance, group=group, regressors=w)
-    return np.concatenate([items, population], axis=1)
+    return np.concatenate([items, expected_scores(off, spread, covariance=model.covariance, group=group, regressors=w)], axis=1)
