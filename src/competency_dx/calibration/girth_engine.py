@@ -97,7 +97,8 @@ def girth_estimates(
     girth_family([family])
     present = category_counts(codes, observed, int(n_categories.max())) > 0
     _refuse(present, n_categories, family, np.array(items or range(len(n_categories)), dtype=object))
-    function = "pcm_mml" if family == "2PL" and not (complete := bool(observed.all())) else FUNCTIONS[family]
+    complete = bool(observed.all())
+    function = "pcm_mml" if family == "2PL" and not complete else FUNCTIONS[family]
     returned, iterations = _called(function, codes, observed, method)
     slope = np.broadcast_to(np.asarray(returned["Discrimination"], dtype=np.float64), len(n_categories)).copy()
     thresholds = np.asarray(returned["Difficulty"], dtype=np.float64).reshape(len(n_categories), -1)
