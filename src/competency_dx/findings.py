@@ -77,13 +77,7 @@ class Template:
             object.__setattr__(self, name, text)
 
     def of(
-        self,
-        scope: Iterable[object] = (),
-        /,
-        *,
-        where: Iterable[str] = (),
-        severity: Severity | None = None,
-        **facts: Any,  # noqa: ANN401 - JSON values
+        self, scope: Iterable[object] = (), /, *, where: Iterable[str] = (), severity: Severity | None = None, **facts: object
     ) -> Finding:
         """Return the finding with these ids and facts.
 

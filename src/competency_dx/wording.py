@@ -41,8 +41,7 @@ def listed(ids: Iterable[object], shown: int = SHOWN_IDS, *, language: str = "en
     """Name at most `shown` ids and count the rest: ``"a, b, c and 12 more"``, ``"a, b, c и ещё 12"``."""
     names = [str(i) for i in ids]
     head, rest = ", ".join(names[:shown]), len(names) - shown
-    more = f" и ещё {rest}" if language == "ru" else f" and {rest} more"
-    return head + more if rest > 0 else head
+    return head + (f" и ещё {rest}" if language == "ru" else f" and {rest} more") * (rest > 0)
 
 
 def plural(n: int, forms: Sequence[str], language: str) -> str:

@@ -66,12 +66,11 @@ class AdaptiveSimulation(Result):
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return for each way of choosing the length of the test, the share decided, false conclusions and error of θ."""
         say = result_words("adaptive", language)
-        size = {"persons": self.length.shape[1], "most": self.decided.shape[1] - 1}
-        lines = [say("simulation", **size), say("simulation_heads")]
+        lines = [say("simulation", persons=self.length.shape[1], most=self.decided.shape[1] - 1), say("simulation_heads")]
         for s, name in enumerate(self.strategies):
-            last = {"decided": self.decided[s, -1], "false": self.false[s, -1], "rmse": self.rmse[s, -1]}
-            numbers = {key: float(x) for key, x in last.items()} | {"length": float(self.length[s].mean())}
-            lines.append(f"{code_word('strategy', name, language):<16}" + say("simulation_row", **numbers))
+            last = {key: float(getattr(self, key)[s, -1]) for key in ("decided", "false", "rmse")}
+            row = say("simulation_row", length=float(self.length[s].mean()), **last)
+            lines.append(f"{code_word('strategy', name, language):<16}{row}")
         return lines
 
     def chart(self, kind: str, language: str = "en") -> Chart:
@@ -117,8 +116,7 @@ def simulate_adaptive(
     if most < 1 or not 0 <= least_gain < np.inf:
         raise DiagnosisError("adaptive.limits", most=most, least_gain=least_gain)
     whole = plan_of(bank, standards)
-    central = whole.populations.central
-    made = whole._replace(populations=replace(whole.populations, covariances=central[None], log_weight=np.zeros(1)))
+    made = whole._replace(populations=replace(whole.populations, covariances=whole.populations.central[None], log_weight=np.zeros(1)))
     theta, answers, deficit = _truth(bank, made, persons, rng)
     order = rng.random(answers.scores.shape)
     info = curve_information(made.log_prob, made.theta)
@@ -166,8 +164,7 @@ def _sequence(
             continue
         free = ~(asked[going].astype(float) @ excluded > 0)
         problem = Problem(outlook, made.units.leaf, answered[going], ~sure[going], rule, free, excluded).within_reach()
-        everything = problem.after(np.where(free, np.arange(I), -1))
-        promise = (problem.loss(problem.start()) - problem.loss(everything)).sum(axis=1)
+        promise = (problem.loss(problem.start()) - problem.loss(problem.after(np.where(free, np.arange(I), -1)))).sum(axis=1)
         goes_on = (promise >= max(least_gain, LEAST_GAIN)) & free.any(axis=1)
         chosen = np.full(len(going), -1)
         for s, way in enumerate(ways):
@@ -181,8 +178,7 @@ def _sequence(
 
 def _most_informative(problem: Problem, made: Plan, info: Floats) -> Ints:
     """Return the item of most information at the estimate of θ of its leaf."""
-    at = problem.outlook.mean[:, made.units.leaf]
-    step = made.theta[1] - made.theta[0]
+    at, step = problem.outlook.mean[:, made.units.leaf], made.theta[1] - made.theta[0]
     near = np.clip(np.rint((at - made.theta[0]) / step).astype(np.int64), 0, len(made.theta) - 1)
     return np.asarray(np.where(problem.allowed, info[np.arange(info.shape[0]), near], -1.0).argmax(axis=1))
 

@@ -145,14 +145,12 @@ class NextItems(Result):
         say, P = result_words("adaptive", language), len(self)
         whose = say("one_form") if self.form == "group" else say("a_person", n=float(asked.mean()) if P else 0.0)
         decided, before, after = (float(np.nansum(x)) for x in (self.p_decided, self.loss_before, self.loss_after))
-        lines = [
+        return [
             say("head", persons=P, bank=self.bank.text(language), whose=whose, most=int(asked.max(initial=0))),
             say("undecided", n=int(open_), decided=decided, confirmed=self.confirmed),
             say("loss", before=before, after=after),
+            *([say("items", items=tuple(q.item for q in (self.asked(0) if P else ())))] if self.form == "group" else []),
         ]
-        if self.form == "group":
-            lines.append(say("items", items=tuple(q.item for q in (self.asked(0) if P else ()))))
-        return lines
 
     def chart(self, kind: str, language: str = "en") -> Chart:
         """Return the share of persons undecided before and after by competency, or the mean expected loss by item."""

@@ -129,8 +129,7 @@ class Problem(NamedTuple):
         """Return the expected loss of each leaf to decide (P, D), 0 elsewhere; a part of it while its own answers are too few."""
         share = np.minimum(left.taken / self.outlook.variance, MOST)
         expected = look_up(prospect(self.rule.confirmed).loss, self._z, share)
-        part = self._part(left.answered, left.precision, self._given_others)
-        return np.asarray(self.open * self._weighed(expected, part))
+        return np.asarray(self.open * self._weighed(expected, self._part(left.answered, left.precision, self._given_others)))
 
     def cost(self, left: Remaining) -> Floats:
         """Return the expected loss (P, D) where too few answers of its own leave a conclusion out."""
@@ -159,8 +158,7 @@ class Problem(NamedTuple):
             share = np.minimum(taken / out.variance[who, c, None], MOST)
             expected = look_up(prospect(self.rule.confirmed).loss, z[who, c, None], share)
             precision = left.precision[who, c, None] + on * s[who] ** 2 / out.item_noise[who]
-            part = self._part(left.answered[who, c, None] + on, precision, others[who, c, None])
-            loss[who] += self._weighed(expected, part)
+            loss[who] += self._weighed(expected, self._part(left.answered[who, c, None] + on, precision, others[who, c, None]))
         return loss
 
     @property

@@ -6,9 +6,8 @@ from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, Node, Prerequisite
 from competency_dx.bank.item import Criterion, FamilyMember, Item, ItemType, Review, SampleAnswer, Stimulus
 from competency_dx.bank.item_bank import ItemBank, save_bank
-from competency_dx.bank.ledger import Ledger, ledger_of
 from competency_dx.bank.parameter_record import BankPopulation, CorrelationMatrix, Correlations, LeafPopulation, ParameterRecord
-from competency_dx.bank.registry import BankIndex, BankRegistry
+from competency_dx.bank.registry import BankIndex, BankRegistry, Ledger, ledger_of
 from competency_dx.bank.scoring_rule import CodeMap, Exact, Given, OneError, PerElement, Rubric, ScoringRule, Synonyms, Tolerance
 from competency_dx.bank.workbook import load_bank_workbook, save_bank_template, save_bank_workbook
 

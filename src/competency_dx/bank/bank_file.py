@@ -116,11 +116,9 @@ def shipped_frameworks() -> tuple[str, ...]:
 @checked(BankError)
 def locate(name_or_path: str | Path, *, within: str, shipped: tuple[str, ...], what: str) -> Path:
     """Find a shipped document by its name or a user's by its path."""
-    root = shipped_folder()
     if str(name_or_path) in shipped:
-        return root / within.format(name_or_path)
-    path = Path(name_or_path)
-    if path.exists():
+        return shipped_folder() / within.format(name_or_path)
+    if (path := Path(name_or_path)).exists():
         return path
     raise BankError("bank.not_shipped", what=phrase(what), name_or_path=str(name_or_path), shipped=shipped)
 

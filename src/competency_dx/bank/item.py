@@ -194,9 +194,7 @@ class Item(Document):
             return sum(c.max_score for c in self.rubric)
         if isinstance(rule, PerElement):
             return len(self.key or ())
-        if isinstance(rule, CodeMap):
-            return max(rule.scores.values())
-        return rule.points
+        return max(rule.scores.values()) if isinstance(rule, CodeMap) else rule.points
 
     @property
     def right_options(self) -> tuple[str, ...]:
@@ -282,5 +280,4 @@ def _check_answers(item: Item) -> None:
     levels = {c.id: range(len(c.levels)) for c in item.rubric}
     for k, sample in enumerate(item.samples):
         if sample.marks.keys() != levels.keys() or any(m not in levels[c] for c, m in sample.marks.items()):
-            marks = [f"{c}={m}" for c, m in sample.marks.items()]
-            raise BankError("bank.sample_marks", k=k, criteria=levels, marks=marks)
+            raise BankError("bank.sample_marks", k=k, criteria=levels, marks=[f"{c}={m}" for c, m in sample.marks.items()])

@@ -89,17 +89,20 @@ class ItemBank(Result):
         return self.header.forms
 
     @property
+    @lru_cache(maxsize=256)  # noqa: B019 - so many banks are kept, and no more
     def digest(self) -> str:
         """Return the SHA-256 of the whole content: items, keys, forms, framework, parameters."""
-        return _digest(self)
+        return digest_document(encode_fields(self))
 
     @property
+    @lru_cache(maxsize=256)  # noqa: B019 - as above
     def epoch(self) -> str:
         """Return the name of the scale that θ has here: the digest of the first parameters on it.
 
         A calibration that holds items of the bank keeps the scale; one that holds none begins another.
         """
-        return self.header.epoch or _epoch(self)
+        numbers = [r.model_dump(include={"item", "model", "a", "b", "c", "u"}) for r in self.parameters]
+        return self.header.epoch or digest_document(numbers).removeprefix("sha256:")[:12]
 
     @property
     def provenance(self) -> Provenance:
@@ -113,12 +116,15 @@ class ItemBank(Result):
         return tuple(i.id for i in self.items) if chosen == "all" else chosen
 
     @property
+    @lru_cache(maxsize=256)  # noqa: B019 - as above
     def leaves(self) -> Mapping[str, str]:
         """Return the leaf that each item counts for: the deepest node but a topic above its competency of greatest weight.
 
         An item that carries a topic with nothing above it is left out. It is what ``calibrate(dimensions=…)`` takes.
         """
-        return _leaves(self)
+        above = {i.id: self.framework.lineage(max(i.competencies, key=i.competencies.__getitem__)) for i in self.items}
+        leaves = {item: next((node.code for node in lineage if node.kind != "topic"), "") for item, lineage in above.items()}
+        return FrozenDict({item: leaf for item, leaf in leaves.items() if leaf})
 
     @property
     def misconceptions(self) -> Mapping[str, Text]:
@@ -213,8 +219,7 @@ class ItemBank(Result):
         parameters, names = {r.item: parameter_row(r) for r in self.parameters}, ["item", "type", "competencies", "max_score"]
         facts = [(i.id, i.type, ", ".join(i.competencies), i.max_score) for i in self.items]
         frame = pd.DataFrame([{"status": None} | dict(zip(names, row, strict=True)) | parameters.get(row[0], {}) for row in facts])
-        numbers = number_columns(self.parameters)
-        return frame.reindex(columns=[*names, "model", "status", *numbers, "calibration", "n", "date"])
+        return frame.reindex(columns=[*names, "model", "status", *number_columns(self.parameters), "calibration", "n", "date"])
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return id, size, coverage and the standing of the parameters."""
@@ -265,13 +270,6 @@ def _odd_number(record: ParameterRecord) -> str:
 
 
 @lru_cache(maxsize=256)
-def _leaves(bank: ItemBank) -> Mapping[str, str]:
-    above = {i.id: bank.framework.lineage(max(i.competencies, key=i.competencies.__getitem__)) for i in bank.items}
-    leaves = {item: next((node.code for node in lineage if node.kind != "topic"), "") for item, lineage in above.items()}
-    return FrozenDict({item: leaf for item, leaf in leaves.items() if leaf})
-
-
-@lru_cache(maxsize=256)
 def _findings(bank: ItemBank) -> tuple[Finding, ...]:
     loose, scored = [r.item for r in bank.parameters if r.status == "provisional"], {r.item for r in bank.parameters}
     odd, subject = {r.item: fault for r in bank.parameters if (fault := _odd_number(r))}, bank.header.subject
@@ -288,17 +286,6 @@ def _findings(bank: ItemBank) -> tuple[Finding, ...]:
         *Template("bank.retired_codes").about(old, where=[f"{code} → {new}" for code, new in old.items()]),
         *Template("bank.other_subject").about(strange, subject=subject),
     )
-
-
-@lru_cache(maxsize=256)
-def _digest(bank: ItemBank) -> str:
-    return digest_document(encode_fields(bank))
-
-
-@lru_cache(maxsize=256)
-def _epoch(bank: ItemBank) -> str:
-    numbers = [r.model_dump(include={"item", "model", "a", "b", "c", "u"}) for r in bank.parameters]
-    return digest_document(numbers).removeprefix("sha256:")[:12]
 
 
 @checked(BankError)

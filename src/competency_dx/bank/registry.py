@@ -1,26 +1,32 @@
 """Banks by id and version: a folder in which a published version stays as it is, and aliases that move between versions.
 
 Each bank has a folder of its id with ``index.json`` and its versions as bank folders; what the index does not list is not
-published.
+published. What a version consists of is told by its ledger: content, keys, parameters and framework each with a digest of its own.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from competency_dx.arrays import choice
+from competency_dx.arrays import choice, value
 from competency_dx.bank.bank_file import read_text
 from competency_dx.bank.document import Document, parse
 from competency_dx.bank.item_bank import ItemBank, save_bank
 from competency_dx.errors import BankError, checked
+from competency_dx.provenance import digest_document
+from competency_dx.result import DataFrame, frame
 from competency_dx.storage import only_writer, write_whole
+from competency_dx.wording import toml_content
 
 LATEST = "latest"
+SHOWN, KEPT = 12, 256  # digits of a digest in a ledger; ledgers that are kept
 NAME = re.compile(r"[^\W_][\w.+-]{0,99}")
 """What ids, versions and aliases of a registry look like: they are names of folders, never paths."""
 
@@ -81,8 +87,7 @@ class BankRegistry:
                 raise BankError("bank.alias_is_version", id=bank.id, name=bank.version)
             if index.versions.get(bank.version, bank.digest) != bank.digest:
                 raise BankError("bank.version_published", id=bank.id, version=bank.version)
-            versions = index.versions | {bank.version: bank.digest}
-            new = _moved(index.model_copy(update={"versions": versions}), alias, bank.version)
+            new = _moved(index.model_copy(update={"versions": index.versions | {bank.version: bank.digest}}), alias, bank.version)
             if bank.version not in index.versions:
                 save_bank(bank, place / bank.version)
             self._write(new)
@@ -162,5 +167,64 @@ def _moved(index: BankIndex, alias: str, version: str) -> BankIndex:
     if alias in index.versions:
         raise BankError("bank.alias_is_version", id=index.id, name=alias)
     before = index.aliases.get(_checked(alias), ())
-    places = before if before[-1:] == (version,) else (*before, version)
-    return index.model_copy(update={"aliases": index.aliases | {alias: places}})
+    return index.model_copy(update={"aliases": index.aliases | {alias: before if before[-1:] == (version,) else (*before, version)}})
+
+
+@value
+class Ledger:
+    """What a version of a bank consists of.
+
+    Attributes
+    ----------
+    bank, framework : str
+        Id and version.
+    epoch : str
+        Name of the scale: `ItemBank.epoch`.
+    items : mapping of str to mapping
+        By item the digest of each part: content, key, competencies, parameters, notes.
+    """
+
+    bank: str
+    framework: str
+    epoch: str
+    items: Mapping[str, Mapping[str, str]]
+
+    def __repr__(self) -> str:
+        """Return which bank, framework and scale it is of, and how many items."""
+        return f"Ledger of {self.bank}: {len(self.items)} items, framework {self.framework}, scale {self.epoch}"
+
+    def digest(self, part: str) -> str:
+        """Return one digest of a part of all items, such as ``"key"``."""
+        return _short({item: parts[part] for item, parts in self.items.items()})
+
+    @checked(BankError)
+    def changes(self, since: Ledger) -> DataFrame:
+        """Return what changed since another ledger, a row each: item ("" for the whole bank), part, before, after."""
+        return frame(**dict(zip(("item", "part", "before", "after"), zip(*self._changes(since), strict=True), strict=False)))
+
+    def _changes(self, since: Ledger) -> Iterator[tuple[str, str, str, str]]:
+        for name in ("bank", "framework", "epoch"):
+            if (before := getattr(since, name)) != (after := getattr(self, name)):
+                yield "", name, before, after
+        for item in dict.fromkeys([*since.items, *self.items]):
+            old, new = since.items.get(item, {}), self.items.get(item, {})
+            for part in new or old:
+                if old.get(part) != new.get(part):
+                    yield item, part, old.get(part, ""), new.get(part, "")
+
+
+@lru_cache(maxsize=KEPT)
+def ledger_of(bank: ItemBank) -> Ledger:
+    """Return the ledger of a bank."""
+    records = {r.item: r for r in bank.parameters}
+    out, of, framework = {}, toml_content("bank", "ledger"), f"{bank.framework.id} {bank.framework.version}"
+    for item in bank.items:
+        whole = item.model_dump(mode="json")
+        parts = {part: _short({name: whole.pop(name, None) for name in names}) for part, names in of.items()}
+        parts["parameters"] = _short(records[item.id].model_dump(mode="json")) if item.id in records else ""
+        out[item.id] = parts | {"notes": _short(whole)}
+    return Ledger(bank=f"{bank.id} {bank.version}", framework=framework, epoch=bank.epoch, items=out)
+
+
+def _short(document: object) -> str:
+    return digest_document(document).removeprefix("sha256:")[:SHOWN]

@@ -231,12 +231,11 @@ def analysis_lines(analysis: ItemAnalysis, terminal: Terminal) -> list[str]:
     out, (head, *lines) = [""], table_lines(heads, rows, texts=2)
     for i, line in zip(order, lines, strict=True):
         out.append(line)
-        if analysis.verdicts[i] not in {"keep", "undecided"}:
-            out += folded(analysis.reason(analysis.items[i], language), INDENT, 0)
-        if analysis.verdicts[i] == "repair":
-            named = [o for o in analysis.options if o.item == analysis.items[i]]
-            out += [line for o in named for line in folded(_trace(o, terminal), INDENT, 2)]
-        out += [""] * (analysis.verdicts[i] not in {"keep", "undecided"})
+        if analysis.verdicts[i] in {"keep", "undecided"}:
+            continue
+        named = [o for o in analysis.options if o.item == analysis.items[i] and analysis.verdicts[i] == "repair"]
+        out += folded(analysis.reason(analysis.items[i], language), INDENT, 0)
+        out += [*(line for o in named for line in folded(_trace(o, terminal), INDENT, 2)), ""]
     whole, given = (decimal(x, 2, language) for x in (analysis.alpha, analysis.alpha_given))
     alpha = terminal.words("alpha", whole=whole)
     if not math.isfinite(analysis.alpha_low):  # of booklets also for the number of items that a person got
@@ -248,5 +247,4 @@ def _trace(option: OptionTrace, terminal: Terminal) -> str:
     """Return who chose an answer: ``"A*: 40 %; weakest 60, middle 40, strongest 20 %"``."""
     parts = {name: getattr(option, name) for name in ("share", "low", "middle", "high")}
     shares = {name: decimal(100 * x, 0, terminal.language) for name, x in parts.items()}
-    words = terminal.words("thirds", **shares)
-    return f"{option.option}{'*' * option.credited}: {shares['share']} %; {words}"
+    return f"{option.option}{'*' * option.credited}: {shares['share']} %; {terminal.words('thirds', **shares)}"

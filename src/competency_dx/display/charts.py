@@ -167,12 +167,10 @@ def chart_svg(chart: Chart, prefix: str, language: str = "en") -> str:
         layout.execute(figure)  # once; savefig would draw the whole picture a second time to find the layout
         figure.set_layout_engine(None)
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    body = out.getvalue()
-    body = re.sub(r"<metadata>.*?</metadata>", "", body[body.index("<svg") :], flags=re.DOTALL)
-    body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
-    body = body.replace('id="', f'id="{prefix}-').replace('="#', f'="#{prefix}-').replace("url(#", f"url(#{prefix}-")
+    body = out.getvalue().replace("xlink:href", "href")
     # rules of a style element would reach the whole page
-    body = re.sub(r"<style[^>]*>.*?</style>", "", body, flags=re.DOTALL).replace("xlink:href", "href")
+    body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style[^>]*>.*?</style>", "", body[body.index("<svg") :], flags=re.DOTALL)
+    body = body.replace('id="', f'id="{prefix}-').replace('="#', f'="#{prefix}-').replace("url(#", f"url(#{prefix}-")
     head = f'<svg class="picture" role="img" aria-label="{escape(chart.title)}" stroke-linejoin="round" stroke-linecap="butt" viewBox='
     return re.sub(r"<svg [^>]*viewBox=(\"[^\"]*\")[^>]*>", lambda found: f"{head}{found[1]}>", body, count=1)
 

@@ -137,8 +137,7 @@ def _scale(row: IntervalRow, cuts: Sequence[float]) -> str:
     tick = f'<path d="M0-4V4" stroke="{ACCENT}" stroke-width="1.4"/>'
     ends = "".join(f'<svg x="{x:.1f}%" y="50%" overflow="visible">{tick}</svg>' for x in (low, high))
     line = _line(low, high, ACCENT, ("50%", "50%"), "3 3" if row.borrowed else "", 2.0)
-    mark = f'<svg x="{point:.1f}%" y="50%" overflow="visible">{marker(row.look)}</svg>'
-    return _picture(_across(tuple(cuts)) + line + ends + mark)
+    return _picture(f'{_across(tuple(cuts))}{line}{ends}<svg x="{point:.1f}%" y="50%" overflow="visible">{marker(row.look)}</svg>')
 
 
 @cache
@@ -150,8 +149,7 @@ def _across(cuts: tuple[float, ...]) -> str:
 
 def _line(x1: float, x2: float, stroke: str, y: tuple[str, str], dash: str = "", width: float = 1.0) -> str:
     dashes = f' stroke-dasharray="{dash}"' if dash else ""
-    place = f'x1="{x1:.1f}%" x2="{x2:.1f}%" y1="{y[0]}" y2="{y[1]}"'
-    return f'<line {place} stroke="{stroke}" stroke-width="{width:g}"{dashes}/>'
+    return f'<line x1="{x1:.1f}%" x2="{x2:.1f}%" y1="{y[0]}" y2="{y[1]}" stroke="{stroke}" stroke-width="{width:g}"{dashes}/>'
 
 
 def correlation_bar(r: float, low: float, high: float, cut: float) -> str:

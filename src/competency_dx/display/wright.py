@@ -122,12 +122,9 @@ def map_svg(
         out += [_rule(0, y, WIDTH, y, FAINT), _said(AXIS + 18, y + 4, decimal(tick, 0, language), "middle", fill=INK)]
     for k, n in enumerate(counts):
         width, y = (AXIS - 40) * n / max(*counts, 1), bottom - (k + 1) * ROW
-        at = f'x="{AXIS - width:.1f}" y="{y + 1:.1f}" width="{width:.1f}" height="{ROW - 2:.1f}"'
-        out += (
-            [f'<rect {at} fill="{PALE}" stroke="{GREY}" stroke-width="0.8"/>', _said(AXIS - width - 4, y + 11.5, str(n), "end", 9.5)]
-            if n
-            else []
-        )
+        if n:
+            at = f'x="{AXIS - width:.1f}" y="{y + 1:.1f}" width="{width:.1f}" height="{ROW - 2:.1f}" fill="{PALE}" stroke="{GREY}"'
+            out += [f'<rect {at} stroke-width="0.8"/>', _said(AXIS - width - 4, y + 11.5, str(n), "end", 9.5)]
     for k, members in _by_row(difficulty, edges):
         x, y = AXIS + 48.0, bottom - (k + 1) * ROW
         for done, i in enumerate(members):

@@ -224,8 +224,7 @@ def _shown(tree: _Hierarchy, n: Ints, smallest: int) -> Bools:
     """Return which groups are shown (R,)."""
     tables = [tree.member[tree.level == depth] for depth in range(1, tree.level.max() + 1)]
     codes = np.stack([table.argmax(axis=0) for table in tables], axis=1)
-    none = [np.zeros(len(table), dtype=np.bool_) for table in tables]
-    hidden = suppressed(codes, np.zeros((len(codes), 0)), none, smallest)
+    hidden = suppressed(codes, np.zeros((len(codes), 0)), [np.zeros(len(table), dtype=np.bool_) for table in tables], smallest)
     return ~np.concatenate([n[:1] < smallest, *hidden])
 
 
@@ -234,7 +233,6 @@ def _drawn(evidence: OwnEvidence, tree: _Hierarchy, weight: Floats, heads: Float
     from scipy.sparse import csr_array
 
     draws, linking_error = drawing
-
     rng = np.random.default_rng(SEED)
     member: Floats = tree.member * weight
     rows: Any = csr_array(member / member.sum(axis=1, keepdims=True))
@@ -246,8 +244,7 @@ def _drawn(evidence: OwnEvidence, tree: _Hierarchy, weight: Floats, heads: Float
     out = np.empty((draws, len(n), len(evidence.share), 2 + len(cuts)))
     D = len(evidence.mean)
     within = [scale**2 * evidence.covariance for scale in WITHIN]
-    patterns = [b * b * (r * np.ones((D, D)) + (1 - r) * np.eye(D)) for b in BETWEEN for r in SHARED]
-    between = [np.zeros((D, D)), *patterns]
+    between = [np.zeros((D, D)), *(b * b * (r * np.ones((D, D)) + (1 - r) * np.eye(D)) for b in BETWEEN for r in SHARED)]
     overall = evidence.mean, 25 * np.ones((D, D)) + OF_LEAVES**2 * np.eye(D)
     for k, drawn in enumerate(group_draws(evidence.tau, evidence.nu, tree.narrowest, within, between, overall, (draws, rng))):
         shift = linking_error * rng.standard_normal() if linking_error else 0.0
@@ -258,9 +255,8 @@ def _drawn(evidence: OwnEvidence, tree: _Hierarchy, weight: Floats, heads: Float
             expected = (held @ new.mean(axis=1).reshape(new.shape[0], -1)).reshape(out[k].shape)
             square = (held @ (new**2).mean(axis=1).reshape(new.shape[0], -1)).reshape(out[k].shape)
             spread = np.sqrt(np.maximum(square - expected**2, 0.0) / np.maximum(absent, 1.0)[:, None, None])
-            rest = expected + spread * rng.standard_normal(spread.shape)
             part = (absent / np.maximum(n + absent, 1.0))[:, None, None]
-            out[k] = (1 - part) * out[k] + part * rest
+            out[k] = (1 - part) * out[k] + part * (expected + spread * rng.standard_normal(spread.shape))
     return out
 
 

@@ -103,9 +103,7 @@ def _open(n: Ints, sums: Floats, smallest: int) -> bool:
 
 def _width(size: Ints, total: int, whole: Floats) -> Floats:
     """Return how wide the range is of the mean of `size` of `total` persons with this sum, in percentage points."""
-    most = np.minimum(100.0, whole / size)
-    least = np.maximum(0.0, (whole - 100.0 * (total - size)) / size)
-    return most - least
+    return np.minimum(100.0, whole / size) - np.maximum(0.0, (whole - 100.0 * (total - size)) / size)
 
 
 def _partners(tables: _Tables, hidden: Sequence[Bools], t: int, place: Ints, here: Bools) -> Iterator[tuple[int, int]]:
@@ -113,8 +111,7 @@ def _partners(tables: _Tables, hidden: Sequence[Bools], t: int, place: Ints, her
     coarser = tables.coarser[t]
     siblings = {t: here & ~hidden[t]}
     around = {u: np.arange(len(hidden[u])) == label for u, label in zip(coarser, place, strict=False) if label >= 0}
-    anywhere = {u: ~hidden[u] & (tables.sizes[u] > 0) for u in coarser}
-    for choice in (siblings, around, anywhere):
+    for choice in (siblings, around, {u: ~hidden[u] & (tables.sizes[u] > 0) for u in coarser}):
         if found := [(int(tables.sizes[u][g]), u, int(g)) for u, which in choice.items() for g in np.flatnonzero(which)]:
             _, u, g = min(found)
             yield u, g

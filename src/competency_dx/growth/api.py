@@ -150,9 +150,8 @@ def _drawn(
     one, two = waves
     D, rng = len(one.mean), np.random.default_rng(SEED)
     within = [np.asarray(np.kron([[1, r], [r, 1]], one.covariance), dtype=np.float64) for r in STABILITY]
-    alike = ALIKE + (1 - ALIKE) * np.eye(D)
     between = [np.zeros((2 * D, 2 * D))]
-    between += [block_diag(SAME * np.eye(D), b * b * alike) for b in OF_CHANGE] if G > 1 else []
+    between += [block_diag(SAME * np.eye(D), b * b * (ALIKE + (1 - ALIKE) * np.eye(D))) for b in OF_CHANGE] if G > 1 else []
     tau, nu = np.hstack([one.tau, two.tau]), np.hstack([one.nu, two.nu])
     sums, groups = np.zeros((6, len(group), len(one.share))), np.empty((draws, 3, G, len(one.share)))
     rows = (group == np.arange(G)[:, None]).astype(np.float64)
@@ -193,8 +192,7 @@ def _intervals(found: Floats, shown: Bools) -> Floats:
     found[:, :, ~shown] = np.nan
     some = np.isfinite(found).any(axis=0)
     filled = np.where(some, found, 0.0)
-    ends = np.nanmean(filled, axis=0), *np.nanquantile(filled, [0.025, 0.975], axis=0)
-    return np.where(some, ends, np.nan).swapaxes(0, 1)
+    return np.where(some, (np.nanmean(filled, axis=0), *np.nanquantile(filled, [0.025, 0.975], axis=0)), np.nan).swapaxes(0, 1)
 
 
 def _regression(first: DeficitProfiles) -> Floats:

@@ -119,8 +119,7 @@ def groups(labels: Sequence[Sequence[str]], percent: Floats, confirmed: Bools) -
     names = [sorted(set(column), key=natural) for column in labels]
     places = [{name: k for k, name in enumerate(column)} for column in names]
     codes = np.array([[place[x] for x in column] for place, column in zip(places, labels, strict=True)]).T
-    none = [np.zeros(len(column), dtype=np.bool_) for column in names]
-    closed, cover = suppressed(codes, np.zeros((len(codes), 0)), none), []
+    closed, cover = suppressed(codes, np.zeros((len(codes), 0)), [np.zeros(len(column), dtype=np.bool_) for column in names]), []
     for x, deficit in zip(percent.T, confirmed.T, strict=True):
         there = np.isfinite(x)
         cover.append(suppressed(codes[there], np.column_stack([x, 100.0 * deficit])[there], closed))

@@ -13,7 +13,6 @@ from html import escape
 from itertools import chain
 from typing import IO, Any
 
-from competency_dx.arrays import FrozenDict
 from competency_dx.display import code_word, column_title
 from competency_dx.errors import needing
 from competency_dx.reports.pages import FindingLine, Language, Sheet, SheetCell, strings
@@ -22,14 +21,12 @@ from competency_dx.result import DataFrame
 RISKY = re.compile(r"'* *[=+\-@\t\r\n＝＋－＠]")
 WIDEST, NARROWEST = 60, 8
 SAMPLE = 200
-FORMATS: Mapping[str, tuple[str, ...]] = FrozenDict(
-    {
-        "0%": ("p_deficit", "p_strength", "p_decided"),
-        "0.0": ("percent", "percent_low", "percent_high", "mean", "error", "q05", "q95", "share", "share_low", "share_high"),
-        "0.00": ("theta", "se", "reliability", "prmse"),
-        "0": ("n_items", "n", "persons"),
-    }
-)
+FORMATS: Mapping[str, tuple[str, ...]] = {
+    "0%": ("p_deficit", "p_strength", "p_decided"),
+    "0.0": ("percent", "percent_low", "percent_high", "mean", "error", "q05", "q95", "share", "share_low", "share_high"),
+    "0.00": ("theta", "se", "reliability", "prmse"),
+    "0": ("n_items", "n", "persons"),
+}
 SQUEEZE = 1  # the level of compression: the next ones take several times the time and save a fifth
 MOST_KEPT = 4096
 LONGEST_CELL = 32_767  # signs in a cell of a workbook
@@ -108,14 +105,12 @@ def write_workbook(file: IO[bytes], sheets: Sequence[Sheet], title: str) -> None
 def _outline(book: Any, sheet: Sheet) -> None:  # noqa: ANN401
     """Write heads, widths and settings of a sheet, and one empty row."""
     page = book.add_worksheet(sheet.name)
-    head = book.add_format(
-        {"bold": True, "bg_color": "#1F3A5F", "font_color": "#FFFFFF", "text_wrap": True, "valign": "top", "border": 1}
-    )
+    bold = {"bold": True, "bg_color": "#1F3A5F", "font_color": "#FFFFFF", "text_wrap": True, "valign": "top", "border": 1}
+    head = book.add_format(bold)
     page.set_row(0, 32)
     for k, (name, cells) in enumerate(zip(sheet.heads, sheet.columns, strict=True)):
-        pattern = sheet.formats.get(name)
         width = _width(name, cells)
-        style = {"num_format": pattern or "General", "valign": "top", "text_wrap": width >= WIDEST}
+        style = {"num_format": sheet.formats.get(name) or "General", "valign": "top", "text_wrap": width >= WIDEST}
         page.set_column(k, k, width)
         page.write_string(0, k, name, head)
         page.write_blank(1, k, None, book.add_format(style))
@@ -141,8 +136,7 @@ def _sheet_parts(outline: str, sheet: Sheet) -> Iterator[bytes]:
     head, tail = outline[: empty.start()], outline[empty.end() :]
     styles = re.findall(r'<c r="([A-Z]+)2" s="(\d+)"', empty[0])
     starts = [f'<c r="{letters}%d" s="{style}"' for letters, style in styles]
-    last = f"{styles[-1][0]}{1 + _rows(sheet)}"
-    yield re.sub(r'<dimension ref="[^"]*"/>', f'<dimension ref="A1:{last}"/>', head).encode()
+    yield re.sub(r'<dimension ref="[^"]*"/>', f'<dimension ref="A1:{styles[-1][0]}{1 + _rows(sheet)}"/>', head).encode()
     at, texts = 2, [dict[SheetCell, str]() for _ in starts]
     for columns in chain([sheet.columns], sheet.more()):
         cells = (_xml_cells(column, start, kept) for column, start, kept in zip(columns, starts, texts, strict=True))
@@ -190,8 +184,7 @@ def file_names(ids: Iterable[str]) -> dict[str, str]:
     An id of letters, digits, hyphens and underscores is its own name; any other is cleaned and told apart by eight
     digits of its SHA-256.
     """
-    taken: set[str] = set()
-    out: dict[str, str] = {}
+    taken, out = set[str](), dict[str, str]()
     for person in ids:
         name = UNSAFE.sub("_", person)[:LONGEST].strip("_-") or "person"
         name = f"p_{name}" if RESERVED.fullmatch(name) else name

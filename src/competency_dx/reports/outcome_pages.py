@@ -46,7 +46,6 @@ def _group_view(groups: GroupReport, r: int, links: Mapping[int, str], language:
     places = [column_key(column) for column in groups.by]
     kind = places[level - 1] if level else PLACES[PLACES.index(places[0]) + 1] if places[0] in PLACES[:-1] else ""
     tree = branches(groups.competencies)
-    narrow = [b.index for b in tree if not b.below]
     inside = [k for k in range(1, len(names)) if groups.level[k] > level and names[k].startswith(f"{name} / " if name else "")]
     levels = [column_title(column, language) for column in groups.by]
     return about(groups, language) | {
@@ -54,7 +53,7 @@ def _group_view(groups: GroupReport, r: int, links: Mapping[int, str], language:
         "title": strings(language)[f"group_{kind}" if kind in PLACES else "group_title"],
         "who": name or strings(language)["group_whole"],
         "root": tree[0].index,
-        "needs": sorted(narrow, key=lambda c: -groups.share[r, c, 0])[:NEEDS],
+        "needs": sorted((b.index for b in tree if not b.below), key=lambda c: -groups.share[r, c, 0])[:NEEDS],
         "part_of": part_of,
         "titles": [unit_title(c, language) for c in groups.competencies],
         "ranges": level_ranges(groups.standards, language),
@@ -133,7 +132,6 @@ def decision_report(decisions: Decisions, language: Language) -> Written:
         "outcomes": OUTCOMES,
         "statuses": [t[f"status_{status}"] for status in STATUSES],
     }
-
     return Written(
         page=lambda beside: render("decisions.html", language, shared | {"links": [quote(file) * beside for file in files]}),
         sheets=lambda: ([frame_sheet(t["decision_log"], decisions.to_table(language), language)], t[f"protocol_{rule.purpose}"]),
@@ -185,8 +183,7 @@ def form_sheets(items: NextItems, language: Language) -> tuple[Sheet, ...]:
         "points": [q.max_score for q in asked],
         "title": [f"{q.competency} {titles[q.competency]}" for q in asked],
     }
-    kept = ("person", "competency", "title", "p_deficit", "p_decided")
-    expected: dict[str, list[Any]] = {name: decisions[name].tolist() for name in kept}
+    expected = {name: decisions[name].tolist() for name in ("person", "competency", "title", "p_deficit", "p_decided")}
     expected["title"] = [titles[code] for code in expected["competency"]]
     sheets = (("sheet_answers", answers, 2), ("sheet_questions", questions, 1), ("sheet_decisions", expected, 3))
     return tuple(sheet_of(t[name], columns, language, frozen) for name, columns, frozen in sheets)

@@ -136,8 +136,7 @@ def _figures(c: Conclusion, s: ReportContext) -> tuple[str, ...]:
 
 def evidence_groups(profile: Profile, s: ReportContext) -> list[dict[str, Any]]:
     """Return the items grouped by narrowest competency; expectations are those at the estimate that is reported."""
-    seen: set[str] = set()
-    groups: dict[int, dict[str, Any]] = {}
+    seen, groups = set[str](), dict[int, dict[str, Any]]()
     for branch in sorted(s.tree, key=lambda b: -b.depth):
         fresh = [e for e in profile.conclusions[branch.index].evidence if e.item not in seen]
         seen.update(e.item for e in fresh)

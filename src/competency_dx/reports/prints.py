@@ -126,9 +126,8 @@ def _widths(rows: Sequence[Sequence[Part]]) -> list[int]:
     head = [max(_plain(cell).split(), key=len, default="") for cell in rows[0]]  # it is parted between words
     texts = zip(head, *([_plain(cell) for cell in row] for row in rows[1:]), strict=True)
     pictured = np.array([any(run.get("style") == "wide" for run in cell["runs"]) for cell in rows[-1]])
-    letter = 93 if len(head) > FEW else 110  # bold, in small type and smaller
     words = np.maximum([*map(len, head)], NARROWEST)
-    least = np.where(pictured, WIDE, 100 + letter * words)
+    least = np.where(pictured, WIDE, 100 + (93 if len(head) > FEW else 110) * words)  # bold, in small type and smaller
     more = np.where(pictured, 0, np.maximum([min(max(map(len, column)), WIDEST) for column in texts] - words, 0.1))
     wide = least + (PAPER - least.sum()) * more / more.sum() if least.sum() < PAPER else least * PAPER / least.sum()
     return [round(x) for x in wide.tolist()]

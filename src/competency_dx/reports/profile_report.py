@@ -162,18 +162,16 @@ def _table(profiles: DeficitProfiles, found: Divisions, s: ReportContext) -> dic
 def _impersonal(profiles: DeficitProfiles, language: Language) -> tuple[FindingLine, ...]:
     """Return the findings, the words of those that name a person left out."""
     persons = frozenset(map(str, profiles.persons))
-    lines = finding_lines(profiles.findings, language)
     silent = strings(language)["finding_of_persons"]
-    pairs = zip(profiles.findings, lines, strict=True)
+    pairs = zip(profiles.findings, finding_lines(profiles.findings, language), strict=True)
     return tuple(replace(line, text=silent, scope="") if _names_one(finding, persons) else line for finding, line in pairs)
 
 
 def _names_one(finding: Finding, persons: frozenset[str]) -> bool:
     """Tell whether an id of a person stands in a finding, as a word of its sentence or among its facts."""
     words = {w.strip(".,;:()«»'\"") for text in (finding.ru, finding.en) for w in text.split()}
-    if not persons.isdisjoint(words | set(finding.scope) | set(_texts(finding.facts))):
-        return True
-    return any(person in finding.en for person in persons if " " in person)
+    said = words | set(finding.scope) | set(_texts(finding.facts))
+    return not persons.isdisjoint(said) or any(person in finding.en for person in persons if " " in person)
 
 
 def _texts(fact: object) -> Iterator[str]:

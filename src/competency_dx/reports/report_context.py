@@ -12,9 +12,9 @@ import numpy as np
 
 from competency_dx.arrays import value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
-from competency_dx.display import NBSP, counted, decimal, interval, percent, tied, toml_content
+from competency_dx.display import NBSP, decimal, interval, percent, tied, toml_content
 from competency_dx.display.theme import LOOKS, Look, symbol
-from competency_dx.reports.pages import FindingLine, Language, engine_line, finding_lines, strings
+from competency_dx.reports.pages import FindingLine, Language, engine_line, finding_lines, several, strings
 
 
 @value
@@ -137,15 +137,11 @@ def signs(standards: Standards, rule: DeficitRule, language: Language) -> dict[s
 
 
 def _thresholds(standards: Standards, rule: DeficitRule, language: Language) -> dict[str, str]:
-    return {
+    shares = ("confirmed", "likely", "indeterminate", "own_share", "coverage")
+    return {name: percent(100 * getattr(rule, name), language) for name in shares} | {
         "cut": percent(standards.deficit_cut, language),
         "top": percent(standards.strength_cut, language),
-        "confirmed": percent(100 * rule.confirmed, language),
-        "likely": percent(100 * rule.likely, language),
-        "indeterminate": percent(100 * rule.indeterminate, language),
-        "items": counted(rule.min_items, strings(language)["noun_item_of"].split("|"), language),
-        "own_share": percent(100 * rule.own_share, language),
-        "coverage": percent(100 * rule.coverage, language),
+        "items": several(rule.min_items, "item_of", language),
     }
 
 
@@ -167,9 +163,8 @@ def methods(profiles: DeficitProfiles, language: Language) -> tuple[tuple[str, s
         pairs.append((t["provisional_note"], t["provisional_text"].format(n=loose, total=len(profiles.items))))
     pairs.append((t["method"], f"{t['method_text']}{_correlations(profiles, language)}"))
     pairs.append((t["missing_answers"], profiles.rule.missing.describe(language)))
-    for name, text in made.inputs.items():
-        pairs.append((t.get(f"input_{name}", name), re.sub(r"(sha256:\w{12})\w+", r"\1…", text)))
-    return tuple(pairs)
+    inputs = ((t.get(f"input_{name}", name), re.sub(r"(sha256:\w{12})\w+", r"\1…", text)) for name, text in made.inputs.items())
+    return (*pairs, *inputs)
 
 
 def _correlations(profiles: DeficitProfiles, language: Language) -> str:
@@ -193,9 +188,8 @@ def false_share(share: float, s: ReportContext) -> str:
 @cache
 def column_key(name: str) -> str:
     """Return the key of a background column that has one of its usual names in either language, otherwise ""."""
-    word = name.strip().casefold()
     for key, both in toml_content("reports", "strings").items():
-        if key.startswith("column_") and word in {w.casefold() for text in both.values() for w in text.split("|")}:
+        if key.startswith("column_") and name.strip().casefold() in {w.casefold() for text in both.values() for w in text.split("|")}:
             return key
     return ""
 

@@ -83,8 +83,7 @@ def expected_below(upper: Floats, percent: Floats, sd: Floats) -> Floats:
 
 def ordered(problem: RouteProblem, row: Ints) -> tuple[list[int], set[int]]:
     """Return the programmes of a person in an order that prerequisites and dates allow, and those that no order allows."""
-    held = {k: np.flatnonzero(row == k) for k in row[row >= 0].tolist()}
-    of = problem.programmes
+    held, of = {k: np.flatnonzero(row == k) for k in row[row >= 0].tolist()}, problem.programmes
     waits = {k: {m for m in held if m != k and problem.before[np.ix_(held[m], held[k])].any()} for k in held}
     waits = {k: waits[k] | {m for m in held if of[m].precedes(of[k])} for k in held}
     out: list[int] = []

@@ -50,8 +50,7 @@ def create_app(*, registry: str | Path | None = None, most_bytes: int = MOST_BYT
     with needing("fastapi", "service", "competency_dx.service"):
         from fastapi import FastAPI
     app = FastAPI(title="competency_dx", version=library_version())
-    work = Operations(registry=None if registry is None else Path(registry))
-    for path, endpoint in _endpoints(work, most_bytes).items():
+    for path, endpoint in _endpoints(Operations(registry=None if registry is None else Path(registry)), most_bytes).items():
         sent: dict[str, Any] = {"methods": ["POST"], "openapi_extra": SENT} if path in ANSWERING else {"methods": ["GET"]}
         app.add_api_route(path, endpoint, responses=replies(path), **sent)
     _refuse_in_problems(app)
@@ -70,7 +69,7 @@ def _endpoints(work: Operations, most_bytes: int) -> dict[str, Callable[..., Any
     async def reply(operation: Callable[[], str], language: str | None = None) -> Response:
         text = await to_thread.run_sync(operation, limiter=cores)
         spoken = {} if language is None else {"Content-Language": language}
-        return Response(text, media_type="application/json", headers={"Vary": "Accept-Language", **spoken})
+        return Response(text, media_type=JSON, headers={"Vary": "Accept-Language", **spoken})
 
     async def profiles(request: Request) -> Response:
         """Diagnose: what can be concluded about each person, how surely, and from which answers."""
@@ -153,10 +152,7 @@ REPLIES: dict[str, Any] = {
     "/schemas": {"type": "object", "additionalProperties": {"type": "object"}},
     "/health": _holding(status={"const": "ok"}, library={"type": "string"}),
 }
-
-
 SENT = {"requestBody": {"required": True, "content": {JSON: {"schema": _of("answers-1"), "example": EXAMPLE}}}}
-"""A document of answers is sent."""
 
 
 def replies(path: str) -> dict[int | str, dict[str, Any]]:
@@ -176,8 +172,7 @@ def described(document: dict[str, Any]) -> dict[str, Any]:
     parts["answers-1"]["properties"]["persons"]["maxItems"] = MOST_PERSONS
     components = {"schemas": {name.replace(" ", "_"): part for name, part in parts.items()}}
     text = json.dumps(document | {"components": components}, ensure_ascii=False)
-    place = re.compile(r'"#/\$defs/([^"]+)"')
-    return dict(json.loads(place.sub(lambda ref: f'"#/components/schemas/{ref[1].replace(" ", "_")}"', text)))
+    return dict(json.loads(re.sub(r'"#/\$defs/([^"]+)"', lambda ref: f'"#/components/schemas/{ref[1].replace(" ", "_")}"', text)))
 
 
 class ProblemDocument(TypedDict):
@@ -196,8 +191,7 @@ def problem(fault: Any, language: str, path: str = "") -> ProblemDocument:  # no
     if callable(getattr(fault, "errors", None)):  # of a parameter, as FastAPI has it
         fault = RequestError("service.parameter", where=[".".join(map(str, one["loc"])) for one in fault.errors()])
     elif status := getattr(fault, "status_code", 0):
-        code = CODES.get(status, "service.no_place")
-        fault = RequestError(code, path=path[:100])
+        fault = RequestError(CODES.get(status, "service.no_place"), path=path[:100])
     ours = isinstance(fault, OF_CLIENTS)
     code = fault.code if isinstance(fault, CompetencyDxError) else "service.fault"
     out = ProblemDocument(

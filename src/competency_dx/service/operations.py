@@ -60,8 +60,7 @@ class Operations:
     def banks(self) -> str:
         """Return the banks that requests can name."""
         if self.registry is None:
-            loaded = [load_bank(name) for name in shipped_banks()]
-            out = [ServedBank(id=b.id, version=b.version, digest=b.digest, aliases=()) for b in loaded]
+            out = [ServedBank(id=b.id, version=b.version, digest=b.digest, aliases=()) for b in map(load_bank, shipped_banks())]
         else:
             out = [
                 ServedBank(id=index.id, version=version, digest=digest, aliases=index.aliases_of(version))
@@ -89,9 +88,8 @@ class Operations:
         return self._bank(named), {"kind": "answers"} | document
 
     def _bank(self, reference: str) -> ItemBank:
-        there = self.registry is not None or reference.partition("@")[0] in shipped_banks()  # never a path
         try:
-            if there:
+            if self.registry is not None or reference.partition("@")[0] in shipped_banks():  # never a path
                 return load_bank(reference, registry=self.registry)
         except BankError as fault:
             if fault.code not in NOT_THERE:

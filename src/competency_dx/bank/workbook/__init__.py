@@ -35,8 +35,7 @@ def load_bank_workbook(path: str | Path) -> ItemBank:
     with reading(path, BankError):
         bank = bank_of(typed_rows(read_grids(path), faults), faults)
     if bank is None or faults.said:
-        told = {at: faults.text(at) for at in ("ru", "en")}
-        raise BankError("bank.workbook_faults", path=path, n=len(faults.said), faults=told)
+        raise BankError("bank.workbook_faults", path=path, n=len(faults.said), faults={at: faults.text(at) for at in ("ru", "en")})
     return bank
 
 

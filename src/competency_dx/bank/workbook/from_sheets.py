@@ -57,9 +57,8 @@ def bank_of(rows: Mapping[str, Sequence[TypedRow]], faults: CellFaults) -> ItemB
         faults.add("bank.sheet_missing", {at: f"{plans['bank'].words[at]}!A1" for at in LANGUAGES})
     if faults.said or header is None or framework is None:
         return None
-    made, parameters = tuple(item for item in items if item), tuple(record for record in records if record)
     try:
-        return ItemBank(header=header, items=made, framework=framework, parameters=parameters)
+        return ItemBank(header=header, items=tuple(filter(None, items)), framework=framework, parameters=tuple(filter(None, records)))
     except BankError as fault:
         build.blame(fault.state if isinstance(fault.state, tuple) else (fault,))
     return None
@@ -82,8 +81,7 @@ class _Assembly:
             if codes is None or content is None or content == "all":
                 continue
             found = [self._meant(cell, part, codes) for part in (content if isinstance(content, list) else [content])]
-            meaning = found if isinstance(content, list) else found[0]
-            out[path] = replace(cell, content=None if None in found else meaning)
+            out[path] = replace(cell, content=None if None in found else found if isinstance(content, list) else found[0])
         return out
 
     def _meant(self, cell: TypedCell, given: object, known: Iterable[str]) -> str | None:
@@ -246,11 +244,9 @@ class _Assembly:
             faulty = any(c.place in self.faults.said for path, c in self.cells.items() if path[: len(at)] == at)
             for fault in error.errors(include_url=False):
                 cause = fault.get("ctx", {}).get("error")
-                field = _field_of(cause.code) if isinstance(cause, BankError) else ()
-                cell = self._near((*at, *fault["loc"], *field))
+                cell = self._near((*at, *fault["loc"], *(_field_of(cause.code) if isinstance(cause, BankError) else ())))
                 if cell is not None and (fault["loc"] or not faulty):  # else what other cells lack explains it
-                    told = fault_sentence(fault, cell.column.headings)
-                    self.faults.add("bank.cell_fault", cell.place, fault=told)
+                    self.faults.add("bank.cell_fault", cell.place, fault=fault_sentence(fault, cell.column.headings))
         return None
 
     def blame(self, faults: Iterable[BankError]) -> None:

@@ -52,8 +52,7 @@ class SheetColumn:
 
     def heading(self, language: str) -> str:
         """Return the heading."""
-        number = [p for p in self.path.split(".") if p.isdigit()]
-        return " ".join([str(self.words.get(language, self.path)), *number])
+        return " ".join([str(self.words.get(language, self.path)), *(p for p in self.path.split(".") if p.isdigit())])
 
     @property
     def headings(self) -> dict[str, str]:
@@ -149,8 +148,7 @@ def sheet_plans() -> tuple[SheetPlan, ...]:
     for name, spec in toml_content("bank", "workbook")["sheets"].items():
         columns = (SheetColumn(**{**c, "sheet": name, "choices": tuple(c.get("choices", ()))}) for c in spec["columns"])
         made = {"at": tuple(spec["at"].split(".")), "columns": tuple(columns), "fields": spec.get("fields", {})}
-        plain = {key: spec[key] for key in ("layout", "holder") if key in spec}
-        out.append(SheetPlan(id=name, words=spec, **made, **plain))
+        out.append(SheetPlan(id=name, words=spec, **made, **{key: spec[key] for key in ("layout", "holder") if key in spec}))
     return tuple(out)
 
 

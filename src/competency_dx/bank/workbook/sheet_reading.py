@@ -147,14 +147,12 @@ def _content(cell: Element, texts: list[str], dates: frozenset[int]) -> SheetCel
         return SheetCell(kind="error", content=shown)
     if int(cell.get("s", 0)) not in dates:
         return SheetCell(kind=kind, content=number)
-    day = EPOCH + timedelta(days=number)
-    return SheetCell(kind="date", content=day.isoformat(timespec="minutes").removesuffix("T00:00"))
+    return SheetCell(kind="date", content=(EPOCH + timedelta(days=number)).isoformat(timespec="minutes").removesuffix("T00:00"))
 
 
 def _text(element: Element) -> str:
     """Return a text, whose letters may stand in several runs."""
-    runs = [t for part in element if part.tag in {"t", "r"} for t in part.iter("t")]
-    return _unescaped("".join(t.text or "" for t in runs))
+    return _unescaped("".join(t.text or "" for part in element if part.tag in {"t", "r"} for t in part.iter("t")))
 
 
 def _unescaped(text: str) -> str:

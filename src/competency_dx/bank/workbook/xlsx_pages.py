@@ -56,9 +56,8 @@ class _Pages:
 
     def write(self) -> None:
         """Write the legend, every sheet that the bank has a part for, and the lists to choose from."""
-        titles = {plan.id: plan.words[self.language] for plan in self.plans}
         aside = {name: both[self.language] for name, both in self.said["aside"].items()}
-        titles = {"legend": aside["legend"], **titles, "lists": aside["lists"]}
+        titles = {"legend": aside["legend"], **{p.id: p.words[self.language] for p in self.plans}, "lists": aside["lists"]}
         pages = {name: self.book.add_worksheet(title) for name, title in titles.items()}
         self._lists(pages["lists"], titles)
         for plan in self.plans:
@@ -75,8 +74,7 @@ class _Pages:
                     page.write_number(at, k, content, style)
                 elif content is not None:
                     page.write_string(at, k, content[:LONGEST], style)
-                    parts = content.rstrip("\n").split("\n")
-                    tall = max(tall, sum(1 + len(part) // max(widths[k], 1) for part in parts))
+                    tall = max(tall, sum(1 + len(part) // max(widths[k], 1) for part in content.rstrip("\n").split("\n")))
             page.set_row(at, LINE_HEIGHT * min(tall, MOST_LINES))
         for k, width in enumerate(widths):
             page.set_column(k, k, width)
