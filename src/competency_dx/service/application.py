@@ -191,7 +191,8 @@ def problem(fault: Any, language: str, path: str = "") -> ProblemDocument:  # no
     if callable(getattr(fault, "errors", None)):  # of a parameter, as FastAPI has it
         fault = RequestError("service.parameter", where=[".".join(map(str, one["loc"])) for one in fault.errors()])
     elif status := getattr(fault, "status_code", 0):
-        fault = RequestError(CODES.get(status, "service.no_place"), path=path[:100])
+        code = CODES.get(status, "service.no_place")
+        fault = RequestError(code, path=path[:100])
     ours = isinstance(fault, OF_CLIENTS)
     code = fault.code if isinstance(fault, CompetencyDxError) else "service.fault"
     out = ProblemDocument(
