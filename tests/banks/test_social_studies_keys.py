@@ -398,7 +398,8 @@ def school_cards(item: Item) -> Answer:
     """A card must be turned when something on its other side would refute the claim."""
     mentors, truancy = ("наставничество введено", "наставничества нет"), ("прогулы сократились", "прогулы не сократились")
 
-    def refutes(shown: str) -> bool:
+    def refutes(card: str) -> bool:
+        shown = card.split(": ")[1]
         hidden = truancy if shown in mentors else mentors
         return any({shown, other} == {mentors[0], truancy[1]} for other in hidden)
 

@@ -63,7 +63,7 @@ def test_a_score_nobody_earned_is_refused_when_it_comes() -> None:
 
 def test_asymptotes_are_refused_while_no_family_has_them() -> None:
     record = MATHEMATICS.parameters[0].model_copy(update={"c": 0.25})
-    with pytest.raises(BankError, match=r"has no asymptotes, found c = 0\.25"):
+    with pytest.raises(BankError, match=r"model 2PL does not go with asymptotes c = 0\.25"):
         cdx.ItemBank(header=MATHEMATICS.header, items=MATHEMATICS.items, framework=MATHEMATICS.framework, parameters=(record,))
 
 
