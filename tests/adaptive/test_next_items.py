@@ -186,7 +186,7 @@ def test_the_workbook_is_filled_in_and_read_again(language: str, tmp_path: Path)
     sheet = book.worksheets[0]
     for row in sheet.iter_rows(min_row=2):
         item = bank().item(row[1].value)
-        row[2].value = next(iter(item.options), "1") if item.type != "open" else "0"
+        row[2].value = next(iter(item.options), "17") * max(len(item.left), 1) if item.type != "open" else "0"
     book.save(path)
     read = cdx.load_responses(path, bank=bank())
     assert sorted(read.persons) == sorted(set(follow_up().to_frame()["person"]))

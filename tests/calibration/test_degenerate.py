@@ -280,7 +280,8 @@ def test_priors_need_positive_spread(kind: type[Normal | LogNormal | LogitNormal
 
 
 def test_an_item_nobody_answered_is_left_out_and_said_so() -> None:
-    data = table().astype(float).assign(empty=np.nan)
+    named = table().astype(float).assign(empty=np.nan)  # a column of nothing is an item where it is named as one
+    data = cdx.load_responses(named, layout=cdx.Layout(items=tuple(map(str, named.columns))))
     with pytest.warns(cdx.CompetencyDxWarning, match="no_answers"):
         found = cdx.calibrate(data)
     assert "empty" not in found.parameters.items

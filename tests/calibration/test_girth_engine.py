@@ -362,7 +362,8 @@ def test_a_calibration_by_girth_says_what_it_is(by_girth: Fitted) -> None:
 
 
 def test_what_calibrate_asks_for_is_done_or_refused(lsat: Callable[[str], pd.DataFrame], quiet: Quiet) -> None:
-    data = cdx.load_responses(lsat("lsat7").assign(Empty=np.nan))
+    names = *(f"Item{k}" for k in range(1, 6)), "Empty"
+    data = cdx.load_responses(lsat("lsat7").assign(Empty=np.nan), layout=cdx.Layout(items=names))
     asked = Request("2PL", None, None, None, None)
     with quiet():
         found = estimate_by_girth(data, asked, Girth())

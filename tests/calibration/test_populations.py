@@ -213,7 +213,7 @@ def test_persons_are_scored_with_the_population_of_their_group() -> None:
     scores = cdx.score(data, found)
     alone = cdx.score(data.select(persons=data.persons[400:]), found)
     np.testing.assert_array_equal(scores.theta[400:], alone.theta)
-    nobody = cdx.load_responses(pd.DataFrame({"i0": [None, None], "region": ["a", "b"]}))
+    nobody = cdx.load_responses(pd.DataFrame({"i0": [None, None], "region": ["a", "b"]}), layout=cdx.Layout(items=("i0",)))
     empty = cdx.score(nobody, found)
     np.testing.assert_allclose(empty.theta[:, 0], [p.mean[0] for p in found.populations], atol=1e-6)
 

@@ -108,6 +108,7 @@ def test_a_calibration_takes_its_items_and_leaves_other_columns(
     same(pd.read_parquet(found.path), cdx.score(table.drop(columns="age"), calibration).to_frame())
 
 
+@pytest.mark.filterwarnings("ignore:Columns of a table of answers look like points")
 def test_raw_answers_are_scored_with_the_keys_of_the_bank(make_bank: MakeBank, tmp_path: Path) -> None:
     """The first block shows that the cells are answers; further blocks hold 0 and 1 alone, which might be points."""
     items = [Item.model_validate({"id": f"q{k}", "type": "number", "key": str(k), "competencies": {"S.1.1": 1}}) for k in range(6)]
