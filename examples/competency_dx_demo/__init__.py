@@ -22,7 +22,7 @@ from competency_dx.bank import ItemBank, Text, load_bank, save_bank
 from competency_dx.calibration import SuspectedKey, suspected_keys
 from competency_dx.cli.arguments import Estimation
 from competency_dx.cli.steps import ONE_SCALE, advised_model, calibrated
-from competency_dx.cli.terminal import Row, Terminal, heard, table_lines
+from competency_dx.cli.terminal import Row, Terminal, heard
 from competency_dx.competencies import STATES, DeficitProfiles, diagnose
 from competency_dx.display import FONT, count, decimal, percent
 from competency_dx.errors import CommandError
@@ -93,8 +93,8 @@ def run_demo(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> No
     terminal.say()
     terminal.say(t["against_truth"])
     narrow = [(*row[:5], *row[6:]) for row in (t["heads"], *rows)]  # 80 columns have no room for the announced share
-    inner = replace(terminal, indent=terminal.indent + INDENT)
-    inner.lines(" " * inner.indent + line for line in table_lines(narrow[0], narrow[1:], texts=2))
+    inner = terminal.indented(INDENT)
+    inner.table(narrow[0], narrow[1:], texts=2)
     terminal.say()
     for line in (t["legend"][0], t["legend"][2]):
         inner.say(line)
@@ -121,13 +121,13 @@ def study(cohort: RegionCohort, bank: ItemBank, path: Path, terminal: Terminal, 
     shipped, folder, language = cohort.bank, path.parents[1] / path.stem, terminal.language
     terminal.say()
     terminal.say(shipped.title.text(language))
-    terminal = replace(terminal, indent=terminal.indent + INDENT)
+    terminal = terminal.indented(INDENT)
     write_cohort(cohort, path, language)
     data = _read(path, bank, terminal)
     model = advised_model(data)
     calibration = calibrated(terminal, data, bank, model=model, priors="weak", estimation=scale)
     suspected = [s for s in suspected_keys(data) if bank.item(s.item).type == "single"]
-    checks = [_key_check(s, bank, shipped, replace(terminal, indent=terminal.indent + 3)) for s in suspected]
+    checks = [_key_check(s, bank, shipped, terminal.indented(3)) for s in suspected]
     if any(check.right != check.key for check in checks):
         for check in checks:
             bank = with_key(bank, check.suspected.item, check.right)
@@ -165,7 +165,7 @@ def _key_check(suspected: SuspectedKey, bank: ItemBank, shipped: ItemBank, termi
     rows: list[Row] = [(code + "*" * (code == key), *texts) for code, texts in shares.items()]
     seen = t["suggested" if suspected.suggestion else "nothing_suggested"].format(suggestion=suspected.suggestion)
     terminal.say(t["key_check"].format(item=suspected.item, key=key, seen=seen))
-    terminal.lines(" " * terminal.indent + line for line in table_lines(t["key_heads"], rows, texts=1))
+    terminal.table(t["key_heads"], rows, texts=1)
     terminal.say(t["kept" if right == key else "corrected"].format(right=right))
     return KeyCheck(suspected, key, right, rows)
 

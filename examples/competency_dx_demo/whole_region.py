@@ -20,7 +20,7 @@ from competency_dx.arrays import Bools, Floats, Ints, Names
 from competency_dx.bank import Form, ItemBank, Text, load_bank, shipped_banks
 from competency_dx.cli.arguments import Estimation
 from competency_dx.cli.steps import ONE_SCALE, advised_model, calibrated
-from competency_dx.cli.terminal import LanguageCode, Row, Terminal, heard, table_lines
+from competency_dx.cli.terminal import LanguageCode, Row, Terminal, heard
 from competency_dx.competencies import DeficitProfiles, diagnose
 from competency_dx.display import count, percent
 from competency_dx.groups import GroupReport, compare_groups
@@ -108,7 +108,7 @@ def run_region(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> 
         verdict = "missed" if {*planted} - {*named} else "others" if {*named} - {*planted} else "named"
         faults.append((t["faults"][kind], ", ".join(planted), ", ".join(named) or "—", t["verdicts"][verdict]))
     terminal.say()
-    terminal.lines(" " * terminal.indent + line for line in table_lines(t["fault_heads"], faults, texts=4))
+    terminal.table(t["fault_heads"], faults, texts=4)
     g = subjects[-1].groups
     places = [_line(g, r, language) for r in range(1, len(g)) if g.shown[r]]
     tests = [(s.study.name, s.study.title, *_line(s.groups, 0, language)[2:5], *_sums(s.routes, language)) for s in subjects]
@@ -139,7 +139,7 @@ def draw_teachers(assessed: int, categories: int, rng: np.random.Generator) -> T
 def _subject(name: str, teachers: Teachers, rows: Ints, into: tuple[Path, Terminal], rng: np.random.Generator) -> Subject:
     """Take a test through both diagnoses: of a category, or of all."""
     (folder, terminal), everybody = into, name == COMMON
-    language, t, inner = terminal.language, words(terminal.language), replace(terminal, indent=terminal.indent + INDENT)
+    language, t, inner = terminal.language, words(terminal.language), terminal.indented(INDENT)
     bank = linked_forms(asked_items(load_bank(name))) if everybody else asked_items(load_bank(name))
     known = np.arange(len(teachers.persons)) if everybody else rows
     truth = draw_truth(bank, teachers.means[teachers.municipality[known]], rng, teachers.general[known])

@@ -148,10 +148,12 @@ def in_results_only() -> Iterator[None]:
 
 def announce(findings: Iterable[Finding], *, known: Iterable[Finding] = ()) -> None:
     """Repeat findings of severity warning or error as Python warnings, but those of the inputs, `known` from there."""
+    before = set(known)
+    if not (told := [f for f in findings if f.severity != "info" and f not in before] if _ANNOUNCED.get() else []):
+        return
     names = (frame.f_globals.get("__name__", "") for frame, _ in walk_stack(currentframe()))
-    before, level = set(known), next((k for k, name in enumerate(names, 1) if not name.startswith(__package__)), 1)  # of the caller
-    for finding in findings if _ANNOUNCED.get() else ():
-        if finding.severity != "info" and finding not in before:
-            heard = CompetencyDxWarning(f"{finding.en} [{finding.code}]")
-            heard.finding = finding
-            warnings.warn(heard, stacklevel=level)
+    level = next((k for k, name in enumerate(names, 1) if not name.startswith(__package__)), 1)  # of the caller
+    for finding in told:
+        heard = CompetencyDxWarning(f"{finding.en} [{finding.code}]")
+        heard.finding = finding
+        warnings.warn(heard, stacklevel=level)

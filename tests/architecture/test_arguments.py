@@ -287,3 +287,10 @@ def test_findings_point_at_the_line_of_the_caller() -> None:
     with pytest.warns(CompetencyDxWarning) as heard:
         cdx.load_responses({"person": ["a", "b"] * 20, "x": [0, 9, 1, 1] * 10}, layout=cdx.Layout(attempts="first"))
     assert {Path(one.filename).name for one in heard} == {Path(__file__).name}
+
+
+@pytest.mark.parametrize("verb", ["with_next_items", "with_misconceptions"])
+@pytest.mark.parametrize("given", [None, 5, "x", {}])
+def test_profiles_take_what_other_rooms_found_and_nothing_else(verb: str, given: object) -> None:
+    with pytest.raises(CompetencyDxError, match="found= takes"):
+        getattr(small._of_schools(), verb)(given)

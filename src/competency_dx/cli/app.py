@@ -103,8 +103,9 @@ def calibrate(
 ) -> None:
     """Calibrate the items of a bank on answers: new bank, calibration.json, report."""
     from competency_dx.bank import save_bank
+    from competency_dx.reports import FILES
 
-    if out.suffix.lower() in {*SCORE_FILES, ".docx", ".pdf"} and not out.is_dir():
+    if out.suffix.lower() in FILES and not out.is_dir():
         raise CommandError("cli.folder_only", out=out)
     items = steps.bank_of(bank)
     data = steps.read_answers(terminal, responses, items, layout)

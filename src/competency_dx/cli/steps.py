@@ -148,11 +148,12 @@ def headcount_of(path: Path) -> dict[str, int]:
     """Return how many persons the groups of a table have: its first column names them, its second says it."""
     from competency_dx.responses import read_table
 
-    columns = [[(*c.vocabulary, "")[k].strip() for k in c.codes] for c in read_table(path).columns.values()]
-    rows = list(zip(*columns[:2], strict=True)) if len(columns) > 1 else []
-    if not rows or (strange := [name for name, n in rows if not "".join(n.split()).isdecimal()]):
-        raise CommandError("cli.headcount", path=path, strange=strange if rows else [])
-    return {name: int("".join(n.split())) for name, n in rows}
+    columns = [c.texts().tolist() for c in read_table(path).columns.values()][:2]
+    rows = [(name.strip(), "".join(n.split())) for name, n in zip(*columns, strict=True)] if len(columns) > 1 else []
+    strange = [name for name, n in rows if not n.isdecimal()]
+    if not rows or strange:
+        raise CommandError("cli.headcount", path=path, strange=strange)
+    return {name: int(n) for name, n in rows}
 
 
 def minima_of(texts: Sequence[str]) -> dict[str, float]:

@@ -13,8 +13,9 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, Self, TypeVar, cast
 
 from competency_dx.arrays import value
 from competency_dx.display import decimal, result_words
@@ -96,6 +97,10 @@ class Terminal:
     language: LanguageCode
     indent: int = 0
 
+    def indented(self, blanks: int) -> Self:
+        """Return the same place with the lines set further in."""
+        return replace(self, indent=self.indent + blanks)
+
     def words(self, key: str, **facts: object) -> str:
         """Return a sentence of ``results.toml`` with its facts in place."""
         return result_words("cli", self.language)(key, **facts)
@@ -103,6 +108,10 @@ class Terminal:
     def say(self, text: str = "", *, hang: int = 0) -> None:
         """Write a message on stderr, folded to the width of the terminal; the second and later lines hang."""
         self.lines(folded(text, self.indent, hang))
+
+    def table(self, heads: Row, rows: Sequence[Row], texts: int = 0) -> None:
+        """Write a table on stderr: the first `texts` columns flush left, the others flush right."""
+        self.lines(" " * self.indent + line for line in table_lines(heads, rows, texts))
 
     def lines(self, lines: Iterable[str]) -> None:
         """Write lines on stderr as they are."""

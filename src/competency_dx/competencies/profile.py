@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,22 @@ def _placed(items: tuple[ItemFact, ...], competencies: tuple[Competency, ...]) -
     place, names = {competency.code: c for c, competency in enumerate(competencies)}, ("item", "title", "topics", "max_score")
     at = ([place[code] for code in fact.competencies if code in place] for fact in items)
     return tuple((places, {name: getattr(fact, name) for name in names}) for places, fact in zip(at, items, strict=True))
+
+
+class AskedNext(Protocol):
+    """What profiles take of `NextItems`, of a room above."""
+
+    @property
+    def persons(self) -> Names:
+        """Return the ids of the persons (P,)."""
+
+    @property
+    def questions(self) -> Sequence[Any]:
+        """Return all questions, each with the id of its `item`."""
+
+    @property
+    def chosen(self) -> Ints:
+        """Return the places of the questions of each person (P, n), -1 for none."""
 
 
 @value
@@ -217,6 +233,7 @@ class DeficitProfiles(Result):
         """Return the expected share of false ones among all confirmed deficits, NaN where there is none."""
         return float(np.mean(1 - confirmed)) if (confirmed := self.p_deficit[self.state == 0]).size else float("nan")
 
+    @checked(DiagnosisError)
     def with_misconceptions(self, found: MisconceptionEvidence) -> Self:
         """Return the profiles with the probabilities that `find_misconceptions` gives these persons.
 
@@ -232,7 +249,8 @@ class DeficitProfiles(Result):
         titles = tuple(Misconception(code=code, title=found.titles[code]) for code in found.misconceptions)
         return replace(self, misconceptions=titles, p_misconception=probability)
 
-    def with_next_items(self, found: Any) -> Self:  # noqa: ANN401 - `NextItems` of a room above, which this one does not know
+    @checked(DiagnosisError)
+    def with_next_items(self, found: AskedNext) -> Self:
         """Return the profiles with the items that `next_items` would ask these persons.
 
         Raises `DiagnosisError` when they are those of other persons or of another bank.

@@ -106,7 +106,7 @@ def load_catalogue(name_or_path: str | Path) -> Catalogue:
 
 def _of_table(path: Path) -> dict[str, object]:
     """Return the document that a table of programmes says, the catalogue named after the file."""
-    columns = {name: [(*c.vocabulary, "")[k] for k in c.codes] for name, c in read_table(path).columns.items()}
+    columns = {name: c.texts().tolist() for name, c in read_table(path).columns.items()}
     programmes: dict[str, dict[str, Any]] = {}
     for cells in zip(*columns.values(), strict=True):
         row = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
