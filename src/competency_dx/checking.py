@@ -1,7 +1,5 @@
 """The check of a document against its schema (see `schemas` for the keywords): made once, run on every document that is read."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial

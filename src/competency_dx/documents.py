@@ -1,7 +1,5 @@
 """JSON documents: written from the types of the fields, checked by what these types say before they are read."""
 
-from __future__ import annotations
-
 import json
 import math
 import types

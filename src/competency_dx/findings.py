@@ -3,8 +3,6 @@
 What a room may say stands in its catalogue, ``findings.toml``, Russian and English side by side; a `Template` is one entry.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager

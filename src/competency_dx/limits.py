@@ -1,7 +1,5 @@
 """What is read from outside: how much of it, for how long, and what is said when a file cannot be read."""
 
-from __future__ import annotations
-
 import csv
 import errno
 import os

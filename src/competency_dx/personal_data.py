@@ -5,8 +5,6 @@ Cyrillic letters or transliterated. Not recognised: a surname alone or written t
 names that are not on the list, a first name that is a word as well beside anything but a surname by its ending.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 import unicodedata

@@ -1,7 +1,5 @@
 """How a result was made: library version, inputs by digest, settings in words."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -16,8 +16,6 @@ in ``order`` of the document where arrays go by the places of the list: it is re
 Paths are looked for in the object itself, then in those around it.
 """
 
-from __future__ import annotations
-
 import types
 import typing
 from collections.abc import Mapping, Sequence

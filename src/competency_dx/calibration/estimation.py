@@ -1,7 +1,5 @@
 """From responses to a Calibration by marginal maximum likelihood: setting up, choosing how to integrate, fitting, assembling."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial

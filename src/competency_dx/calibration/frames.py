@@ -1,7 +1,5 @@
 """Item parameters as a table, every estimate with its standard error; and what a bank keeps of the estimated population."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -3,8 +3,6 @@
 Items are shown along the direction of their slopes (Reckase 2009, doi:10.1007/978-0-387-89976-3, eq. 5.7-5.9).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial

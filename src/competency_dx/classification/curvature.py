@@ -4,8 +4,6 @@ Parameters at a bound (a probability at its limit, an order restriction that hol
 are not free: the information is taken along the face of the restrictions they lie on.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

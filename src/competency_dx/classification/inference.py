@@ -1,7 +1,5 @@
 """From a fit to the calibration: effects, probabilities, profiles, prevalence, with standard errors by the information."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -5,8 +5,6 @@ tolerance, the information is positive definite along the free directions, and n
 likelihood (the general mixture maximum likelihood theorem, Lindsay 1983, doi:10.1214/aos/1176346059).
 """
 
-from __future__ import annotations
-
 from itertools import count
 from typing import NamedTuple
 

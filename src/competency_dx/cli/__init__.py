@@ -1,7 +1,5 @@
 """The command line, from arguments to an exit code: every fault of the input is one sentence on stderr, never a traceback."""
 
-from __future__ import annotations
-
 import io
 import sys
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Sentences name its switches in place of arguments of Python.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import sys

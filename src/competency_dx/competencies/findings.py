@@ -1,7 +1,5 @@
 """What a diagnosis remarks about the persons as a whole; none of it changes a number of any profile."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 

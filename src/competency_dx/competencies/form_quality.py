@@ -6,8 +6,6 @@ the sums of all leaves together (Haberman & Sinharay 2010, doi:10.1007/s11336-01
 population: with Hermite coefficients f_r = E[f(μ + σz) He_r(z)] / √r! of each leaf, Cov(f, g) = Σ_r ρ^r f_r g_r (Mehler).
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

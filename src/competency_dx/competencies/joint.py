@@ -11,8 +11,6 @@ a beta distribution with these two moments gives probabilities and interval (bes
 shipped banks: P off by .003 to .009 RMS and .03 at most, ends of the interval by .8 RMS and 1.7 percent at most).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple

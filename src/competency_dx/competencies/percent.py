@@ -10,8 +10,6 @@ The percent of a person is the posterior distribution of D(θ). Given θ, D is n
 uncertain, and θ is any value in the cell of a support point. The distribution is the mixture of these normals over θ.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import NamedTuple
 

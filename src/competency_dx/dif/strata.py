@@ -4,8 +4,6 @@ Tables hold the number of persons (S, G, K) by stratum, group and score. A strat
 and the points on it, those of the item included (Holland & Thayer 1988).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

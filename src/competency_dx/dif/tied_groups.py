@@ -6,8 +6,6 @@ item in all groups at once, and columns of an item move it in one group alone. A
 model to that of another.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Sentences, titles and codes as a reader of Russian or English expects them, out of bilingual files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from functools import cache

@@ -1,7 +1,5 @@
 """Item map (Wright map): persons left, items by difficulty right, on one vertical scale; as a chart, and by hand for pages."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import groupby

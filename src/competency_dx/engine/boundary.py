@@ -1,7 +1,5 @@
 """Asymptotes that run to 0 or 1, and variances that run to 0: held there, named, and the rest estimated."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

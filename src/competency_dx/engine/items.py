@@ -5,8 +5,6 @@ Parameters of items are beta (I, F): slopes a_1 … a_D, intercepts e_1 … e_{K
 one of them. The entries are φ, or linear in φ where there is a design (Adams, Wilson & Wang 1997, doi:10.1177/0146621697211001).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What is estimated from what: items with their free parameters, set up from answers, families, priors and constraints."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import NamedTuple

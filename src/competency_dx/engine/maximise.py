@@ -6,8 +6,6 @@ information of Louis' identity take them to it and leave the certificate: a vani
 information, both at the reported estimates.
 """
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -7,8 +7,6 @@ weights of the support points estimated with the items: EM with the posterior ma
 standardised at the end, points and items together, which leaves the likelihood as it is.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import ClassVar, NamedTuple

@@ -5,8 +5,6 @@ d_k = e_k - e_{k-1} of families whose categories are compared with their neighbo
 `Constraints`; nothing reads a fact out of one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 

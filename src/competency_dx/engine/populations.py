@@ -4,8 +4,6 @@ Parameters stand in one vector ψ (N,): coefficients γ_rd, r before d, then Σ_
 kernels/normal_population.py; the free ones are a part of it.
 """
 
-from __future__ import annotations
-
 from itertools import product
 from typing import NamedTuple
 

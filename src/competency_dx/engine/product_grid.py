@@ -4,8 +4,6 @@ The sum over the points of kernels/grid/product.py is exact as far as the grid i
 approximations as what they are checked with.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import Executor
 from typing import ClassVar, NamedTuple
 

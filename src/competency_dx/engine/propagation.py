@@ -4,8 +4,6 @@ The E-step is that of kernels/propagation/ep_e_step.py; the gradient is exact at
 ep_information.py there.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import Executor
 from typing import ClassVar, NamedTuple
 

@@ -5,8 +5,6 @@ All are independent and normal, N(γᵀ w_p, σ²_g) for the general one and N(0
 two slopes, that of the general competency and that of their own specific one, on one plane of points.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import Executor
 from typing import ClassVar, NamedTuple
 

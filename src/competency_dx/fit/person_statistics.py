@@ -1,7 +1,5 @@
 """Fit of persons: lz*, infit, patterns that no competency explains, and what an item does to their conclusions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Mapping a function over blocks of persons with BLAS held at one thread; statistics of blocks add up."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator

@@ -7,8 +7,6 @@ d - J H⁻¹ S has the variance V - J H⁻¹ Jᵀ, and priors have no part in it
 covariance C add J C Jᵀ to the variance of d.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import chdtrc
 

@@ -5,8 +5,6 @@ N = R D + G D (D + 1)/2 of them. What a calibration estimates are linear functio
 Magnus & Neudecker 2019, ch. 15, doi:10.1002/9781119541219.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import NamedTuple
 

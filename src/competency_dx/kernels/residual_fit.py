@@ -1,7 +1,5 @@
 """What is left when the model has said its part: between items, and in the answers of single persons."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.special import ndtri
 

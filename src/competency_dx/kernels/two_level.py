@@ -4,8 +4,6 @@
 Small groups are drawn towards the mean of all as far as the data say that groups are alike (Raudenbush & Bryk 2002, ch. 3, 13).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import NamedTuple

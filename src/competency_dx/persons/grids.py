@@ -5,8 +5,6 @@ Information gives the first guess; then the grid checks itself on the likeliest 
 passes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar

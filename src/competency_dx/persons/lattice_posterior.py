@@ -7,8 +7,6 @@ long and sharp the test is. The rectangle rule on it errs by about 2 exp(-2π²/
 have one size, so a person has the same digits in any company.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar

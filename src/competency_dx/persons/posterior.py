@@ -6,8 +6,6 @@ general one, else on a lattice for each person. Grids are decided by items and p
 nobody's numbers depend on who else is in the table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import Executor
 

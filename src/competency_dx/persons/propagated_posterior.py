@@ -1,7 +1,5 @@
 """The posterior of several competencies by expectation propagation, where every item measures one of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TypeVar

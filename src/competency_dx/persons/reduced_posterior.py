@@ -1,7 +1,5 @@
 """The posterior of one general and several specific competencies by dimension reduction (kernels/grid/bifactor.py)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """What a fitted many-facet model says: effects of experts with their errors, how they use the scale, persons adjusted for severity."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -6,8 +6,6 @@ items beside them. A normal prior of random effects stands on items that nobody 
 from the effects and their errors (MacKay 1992, doi:10.1162/neco.1992.4.3.415; Laplace approximation of the posterior of the effects).
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Numbers about a cohort: counts by state, means of those with a conclusion of their own, groups with suppression."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """The page of a cohort: what was concluded and what was not, means, groups, persons by id, item map, findings."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any

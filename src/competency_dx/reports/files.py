@@ -1,7 +1,5 @@
 """Tables and ids as files: CSV and workbooks that open safely in spreadsheets, and names of files for persons."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import math

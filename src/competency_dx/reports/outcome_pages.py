@@ -1,7 +1,5 @@
 """What follows from profiles: groups and their needs, routes of persons, decisions, changes between two diagnoses, next items."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote

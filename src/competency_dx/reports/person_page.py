@@ -1,7 +1,5 @@
 """The page of one person: what to do first, strengths, all conclusions, what was not concluded, the part for the methodist."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

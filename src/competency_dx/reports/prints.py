@@ -4,8 +4,6 @@ Nothing is written anew for them. The elements that pages use are those of ``tem
 passed by.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import re

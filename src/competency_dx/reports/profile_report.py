@@ -1,7 +1,5 @@
 """The report on deficit profiles: cohort page, pages of persons, or of groups alone with nothing about a few, sheets of a workbook."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote

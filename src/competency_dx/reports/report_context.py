@@ -1,7 +1,5 @@
 """What all pages of one report share: templates, language, tree, scale, rule and methods note, prepared once."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping, Sequence

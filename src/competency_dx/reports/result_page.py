@@ -1,7 +1,5 @@
 """The page of an item analysis, the technical passport of a bank, and the page of any other result with how it was made."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence

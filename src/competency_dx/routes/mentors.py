@@ -1,7 +1,5 @@
 """Mentors: who of the persons agreed to be one and is strong where another has a deficit, matched within what each can take."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Estimates of persons with one set of item parameters and one population: values, errors, counts, statuses."""
 
-from __future__ import annotations
-
 from typing import NamedTuple, cast
 
 import numpy as np

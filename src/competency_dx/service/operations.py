@@ -1,7 +1,5 @@
 """What the service does with a request, without HTTP: a document of answers to a bank in, the text of a JSON document out."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import replace

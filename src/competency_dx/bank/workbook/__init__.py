@@ -1,7 +1,5 @@
 """The verbs of the workbook in which a bank is written: a template, a bank into a workbook, a workbook into a bank."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Literal
 

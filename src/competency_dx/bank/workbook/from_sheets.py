@@ -1,7 +1,5 @@
 """A bank out of the rows of its workbook: codes looked up, documents put together and checked, every fault at its cell."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

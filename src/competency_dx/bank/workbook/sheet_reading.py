@@ -4,8 +4,6 @@ The cells of the XLSX file are read as its author sees them. A reader of tables 
 a hidden row like any other; whoever writes a bank means none of them, so they are told apart here.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import re

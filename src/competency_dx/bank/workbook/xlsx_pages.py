@@ -1,7 +1,5 @@
 """The workbook of a bank as an XLSX file: headings with notes, lists to choose from, wrapped text, a legend."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime

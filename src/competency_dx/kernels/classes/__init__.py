@@ -5,8 +5,6 @@ doi:10.1007/s11336-011-9207-7); a hierarchy of prerequisites leaves fewer profil
 ordered by the number of attributes mastered, then 100 before 010 before 001.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ one finite algorithm for isotonic regression over a partial order, for an additi
 both together. Steps in a box are cheaper and need no more than a direction uphill.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -8,8 +8,6 @@ or where it is +inf, u = 1 exactly (3PL); logit c = -inf is c = 0 exactly. Categ
 for tests of mixed formats. Probabilities are sums of positive terms, c g' + u g with g' = 1 - g, so both tails keep their digits.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

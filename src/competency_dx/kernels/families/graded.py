@@ -6,8 +6,6 @@ Shape parameters are descending d_1 … d_{K-1}; with η = a θ, b_k = -d_k / a.
 boundary of the next admitted one, so its probability is zero; the lowest admitted category has the boundary 1.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -6,8 +6,6 @@ needs (asymptotes, category slopes, common thresholds) in the extra columns from
 use has zero derivatives. `eta` is (n, Q), `allowed` (n, K) marks the categories the model admits, tables are (n, K, Q).
 """
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from competency_dx.arrays import Bools, Floats

@@ -10,8 +10,6 @@ guessing), logit u (+inf: no slipping), λ_1 … λ_{K-2}. The linear predictor 
 The key is to be allowed whether anybody chose it or not.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -6,8 +6,6 @@ The table `shape` (n, S) holds e_1 … e_{K-1}, then the extras α_1 … α_{K-1
 predictor η is θ itself (slope fixed at 1). With α_k = k a it is the generalized partial credit model.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats

@@ -6,8 +6,6 @@ In the (a, b) metric e_k = -a Σ_{j<=k} b_j; with two categories it is the 2PL w
 credit model (Masters 1982, doi:10.1007/BF02296272) and the Rasch model.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats

@@ -10,8 +10,6 @@ It is partial credit whose intercepts are linear in these.
 The top category is the last allowed one: every category of the scale is to be allowed, answered or not, for every item.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats

@@ -8,8 +8,6 @@ which is all Louis' identity needs (Louis 1982, doi:10.1111/j.2517-6161.1982.tb0
 general and specific slopes, meet in sums over one and two dimensions.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any, NamedTuple

@@ -7,8 +7,6 @@ are exact there. Scores of populations follow `ep_information`: with y = Σ_g⁻
 for a = b) by Σ_ab, constants being of no account to a covariance.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import Executor
 from functools import partial
 from typing import NamedTuple

@@ -12,8 +12,6 @@ Joint MAP estimates of several competencies take guarded Newton steps. With η_i
 inverse of the observed one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 

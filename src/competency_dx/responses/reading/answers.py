@@ -5,8 +5,6 @@ kind. ``null`` says that the item was shown and left without an answer; an item 
 of the person says that it was.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """What the bytes of a file are: text in which encoding, a workbook whose sheets are of bounded size, or something else."""
 
-from __future__ import annotations
-
 import io
 import math
 import re

@@ -1,7 +1,5 @@
 """Files as tables: CSV in any of the usual encodings, workbooks with untidy headers, parquet, JSON."""
 
-from __future__ import annotations
-
 import csv
 import gzip
 import io

@@ -1,7 +1,5 @@
 """How a table of answers is laid out: what the user says about it, the names people use, and which name is which item."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import cache, lru_cache

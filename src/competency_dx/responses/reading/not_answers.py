@@ -1,7 +1,5 @@
 """What is no answer: rows that are no persons (totals, maxima, keys, signatures, the header again), sums of others, personal data."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

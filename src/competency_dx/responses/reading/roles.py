@@ -1,7 +1,5 @@
 """Which column is what: the person, the form, the items, and what is kept as background or refused as personal."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Rows as persons: a long table as a wide one, whose rows they are, which of several counts, and what an empty cell means."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Columns of answers as points and reasons: distinct answers are scored once and spread over the persons."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace

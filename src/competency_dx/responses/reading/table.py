@@ -1,7 +1,5 @@
 """A table of answers while it is read: columns of distinct texts and codes, from frames, records and arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta

@@ -1,7 +1,5 @@
 """Cells that cannot be read, which are left out one by one or refused, and values that are hardly scores where no bank tells."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
