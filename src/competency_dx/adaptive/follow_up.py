@@ -180,6 +180,8 @@ def next_items(
     the rule's `min_items` were answered, or while a conclusion would rest on other competencies alone. A false conclusion costs
     1, leaving one open 1 - `confirmed`; the items are those that leave the least expected loss, all of them together, given
     everything the answers so far say of all competencies.
+    `report` writes the result as a form to fill in; ``responses.joined(follow_up)`` and `diagnose` then update the profiles.
+    Raises `DiagnosisError` when profiles and bank do not belong together, or a code is not among the profiles' competencies.
 
     Parameters
     ----------
@@ -193,16 +195,6 @@ def next_items(
         A form for each person, or one for all of them, of items that nobody among them was given.
     competencies : str or sequence of str, optional
         Codes of the competencies to decide, with all below them; every undecided one when None.
-
-    Returns
-    -------
-    NextItems
-        `report` writes it as a form to fill in; ``responses.joined(follow_up)`` and `diagnose` then update the profiles.
-
-    Raises
-    ------
-    DiagnosisError
-        When profiles and bank do not belong together, or a code is not among the profiles' competencies.
     """
     if n < 1:
         raise DiagnosisError("adaptive.form", n=n)

@@ -62,6 +62,11 @@ def calibrate(
 ) -> Calibration | ClassCalibration:
     """Calibrate items on responses by marginal maximum likelihood.
 
+    The normal population has mean 0 and variance 1, fixed; for Rasch, PCM and RSM slopes are 1 and the variance is free. A diagnostic
+    classification model gives a ClassCalibration.
+    Raises `CalibrationError` when the data cannot support the model: too few items, constant items without priors, unconnected
+    booklets. Raises `ConvergenceError` when the maximum was not reached; `state` carries the unconverged Calibration.
+
     Parameters
     ----------
     responses : Responses, data frame, array or path
@@ -86,18 +91,6 @@ def calibrate(
     method : MarginalML, Girth or ClassificationML
         Support points, tolerance, population, survey design, constraints, executor, progress; `Girth` estimates by the
         package girth, for a second opinion without standard errors.
-
-    Returns
-    -------
-    Calibration, or ClassCalibration of a diagnostic classification model
-        Normal population with mean 0 and variance 1 fixed; slope 1 and variance free for Rasch, PCM and RSM.
-
-    Raises
-    ------
-    CalibrationError
-        When the data cannot support the model: too few items, constant items without priors, unconnected booklets.
-    ConvergenceError
-        When the maximum was not reached; `state` carries the unconverged Calibration.
     """
     data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
     if classifies(model):

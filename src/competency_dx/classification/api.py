@@ -42,6 +42,10 @@ def calibrate_classes(
 ) -> ClassCalibration:
     """Calibrate a diagnostic classification model by marginal maximum likelihood.
 
+    Standard errors are from the observed information of all parameters together.
+    Raises `CalibrationError` when items have more than one point, the Q-matrix does not fit, or there are too many profiles. Raises
+    `ConvergenceError` when no maximum could be certified; `state` carries the unconverged ClassCalibration.
+
     Parameters
     ----------
     data : Responses
@@ -52,18 +56,6 @@ def calibrate_classes(
         data are left aside.
     method : ClassificationML
         Distribution of the attributes, hierarchy, order, starts, tolerance.
-
-    Returns
-    -------
-    ClassCalibration
-        With standard errors from the observed information of all parameters together.
-
-    Raises
-    ------
-    CalibrationError
-        When items have more than one point, the Q-matrix does not fit, or there are too many profiles.
-    ConvergenceError
-        When no maximum could be certified; `state` carries the unconverged ClassCalibration.
     """
     codes, observed = data.effective(method.missing)
     if not len(kept := np.flatnonzero(observed.any(axis=0))):

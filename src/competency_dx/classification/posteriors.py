@@ -123,6 +123,8 @@ def attribute_posteriors(
 ) -> AttributePosteriors:
     """Classify persons by a calibrated model: P(mastery), its covariance, MAP and MLE profiles.
 
+    Raises `ScoringError` when answers belong to items that the calibration does not know.
+
     Parameters
     ----------
     data : Responses
@@ -130,11 +132,6 @@ def attribute_posteriors(
     calibration : ClassCalibration
     missing : MissingPolicy, optional
         Which missing answers count as wrong; the default policy when None.
-
-    Raises
-    ------
-    ScoringError
-        When answers belong to items that the calibration does not know.
     """
     answers, profiles = matched(data, calibration.parameters, missing), calibration.profiles.astype(np.float64)
     (C, A), who = profiles.shape, answers.of_person

@@ -112,6 +112,8 @@ def validate_q_matrix(
 ) -> QValidation:
     """Validate the Q-matrix of a calibration, which is best a G-DINA one, on the responses it rests on.
 
+    Raises `CalibrationError` when there are more than 12 attributes: all 2^A q-vectors are compared.
+
     Parameters
     ----------
     data : Responses
@@ -119,11 +121,6 @@ def validate_q_matrix(
     cut_off : float
         PVAF in (0, 1] that the suggested q-vector reaches with the fewest attributes.
     missing : MissingPolicy, optional
-
-    Raises
-    ------
-    CalibrationError
-        When there are more than 12 attributes: all 2^A q-vectors are compared.
     """
     if (A := len(calibration.attributes)) > MOST_ATTRIBUTES:
         raise CalibrationError("classification.too_many_attributes", a=A, value=2**A - 1, most_attributes=MOST_ATTRIBUTES)

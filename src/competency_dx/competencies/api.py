@@ -45,6 +45,8 @@ def diagnose(
     All leaves of the bank (units that own items) have one joint posterior, so every answer counts for each competency it
     tells of. Percent is the expected share of points on the bank's reference set, comparable between forms. A competency
     whose own answers add next to nothing gets the state ``insufficient_data`` and points to the ancestor that is concluded on.
+    Raises `BankError`, `ResponsesError`, `ScoringError` or `DiagnosisError` when bank and answers do not fit together; one sentence
+    says where.
 
     Parameters
     ----------
@@ -59,11 +61,6 @@ def diagnose(
     population : Cohort, BankPopulation, NormalPopulation, LeafPopulations or None
         Where the persons come from: None is the bank's population, `Cohort()` estimates it from these persons; a normal one
         names the leaves of the bank, and nothing of it is uncertain; that of other profiles is their `population`.
-
-    Raises
-    ------
-    BankError, ResponsesError, ScoringError, DiagnosisError
-        When bank and answers do not fit together; one sentence says where.
     """
     data = as_responses(responses, bank)
     with one_blas_thread(), in_turn(len(data.persons)):  # its products are small: threads would cost more than they give
@@ -164,12 +161,8 @@ def bank_impact(profiles: DeficitProfiles, bank: ItemBank) -> DataFrame:
     """Diagnose the kept points with another version of the bank, whose population is taken, and return what changes.
 
     Points stay as they were given: of items whose key changed, which `ledger_of` names, the raw answers have to be scored anew.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per person and competency with another state: person, competency, state, state_after, and p_deficit and percent
-        with what they would be after.
+    Returns one row per person and competency with another state: person, competency, state, state_after, and p_deficit and percent with
+    what they would be after.
     """
     after = diagnose(profiles.answers(), bank, standards=profiles.standards, rule=profiles.rule)
     codes, now = ([c.code for c in x.competencies] for x in (profiles, after))

@@ -137,21 +137,13 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     The probability that all minima are reached is that of the joint posterior: errors of the parts of a test go together. Whose
     answers contradict each other or look filled in, and who answered nothing of a minimum, needs more evidence whatever the
     probability. Nobody is ranked.
+    A person's decision does not depend on who else is in the table.
+    Raises `DiagnosisError` when the rule names a competency that the profiles do not have.
 
     Parameters
     ----------
     profiles : DeficitProfiles
     rule : CertificationRule
-
-    Returns
-    -------
-    Decisions
-        A person's decision does not depend on who else is in the table.
-
-    Raises
-    ------
-    DiagnosisError
-        When the rule names a competency that the profiles do not have.
     """
     at = [profiles.index(code) for code in rule.minimum]
     with one_blas_thread():

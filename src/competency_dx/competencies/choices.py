@@ -33,6 +33,8 @@ class Level:
 class Standards:
     """Cut points on competency percent with the levels they separate, lowest first.
 
+    Raises `DiagnosisError` when cuts are not ascending within 0-100 or the numbers of cuts, levels and boundaries do not fit.
+
     Attributes
     ----------
     id : str
@@ -45,11 +47,6 @@ class Standards:
         For each cut, the level that owns a percent exactly on it.
     source : Text
         The document the cuts come from.
-
-    Raises
-    ------
-    DiagnosisError
-        When cuts are not ascending within 0-100 or the numbers of cuts, levels and boundaries do not fit.
     """
 
     id: str

@@ -112,6 +112,8 @@ def diagnose_file(
     The numbers are those that `diagnose` gives in memory. How the file is laid out is found out from its first rows and holds
     for all of it: one row per person. Ids must be unique in the file; they are compared within each block only. The target
     appears when it is complete.
+    Raises `MissingDependencyError` when pyarrow is not installed. Raises `ScoringError` or `DiagnosisError` when the file is not there,
+    is no Parquet or has no rows, or bank and answers do not fit together.
 
     Parameters
     ----------
@@ -124,13 +126,6 @@ def diagnose_file(
         As for `diagnose`; `Cohort()` is for persons in memory: take ``diagnose(sample, …, population=Cohort()).population``.
     executor : concurrent.futures.Executor or None
         Where blocks are diagnosed (processes, a cluster's ``get_executor()``); None is here, one after the other.
-
-    Raises
-    ------
-    MissingDependencyError
-        When pyarrow is not installed.
-    ScoringError, DiagnosisError
-        When the file is not there, is no Parquet or has no rows, or bank and answers do not fit together.
     """
     if isinstance(population, Cohort):
         raise DiagnosisError("competencies.cohort_of_a_stream")

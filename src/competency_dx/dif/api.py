@@ -44,6 +44,7 @@ def check_dif(
     being anchors until no more do; each item is then freed beside the others that differ (likelihood ratio, Wald). Persons with
     as many points on the anchors are compared without any model of ability (Mantel and Haenszel, standardisation, logistic
     regression). What an item does to the conclusions is by how much the deficit rate of a group changes when it is freed.
+    Raises `DIFError` when groups cannot be told or compared; `CalibrationError` when the model cannot be fitted.
 
     Parameters
     ----------
@@ -62,11 +63,6 @@ def check_dif(
         A deficit is less than this percent of the points.
     explanations : mapping of str to str, optional
         A reviewer's words on items.
-
-    Raises
-    ------
-    DIFError
-        When groups cannot be told or compared; `CalibrationError` when the model cannot be fitted.
     """
     data = responses if isinstance(responses, Responses) else load_responses(responses)
     if model not in MODELS or not 0 < cut < 100:

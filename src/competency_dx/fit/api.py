@@ -54,6 +54,7 @@ def check_fit(
 
     Items and persons are compared with what the person's other answers let expect. Where the answers are those of the calibration,
     what they gave to the parameters is taken into account; parameters from elsewhere come with their standard errors.
+    Raises `ScoringError` or `FitError` when answers and parameters do not fit together, or there are fewer than 30 persons or 3 items.
 
     Parameters
     ----------
@@ -63,11 +64,6 @@ def check_fit(
         For DETECT; without it the leaves of a bank, or the competencies of a calibration.
     tried, missing : int, MissingPolicy, optional
         For how many items, those with the most trouble, it is worked out which conclusions change without them; as in `calibrate`.
-
-    Raises
-    ------
-    ScoringError, FitError
-        When answers and parameters do not fit together, or there are fewer than 30 persons or 3 items.
     """
     policy = missing or MissingPolicy()
     policy.check_scored()

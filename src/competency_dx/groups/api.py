@@ -65,6 +65,8 @@ def compare_groups(
     Shares are not counted from flags: draws of all persons' true percents, each person as a member of the own group, are
     counted, and the counts of the draws give the interval. Groups are put on one footing by a two-level model on what the answers
     alone say: with few persons, a group is drawn towards the mean of all. Groups stand in the order of the alphabet.
+    Raises `GroupError` when a column is missing, a headcount is below the number assessed or of no group, a weight is no positive
+    number.
 
     Parameters
     ----------
@@ -82,11 +84,6 @@ def compare_groups(
         Number of draws, at least 100.
     linking_error : float, default 0
         Standard error of the shift of the scale, in θ, where parameters were linked: all groups share it.
-
-    Raises
-    ------
-    GroupError
-        When a column is missing, a headcount is below the number assessed or of no group, a weight is no positive number.
     """
     columns = (by,) if isinstance(by, str) else tuple(by)
     if absent := [c for c in (*columns, *([weights] if weights else [])) if c not in profiles.background]:
@@ -154,6 +151,8 @@ def compare_self_reports(
 
     Answers are scored by the graded model (Samejima 1969) of the bank and compared as `compare_groups` does, scale by scale: there
     is no total, nothing joins the competencies, and nothing about a person leaves this function.
+    Raises `GroupError` when the bank holds other items than statements about oneself, or `smallest` is below 10; and as
+    `compare_groups`.
 
     Parameters
     ----------
@@ -163,11 +162,6 @@ def compare_self_reports(
         As in `compare_groups`; `smallest` is at least 10.
     bank : ItemBank, optional
         The statements; `load_self_report()` by default.
-
-    Raises
-    ------
-    GroupError
-        When the bank holds other items than statements about oneself, or `smallest` is below 10; and as `compare_groups`.
     """
     bank = load_self_report() if bank is None else bank
     if any(item.part != SELF_REPORT for item in bank.items):

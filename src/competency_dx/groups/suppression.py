@@ -49,10 +49,6 @@ def suppressed(codes: Ints, values: Floats, closed: Sequence[Bools], smallest: i
         Groups hidden already.
     smallest : int
         Persons from which on a group may be shown.
-
-    Returns
-    -------
-    tuple of arrays (G,) of bool
     """
     hidden = [before.copy() for before in closed]
     kept = _width(np.array(smallest), len(codes), values.sum(axis=0)) >= NARROWEST  # of others the totals say too much

@@ -44,6 +44,7 @@ def measure_growth(
     Both waves have one model: θ before and after is normal, with means of its own, a correlation that the data choose, and the
     own answers of each wave as evidence. A change is thus no difference of two noisy results: what would come back to the mean by
     itself is not counted as growth (`Growth.regression` says how much that is). All errors of measurement are in the intervals.
+    Raises `GrowthError` when nobody is in both, the scales differ, a column is missing or a number is out of range.
 
     Parameters
     ----------
@@ -57,11 +58,6 @@ def measure_growth(
     smallest : int, default 10
         Programmes with fewer persons are not shown.
     draws : int, default 400
-
-    Raises
-    ------
-    GrowthError
-        When nobody is in both, the scales differ, a column is missing or a number is out of range.
     """
     if by is not None and by not in after.background:
         raise GrowthError("growth.no_column", by=by, columns=list(after.background))

@@ -77,10 +77,7 @@ def even_size(n: int) -> int:
 def one_blas_thread() -> Iterator[None]:
     """Hold BLAS at one thread; nested and concurrent uses share one limit, the last one out lifts it.
 
-    Raises
-    ------
-    ForkError
-        In a process that was forked off in the middle of a computation of another thread.
+    Raises `ForkError` in a process that was forked off in the middle of a computation of another thread.
     """
     me, shared = object(), _shared[0]
     if shared.torn:

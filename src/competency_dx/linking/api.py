@@ -169,6 +169,8 @@ def link(
     Items are matched by id; with another model, number of scores or, in two banks, key it is another item, and not linked by. The
     error of A and B comes from the covariances of the items' parameters in all calibrations (delta method; Ogasawara 2001); items of
     a bank err independently. An item whose difficulty moved by more than errors and the spread of the others explain is named.
+    Raises `LinkingError` when fewer than two items are common and alike, `without` names others, items are nominal, or a scale has
+    several competencies.
 
     Parameters
     ----------
@@ -179,11 +181,6 @@ def link(
         Common items not to link by; or those that moved, taken out one by one. Either way they are named.
     through : sequence of ItemBank or Calibration
         Forms or years between, from the new to the old: a chain, each linked with the next.
-
-    Raises
-    ------
-    LinkingError
-        When fewer than two items are common and alike, `without` names others, items are nominal, or a scale has several competencies.
     """
     scales = alike([scale_of(source) for source in (new, *through, old)])
     steps = steps_between(scales, method, without)
@@ -242,6 +239,10 @@ def compare_links(
 ) -> DataFrame:
     """Link by the four methods and, given the answers, by calibrating both samples together and the new one with old parameters.
 
+    Returns one row per method: method, slope, intercept and mean, the linked mean of the new population, each with se_, and apart: how
+    far it is from the first method, at most, within two SDs of the new population. The errors of ``fixed`` take the old parameters for
+    certain.
+
     Parameters
     ----------
     new, old : Calibration
@@ -250,13 +251,6 @@ def compare_links(
         The answers that `new` and `old` were calibrated on.
     without : tuple of str
         Common items not to link by.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per method: method, slope, intercept and mean, the linked mean of the new population, each with se_, and apart: how
-        far it is from the first method, at most, within two SDs of the new population. The errors of ``fixed`` take the old
-        parameters for certain.
     """
     links = [link(new, old, method=m, without=without) for m in METHODS]
     without = tuple(compress(links[0].items, ~links[0].used))

@@ -36,6 +36,9 @@ def equate(
 ) -> DataFrame:
     """Turn points of the new form into points of the old one, by the curves of all items of both on the scale of the old.
 
+    Returns one row for each number of points on the new form: points, percent, equivalent, its se from the errors of all item
+    parameters through the curves and through the link, percent_equivalent.
+
     Parameters
     ----------
     new, old : ItemBank or Calibration
@@ -46,12 +49,6 @@ def equate(
         Of observed scores: the share of the new population among those whose ranks are taken.
     method, without
         As in `link`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row for each number of points on the new form: points, percent, equivalent, its se from the errors of all item
-        parameters through the curves and through the link, percent_equivalent.
     """
     if scores not in {"true", "observed"} or not 0 <= weight <= 1:
         raise LinkingError("linking.scores", scores=scores, weight=weight)

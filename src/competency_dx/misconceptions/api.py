@@ -73,6 +73,8 @@ def find_misconceptions(
     Ability follows from the scores and the item parameters, which are held; given ability and score, holders choose the options
     that name their misconception at higher odds. Prevalence, its dependence on ability, the strength of the effect and the base
     rates of all options are estimated from these responses by marginal maximum likelihood with stated weak priors.
+    Raises `ScoringError` when the bank declares no misconceptions or the responses hold points instead of answers. Raises
+    `ConvergenceError` when an estimation did not reach its maximum.
 
     Parameters
     ----------
@@ -84,13 +86,6 @@ def find_misconceptions(
         Where item parameters and population come from; the bank when not given.
     rule : MisconceptionRule, default MisconceptionRule()
         Thresholds.
-
-    Raises
-    ------
-    ScoringError
-        When the bank declares no misconceptions or the responses hold points instead of answers.
-    ConvergenceError
-        When an estimation did not reach its maximum.
     """
     data, source = _checked(responses, bank), calibration or bank
     check_one_dimension(source, "misconceptions")

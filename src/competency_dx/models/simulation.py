@@ -29,6 +29,9 @@ class Parametrised(Protocol):
 def simulate(parameters: ItemBank | Parametrised | ItemParameters, persons: int | Floats, *, rng: np.random.Generator) -> Responses:
     """Draw complete scored answers from the model.
 
+    Persons are "1", "2" …; the abilities are not kept in the result.
+    Raises `ModelError` when abilities have the wrong shape or are not finite, or the population has no density.
+
     Parameters
     ----------
     parameters : ItemBank or Calibration
@@ -39,16 +42,6 @@ def simulate(parameters: ItemBank | Parametrised | ItemParameters, persons: int 
         Source of randomness; the same state gives the same answers, on every machine: abilities are drawn first, person by
         person, from standard normal draws z (P, D) as mean + z Lᵀ with the Cholesky factor L of the covariance; then come
         uniform draws, one for each answer, in blocks of persons.
-
-    Returns
-    -------
-    Responses
-        Persons "1", "2" …; the abilities are not kept in it.
-
-    Raises
-    ------
-    ModelError
-        When abilities have the wrong shape or are not finite, or the population has no density.
     """
     source = bank_parameters(parameters) if isinstance(parameters, ItemBank) else parameters
     known = (source if isinstance(source, ItemParameters) else source.parameters).in_group()

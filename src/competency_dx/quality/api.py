@@ -44,6 +44,9 @@ def check_items(
 ) -> ItemAnalysis:
     """Analyse items before any model: how hard, how related, who chose what, and what to do with each.
 
+    Booklets are analysed by what each person got; see the attributes of `ItemAnalysis` for how.
+    Raises `ResponsesError` when the table cannot be read without guessing, or holds no persons or no items.
+
     Parameters
     ----------
     responses : Responses, data frame, array or path
@@ -52,16 +55,6 @@ def check_items(
         Keys for raw answers, the highest points of every item, the options with their words.
     missing : MissingPolicy, optional
         Which missing answers count as wrong, as in `calibrate`.
-
-    Returns
-    -------
-    ItemAnalysis
-        Booklets are analysed by what each person got; see its attributes for how.
-
-    Raises
-    ------
-    ResponsesError
-        When the table cannot be read without guessing, or holds no persons or no items.
 
     Examples
     --------

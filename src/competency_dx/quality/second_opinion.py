@@ -144,6 +144,7 @@ def cross_check(
     """Estimate the items of a calibration anew by girth and table the differences.
 
     A calibration holds no answers of persons: give the responses it was made from. They must reproduce its log-likelihood.
+    Raises `CalibrationError` when the responses are others, or girth has no function for the families.
 
     Parameters
     ----------
@@ -155,11 +156,6 @@ def cross_check(
         Keys, where the responses are raw answers.
     method : Girth, optional
         Quadrature of girth, and the missing policy of the calibration where it was not the default.
-
-    Raises
-    ------
-    CalibrationError
-        When the responses are others, or girth has no function for the families.
     """
     parameters = calibration.parameters
     if len(parameters.dimensions) > 1:

@@ -141,17 +141,13 @@ def check_agreement(ratings: Ratings, *, rule: ThirdExpert = DEFAULT_RULE) -> Ag
 
     Intervals take works as drawn by lot: shares and kappa by leaving out one work at a time, ICC by F. The ICC of a pair, ICC(A,1),
     and of all, ICC(1), is that of whole works in percent of the maximum, the ICC(1) of an item that of its marks.
+    Raises `RatersError` when fewer than two experts gave marks that can be used.
 
     Parameters
     ----------
     ratings : Ratings
     rule : ThirdExpert
         When a third expert is called, and which mark then counts. The first two marks are those that stand first in the protocol.
-
-    Raises
-    ------
-    RatersError
-        When fewer than two experts gave marks that can be used.
     """
     links, blocks = joined(ratings)
     answers, shape = ratings.answers(), (len(ratings.persons), len(ratings.items))

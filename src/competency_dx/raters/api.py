@@ -34,6 +34,9 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
     """Estimate how severe experts are, and persons as an expert of mean severity would have marked them.
 
     Marginal maximum likelihood of the many-facet model with the engine of `calibrate`: normal persons, every mark one answer.
+    Raises `RatersError` when there are fewer than two experts, or fixed experts share no works, do not mark every criterion where
+    severity is by criterion, or a criterion has one mark only or more than 20 points. Raises `ConvergenceError` when the maximum was
+    not reached; `state` is where the estimation stood.
 
     Parameters
     ----------
@@ -42,14 +45,6 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
         Answers of the same persons to keyed items, which then place persons too.
     facets : Facets
         Model, severity by criterion, thresholds by expert, drift over days, fixed or random experts.
-
-    Raises
-    ------
-    RatersError
-        When there are fewer than two experts, or fixed experts share no works, do not mark every criterion where severity is by
-        criterion, or a criterion has one mark only or more than 20 points.
-    ConvergenceError
-        When the maximum was not reached; `state` is where the estimation stood.
     """
     loose, R = _checked(ratings, facets, keyed=responses is not None), len(ratings.experts)
     with one_blas_thread():
@@ -133,16 +128,9 @@ def adjust_marks(ratings: Ratings, calibration: RaterCalibration, *, bank: ItemB
     a half upwards. Difficulties of ``task@experts`` are those of the task in the bank plus the mean severity over the slope; their
     errors contain that of the severity, times the root of the number of tasks these experts marked of a work, for it is the same in
     all of them and the parameters of a bank err independently. Percents stay those of the bank's reference set.
-
-    Returns
-    -------
-    AdjustedAnswers
-        ``responses`` and ``bank`` to diagnose with; `Responses.joined` adds them to answers to keyed items.
-
-    Raises
-    ------
-    RatersError
-        When the protocol is not that of the calibration, or no task is an item of the bank with parameters and as many points.
+    Returns ``responses`` and ``bank`` to diagnose with; `Responses.joined` adds them to answers to keyed items.
+    Raises `RatersError` when the protocol is not that of the calibration, or no task is an item of the bank with parameters and as many
+    points.
     """
     if strange := [x for x in (*ratings.experts, *ratings.items) if x not in {*calibration.experts, *calibration.items}]:
         raise RatersError("raters.other_ratings", strange=strange)

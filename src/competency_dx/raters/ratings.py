@@ -136,6 +136,9 @@ def load_ratings(
 ) -> Ratings:
     """Read a protocol with one row per mark: person, task or criterion or both, expert, mark, and the day where it is told.
 
+    All rows are kept, with a finding for every mark that cannot be used.
+    Raises `RatersError` when a column is missing, or no mark can be used.
+
     Parameters
     ----------
     source : path, data frame, list of records, or Ratings
@@ -149,16 +152,6 @@ def load_ratings(
         Who the experts are; marks of others are kept and not used.
     columns : mapping of str to str, optional
         Headings of ``person``, ``task``, ``criterion``, ``expert``, ``mark``, ``day`` where they are others.
-
-    Returns
-    -------
-    Ratings
-        All rows, with a finding for every mark that cannot be used.
-
-    Raises
-    ------
-    RatersError
-        When a column is missing, or no mark can be used.
     """
     if isinstance(source, Ratings):
         return source

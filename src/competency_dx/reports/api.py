@@ -38,6 +38,12 @@ MADE_HERE = 'name="generator" content="competency_dx"'
 def report(result: Result, folder_or_file: str | Path, *, language: Language = "ru", show: Shown = "persons") -> Path:
     """Write a result as pages and tables that need neither this library nor a network to be read.
 
+    Returns what a person would open: ``index.html`` of the folder, or the file.
+    Raises `ReportError` when the result, the language or the ending of the file is none of these, aggregates would be of fewer than ten
+    persons, or a .docx or .pdf of more than 1,000. Raises `StorageError` when the place cannot be written or another process is writing
+    it; what stood there stands there still. Raises `MissingDependencyError` when jinja2, matplotlib, xlsxwriter, python-docx or typst
+    is needed and not installed.
+
     Parameters
     ----------
     result : Result
@@ -56,21 +62,6 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
         Aggregates are written of profiles only: the cohort page, a page for each group and ``cohort.csv`` and
         ``.xlsx``; no person, and nothing about fewer than ten of them, stands in any of these or can be computed from them
         (see `suppression.suppressed`). What an earlier report with persons wrote into the folder is removed.
-
-    Returns
-    -------
-    Path
-        What a person would open: ``index.html`` of the folder, or the file.
-
-    Raises
-    ------
-    ReportError
-        When the result, the language or the ending of the file is none of these, aggregates would be of fewer than ten
-        persons, or a .docx or .pdf of more than 1,000.
-    StorageError
-        When the place cannot be written or another process is writing it; what stood there stands there still.
-    MissingDependencyError
-        When jinja2, matplotlib, xlsxwriter, python-docx or typst is needed and not installed.
     """
     target = target_of(folder_or_file, show)
     written = _written(result, language, show)

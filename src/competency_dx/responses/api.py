@@ -37,6 +37,11 @@ MISSING_NUMBERS = (-1, -9, -99, -999)
 def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layout | None = None) -> Responses:
     """Read answers or points and return them scored, with the reason for every missing one.
 
+    There is a finding for everything surprising; those of severity warning are Python warnings too.
+    Raises `ResponsesError` when the table cannot be read without guessing: ids twice, personal data, answers or points unclear. Raises
+    `DocumentError` when a document of answers is not as its schema says, or an answer cannot be one to its item; with the path. Raises
+    `LimitError` or `StorageError` when it is larger than the `Limits` in force, or the system does not hand the file out.
+
     Parameters
     ----------
     source : path, data frame, list of records, document of answers, 2-D array, or Responses
@@ -47,20 +52,6 @@ def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layo
         Scores raw answers by the keys of its items; columns are matched by item id. Without it the table must hold points.
     layout : Layout, optional
         What is to be known about the table; what is not said is found out.
-
-    Returns
-    -------
-    Responses
-        With a finding for everything surprising; those of severity warning are Python warnings too.
-
-    Raises
-    ------
-    ResponsesError
-        When the table cannot be read without guessing: ids twice, personal data, answers or points unclear.
-    DocumentError
-        When a document of answers is not as its schema says, or an answer cannot be one to its item; with the path.
-    LimitError, StorageError
-        When it is larger than the `Limits` in force, or the system does not hand the file out.
 
     Examples
     --------

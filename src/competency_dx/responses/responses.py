@@ -33,6 +33,8 @@ IRW_COLUMNS = frozenset(("rater", "date", "wave", "rt", "treat", "block", "item_
 class Responses(Result):
     """Scored answers of P persons to I items; make them with `load_responses`.
 
+    Raises `ResponsesError` when shapes do not fit together, ids repeat or a score is out of range.
+
     Attributes
     ----------
     persons : object array of str (P,)
@@ -52,11 +54,6 @@ class Responses(Result):
         Raw answers, so that every score can be explained; None where the source held points.
     findings : tuple of Finding
         The ingest report.
-
-    Raises
-    ------
-    ResponsesError
-        When shapes do not fit together, ids repeat or a score is out of range.
     """
 
     kind: ClassVar[str] = "responses"

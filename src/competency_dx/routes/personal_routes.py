@@ -125,6 +125,8 @@ class Routes(Result):
 
         A strength is sure where the rule of the profiles calls it confirmed. Each person is offered one mentor at most, so that all
         together can help with as many points of shortfall as possible. It is an offer, which closes nothing in the numbers.
+        Raises `RouteError` when the profiles are of others, a column or a person is not there, what is said of consent cannot be read,
+        or the id of a mentor is a name: a teacher's page would show it to another.
 
         Parameters
         ----------
@@ -137,12 +139,6 @@ class Routes(Result):
             How many mentees one takes at most where no number is said.
         near : sequence of str
             Background columns, a mentor with the same value is preferred: ``["municipality", "school"]``.
-
-        Raises
-        ------
-        RouteError
-            When the profiles are of others, a column or a person is not there, what is said of consent cannot be read, or the id of
-            a mentor is a name: a teacher's page would show it to another.
         """
         if profiles.persons.tolist() != self.persons.tolist():
             raise RouteError("routes.other_profiles", persons=len(profiles), n_self=len(self))
@@ -198,6 +194,7 @@ def recommend(
     The shortfall of a competency is the expected number of points of percent below the lowest cut; of several programmes for it
     the one that closes most counts. Confirmed deficits take any programme, likely ones what can be left at any time; what is
     undecided is asked about again. Where seats or the budget do not suffice, all routes together close as much as possible.
+    Raises `RouteError` when a limit or a weight is negative, or weights, wishes or the catalogue name what does not exist.
 
     Parameters
     ----------
@@ -211,11 +208,6 @@ def recommend(
         What a point of a competency counts, 1 where nothing is said.
     wishes : mapping of str to sequence of str, optional
         Programmes that persons ask for; what they close counts a tenth more.
-
-    Raises
-    ------
-    RouteError
-        When a limit or a weight is negative, or weights, wishes or the catalogue name what does not exist.
     """
     weights, wishes, every = weights or {}, wishes or {}, catalogue.programmes
     if wrong := [x for x in (hours, price, budget) if not x >= 0] + [x for x in weights.values() if not 0 <= x < np.inf]:

@@ -36,6 +36,7 @@ def score(
     gives the same digits. Persons keep their order; a person without answers keeps a row (the population's mean and SD,
     status ``no_responses``). Several competencies are estimated together with their joint covariance; persons of groups that
     the calibration knows, by the background column it was told, are scored with their group's population.
+    Raises `ScoringError` when no item matches or a score is outside an item's categories.
 
     Parameters
     ----------
@@ -44,11 +45,6 @@ def score(
     parameters : ItemBank, Calibration or ClassCalibration
         Where the item parameters and the population come from. With a ClassCalibration scores are probabilities of mastery.
     method : EAP, MAP, ML, WLE or SumScore, default EAP()
-
-    Raises
-    ------
-    ScoringError
-        When no item matches or a score is outside an item's categories.
     """
     data = as_responses(responses, parameters)
     out = scored(data, parameters, method)

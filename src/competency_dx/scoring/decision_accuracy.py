@@ -41,6 +41,7 @@ def cut_accuracy(
     With ``by="sum"`` persons are sorted by the sum of points, whose distribution given θ is exact (Lee 2010, doi:10.1111/
     j.1745-3984.2009.00096.x; cuts are carried over by the test characteristic curve); with ``by="theta"`` by an estimate that is
     normal around θ with 1/√information (Rudner 2005). Consistency is Σ P(category | θ)². A θ at a cut belongs above it.
+    Raises `ScoringError` for several competencies, or cuts that do not rise.
 
     Parameters
     ----------
@@ -51,11 +52,6 @@ def cut_accuracy(
     by : {"sum", "theta"}
     theta : array of float, shape (P,), optional
         Persons to average over; without them the normal population of the parameters, on 121 points over ±6 SD.
-
-    Raises
-    ------
-    ScoringError
-        For several competencies, or cuts that do not rise.
     """
     known = parameters if isinstance(parameters, ItemParameters) else parameters_of(parameters)
     at = np.asarray(cuts, dtype=np.float64)

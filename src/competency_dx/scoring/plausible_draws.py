@@ -116,6 +116,7 @@ def plausible_values(
     SHAKE-128 for the key and the person's id: without `conditioning` the values of a person depend on the seed, the own
     id and the own answers alone, on nobody else in the table, its order or the number of sets. Under a conditioning
     model they depend on the others through γ and σ² only.
+    Raises `ScoringError` when covariates are missing, dependent, or belong to other persons; when no item matches.
 
     Parameters
     ----------
@@ -132,11 +133,6 @@ def plausible_values(
         is shrunk towards nothing. Texts become indicators.
     method : EAP
         Support points, carried item uncertainty and the policy for missing answers.
-
-    Raises
-    ------
-    ScoringError
-        When covariates are missing, dependent, or belong to other persons; when no item matches.
     """
     if n < 1:
         raise ScoringError("scoring.number_of_sets", n=n)

@@ -95,6 +95,8 @@ class Pooled(Result):
 def pool(estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | None = None, df: float = np.inf) -> Pooled:
     """Pool the results of the same analysis on M data sets.
 
+    Raises `ScoringError` when shapes do not fit, there are fewer than two sets, or a variance is negative or not a number.
+
     Parameters
     ----------
     estimates : array_like, shape (M,) or (M, F)
@@ -106,11 +108,6 @@ def pool(estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | N
     df : float
         Degrees of freedom of the analysis of one complete data set, such as the number of persons less the number of
         coefficients; infinite gives Rubin's large-sample rule.
-
-    Raises
-    ------
-    ScoringError
-        When shapes do not fit, there are fewer than two sets, or a variance is negative or not a number.
 
     Examples
     --------

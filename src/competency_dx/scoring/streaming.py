@@ -127,6 +127,8 @@ def score_file(
     The estimates have the bytes that `score` gives in memory. How the file is laid out is found out from the first 10,000
     rows (or said by `layout`) and holds for all of it: one row per person. Ids must be unique in the file; they are
     compared within each block only. The target appears when it is complete.
+    Raises `MissingDependencyError` when pyarrow is not installed. Raises `ScoringError` when the file is not there, is no Parquet or
+    has no rows, or no item matches.
 
     Parameters
     ----------
@@ -141,13 +143,6 @@ def score_file(
         Column of ids; without it a column of a usual name, or else row numbers from 1.
     layout : Layout, optional
         What else is to be known about the table.
-
-    Raises
-    ------
-    MissingDependencyError
-        When pyarrow is not installed.
-    ScoringError
-        When the file is not there, is no Parquet or has no rows, or no item matches.
     """
     if block < 1:
         raise ScoringError("scoring.block", block=block)
