@@ -59,10 +59,7 @@ class JsonDocument(ABC):
 
     @classmethod
     def from_jsonl(cls, file: str | Path) -> Iterator[Self]:
-        """Read JSON lines, one document a line, each when it is asked for.
-
-        Raises `DocumentError` when the file is not there or no text, or a line is no such document; its number is named.
-        """
+        """Read a document a line when it is asked for; raises `DocumentError` for no text or, by its number, a line that is none."""
         n = 0
         try:
             with Path(file).open(encoding="utf-8") as lines:
@@ -148,10 +145,7 @@ def check_head(document: object, kind: str, versions: Sequence[int]) -> int:
 
 
 def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - checked where it is read
-    """Return the content of a JSON text.
-
-    Raises `DocumentError` when it is none, holds half letters or what is no number, or names a field twice in one object.
-    """
+    """Return the content of a JSON text; raises `DocumentError` for none, half letters, what is no number, and fields named twice."""
     try:
         whole = text.decode() if isinstance(text, bytes) else text
         out = json.loads(whole, object_pairs_hook=_once, parse_constant=_no_number)

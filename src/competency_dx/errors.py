@@ -1,7 +1,4 @@
-"""Errors of the library: raised when no honest result exists. What qualifies a result is a `Finding` (findings.py).
-
-What an error may say stands in the catalogue of its room, ``errors.toml``: a sentence in Russian and in English for each code.
-"""
+"""Errors: raised when no honest result exists. What each may say stands in the ``errors.toml`` of its room, in two languages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Findings: what a person has to know about a number that could be computed, as data inside a result.
-
-What a room may say stands in its catalogue, ``findings.toml``, Russian and English side by side; a `Template` is one entry.
-"""
+"""Findings: what a person has to know about a number that could be computed, as data; ``findings.toml`` of a room has the words."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping

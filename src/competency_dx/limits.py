@@ -103,10 +103,7 @@ def limits_in_force() -> Limits:
 
 @contextmanager
 def reading(source: object, error: type[CompetencyDxError]) -> Iterator[None]:
-    """Read a source within the time there is; what it makes Python or a reader stumble over becomes one sentence.
-
-    Raises `StorageError` when the system does not hand the file out, and the error given when the content is damaged.
-    """
+    """Read a source in the time there is; raises `StorageError` where the system hands none out, for other faults the error given."""
     before = _DEADLINE.set(_DEADLINE.get() or (source, time.monotonic() + limits_in_force().seconds))
     try:
         yield

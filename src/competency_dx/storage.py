@@ -31,10 +31,7 @@ SETTLED = 3600.0  # seconds after which an unfinished file has no writer any mor
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """Yield the name to write to; what stands there becomes the file when the block ends, and nothing does when it fails.
-
-    Raises `StorageError` when the file cannot be written: no space, no permission, no such folder.
-    """
+    """Yield the name of what becomes the file when the block ends, not when it fails; raises `StorageError` if it is not written."""
     target = _named(path)
     draft = target.with_name(f".{target.name}{PARTIAL}{uuid4().hex[:12]}")
     with _as_storage_error(target):
@@ -90,10 +87,7 @@ def whole_folder(folder: str | Path, *, replaced: Callable[[str], bool]) -> Iter
 
 @contextmanager
 def only_writer(folder: str | Path) -> Iterator[None]:
-    """Hold the lock of a folder, which is made where it is not there, while its files are read and written anew.
-
-    Raises `StorageError` when another process keeps the lock, or the folder cannot be written.
-    """
+    """Hold the lock of a folder, made if need be, while it is rewritten; raises `StorageError` for another's lock or no access."""
     target = Path(folder)
     with _as_storage_error(target):
         target.mkdir(parents=True, exist_ok=True)

@@ -45,10 +45,7 @@ def listed(ids: Iterable[object], shown: int = SHOWN_IDS, *, language: str = "en
 
 
 def plural(n: int, forms: Sequence[str], language: str) -> str:
-    """Return the form of a noun after a whole number, whose sign is ignored.
-
-    Russian `forms` are those after 1, 2 and 5 (``задание, задания, заданий``), English ones singular and plural.
-    """
+    """Return the noun after a whole number: Russian ``задание, задания, заданий`` as after 1, 2, 5, English one and many."""
     if language != "ru":
         return forms[0] if abs(n) == 1 else forms[-1]
     ones = 5 if 11 <= abs(n) % 100 <= 14 else abs(n) % 10

@@ -82,10 +82,7 @@ def fault_sentence(fault: Mapping[str, Any], place: str | Mapping[str, str]) -> 
 
 
 def parse(kind: type[D], data: object, source: str | Mapping[str, str]) -> D:
-    """Validate plain data as a document; every fault is named by its path, for example ``items[3].key``.
-
-    Raises `BankError` with one sentence per fault, five at most.
-    """
+    """Validate plain data as a document; raises `BankError` with one sentence and path (``items[3].key``) per fault, five at most."""
     try:
         return kind.model_validate(data)
     except ValidationError as error:

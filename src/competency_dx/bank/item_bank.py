@@ -97,10 +97,7 @@ class ItemBank(Result):
     @property
     @lru_cache(maxsize=256)  # noqa: B019 - as above
     def epoch(self) -> str:
-        """Return the name of the scale that θ has here: the digest of the first parameters on it.
-
-        A calibration that holds items of the bank keeps the scale; one that holds none begins another.
-        """
+        """Return the name of the scale of θ: the digest of its first parameters; a calibration that holds no items begins another."""
         numbers = [r.model_dump(include={"item", "model", "a", "b", "c", "u"}) for r in self.parameters]
         return self.header.epoch or digest_document(numbers).removeprefix("sha256:")[:12]
 
@@ -132,10 +129,7 @@ class ItemBank(Result):
         return self.header.misconceptions
 
     def misconception_options(self, code: str) -> tuple[tuple[str, str], ...]:
-        """Return item id and option code of every wrong option that is evidence of a misconception.
-
-        Raises `BankError` when the bank does not declare it.
-        """
+        """Return item id and code of the wrong options that tell of a misconception; raises `BankError` when it is not declared."""
         if code not in self.misconceptions:
             raise BankError("bank.no_misconception", id=self.id, name=code, misconceptions=self.misconceptions)
         return tuple((item.id, option) for item in self.items for option, own in item.misconception_codes.items() if own == code)
@@ -191,10 +185,7 @@ class ItemBank(Result):
         return replace(self, header=header, parameters=records)
 
     def without(self, items: Collection[str]) -> Self:
-        """Return a new version with items set aside: they keep their content and lose their parameters, so that nothing rests on them.
-
-        Raises `BankError` when the bank does not have one of them.
-        """
+        """Return a new version in which items keep their content and lose their parameters; raises `BankError` for unknown ones."""
         gone = {self.item(item).id for item in items}
         header = self.header.model_copy(update={"version": self._next_version})
         return replace(self, header=header, parameters=tuple(r for r in self.parameters if r.item not in gone))

@@ -103,10 +103,7 @@ class BankRegistry:
         return f"{bank_id}@{version}"
 
     def roll_back(self, bank_id: str, *, alias: str = LATEST) -> str:
-        """Let an alias point to where it pointed before and return the reference of that version.
-
-        Raises `BankError` when there is no such bank or alias, or the alias has pointed nowhere else.
-        """
+        """Return the reference that an alias points to again, as before; raises `BankError` without such a bank, alias or past."""
         with only_writer(self._published(bank_id)):
             index = self._index(bank_id)
             if not (before := index.aliases.get(alias, ())[:-1]):

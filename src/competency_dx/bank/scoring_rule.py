@@ -107,10 +107,7 @@ def _ways(pattern: str) -> float:
 
 
 class CodeMap(Document):
-    """Listed answer codes earn the points given; a code listed in none of the two tables is unknown, not wrong.
-
-    `scores` gives points by code; `zero` names further codes that earn nothing.
-    """
+    """Answer codes earn the points of `scores`, those of `zero` nothing; a code listed in neither is unknown, not wrong."""
 
     rule: Literal["map"]
     scores: dict[str, Annotated[int, Field(ge=0)]]

@@ -147,10 +147,7 @@ class Calibration(Result):
         return np.asarray(np.sqrt(np.maximum(np.diag(self.covariance), 0.0)))
 
     def population_frame(self) -> DataFrame:
-        """Return the free parameters of the population, regression coefficients included: name, estimate, se, 95 % interval.
-
-        Intervals of correlations are symmetric in Fisher's z, and stay within ±1.
-        """
+        """Return free parameters of population and regression: name, estimate, se, 95 % interval, of correlations by Fisher's z."""
         at = np.flatnonzero(~self.table.of_items)
         x, se = self.estimates[at], self.standard_errors[at]
         names, inside = [self.parameter_names[i] for i in at], self.table.is_kind("correlation")[at] & (np.abs(x) < 1)

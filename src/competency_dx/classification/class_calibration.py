@@ -72,10 +72,7 @@ class ItemClasses:
         return np.stack([p[of_profile] for p, of_profile in zip(self.probabilities, places, strict=True)])
 
     def ends(self) -> tuple[Floats, Floats]:
-        """Return guessing, slip and discrimination (I, 3) with standard errors (I, 3) by the delta method.
-
-        They are P(right) where nothing is mastered, 1 - P(right) where all is, and 1 - slip - guessing.
-        """
+        """Return guessing, slip (1 - P(right) where all is mastered), 1 - slip - guessing (I, 3) and SE (I, 3), by the delta method."""
         at, last = np.arange(len(self.items)), np.isfinite(self.probabilities).sum(axis=1) - 1
         low, high = self.probabilities[:, 0], self.probabilities[at, last]
         V = self.probability_covariance

@@ -28,11 +28,7 @@ INDEFINITE = 1e-7  # scaled eigenvalues below minus this show that EM has not re
 
 
 class ClassFit(NamedTuple):
-    """Where an estimation ended.
-
-    `missed` is the largest relative excess of the likelihood of a class left out, `starts` the log-likelihood reached from
-    each starting point.
-    """
+    """Where an estimation ended; `missed`: largest excess of the likelihood of a class left out, `starts`: log L reached from each."""
 
     now: ClassEvaluation
     at: Curved

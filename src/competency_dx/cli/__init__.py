@@ -17,10 +17,7 @@ NAME = "competency-dx"
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """Run a command, by the arguments of the process when None, and return its exit code.
-
-    It is 0; 2 when the input or the command is at fault; 130 when interrupted.
-    """
+    """Run a command, by the arguments of the process when None; returns 0, 2 where input or command are at fault, 130 when stopped."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     language = language_of(arguments)
     for stream in (sys.stdout, sys.stderr):  # a console that cannot show a letter shows a question mark

@@ -1,7 +1,4 @@
-"""The commands: load, one verb, write. Declared for typer, which reads the annotations at run time.
-
-Each command imports the rooms it needs, so that a short one starts quickly.
-"""
+"""The commands: load, one verb, write; for typer, which reads annotations at run time. Rooms are imported where they are used."""
 
 import math
 from pathlib import Path

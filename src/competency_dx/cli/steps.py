@@ -1,7 +1,4 @@
-"""Steps that several commands share: reading answers, calibrating, documents on disk, and lists that fit a terminal.
-
-Rooms that take long to import are imported where they are used, so that a short command starts quickly.
-"""
+"""Steps that several commands share. Rooms that take long to import are imported where they are used: short commands start fast."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What the command line says, in which language and where: messages and progress on stderr, paths of results on stdout.
-
-Sentences name its switches in place of arguments of Python.
-"""
+"""What the command line says, and where: paths of results on stdout, all else on stderr, switches in place of arguments of Python."""
 
 import re
 import shutil

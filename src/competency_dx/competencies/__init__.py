@@ -1,7 +1,4 @@
-"""Standards, deficit rule and profiles: from posteriors to what can and what cannot be concluded.
-
-Files larger than memory are imported when they are first asked for.
-"""
+"""Standards, deficit rule, profiles: what can be concluded. Files larger than memory are imported when they are asked for."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

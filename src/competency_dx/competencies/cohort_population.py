@@ -79,10 +79,7 @@ class _Fit(NamedTuple):
 
 
 def cohort_populations(answers: JointAnswers, made: Plan, cohort: Cohort) -> LeafPopulations:
-    """Return the population estimated from the answers of persons whose plan `made` stands on the bank's.
-
-    Raises `DiagnosisError` when too few persons have answers.
-    """
+    """Return the population estimated from persons whose plan `made` is the bank's; raises `DiagnosisError` when too few answered."""
     from scipy.optimize import minimize
 
     some, fit = _chosen(answers.matched, cohort), _started(answers, made)

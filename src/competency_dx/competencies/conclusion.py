@@ -126,10 +126,7 @@ def reason(status: Status, rule: DeficitRule, target: Competency | None) -> Text
 
 
 def state_lines(codes: Sequence[str], counts: Ints, room: int, language: str) -> list[str]:
-    """Return the numbers of persons in each state (C, 5) by competency as a text table of at most `room` lines.
-
-    The last line counts the others.
-    """
+    """Return the numbers of persons in each state (C, 5) by competency, as at most `room` lines, the last counting the others."""
     rows = [f"{code:<12}" + "".join(f"{n:>18}" for n in line) for code, line in zip(codes, counts, strict=True)]
     shown, hidden = rows[: room - 2], len(rows) - (room - 2)
     heads = (column_title(s, language) for s in STATES)
@@ -165,10 +162,7 @@ def statuses(n_items: Ints, own_share: Floats, covered: Floats, stopped: tuple[F
 
 
 def roll_up(status: NDArray[np.int8], parent: tuple[int, ...]) -> NDArray[np.int16]:
-    """Return where each unit's conclusion is drawn (P, C): itself, its nearest ancestor with one, or -1.
-
-    Units come parents first, so one pass suffices.
-    """
+    """Return where each unit's conclusion is drawn (P, C): itself, its nearest ancestor with one, or -1; parents come first."""
     out = np.full(status.shape, -1, dtype=np.int16)
     for c, up in enumerate(parent):
         above = out[:, up] if up >= 0 else np.int16(-1)

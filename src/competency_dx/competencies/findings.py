@@ -37,10 +37,7 @@ class Diagnosed(NamedTuple):
 
 
 def remarks(d: Diagnosed, *, from_bank: bool, again: Callable[[Ints, Omissions], Diagnosed]) -> tuple[Finding, ...]:
-    """Return the findings of a diagnosis.
-
-    The persons were taken to come `from_bank` or not; `again` diagnoses some (n,) under another treatment of omissions.
-    """
+    """Return the findings of a diagnosis: persons are `from_bank` or not, `again` has some (n,) with omissions treated otherwise."""
     persons = d.matched.persons
     stopped = [
         Template(code).about(persons[(d.status == STATUSES.index(code.removeprefix("competencies."))).any(axis=1)])

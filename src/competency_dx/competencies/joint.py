@@ -228,10 +228,7 @@ def _own_share(settled: Settled, made: Plan, hermite: Floats) -> tuple[Floats, N
 
 
 def _normal_score(off: Floats, variance: Floats, third: Floats) -> Floats:
-    """Return the normal score (p,) of a deviation by its second and third moments (Wilson & Hilferty 1931).
-
-    A person who solves nearly everything is expected to: one slip is a large deviation there, and not so rare.
-    """
+    """Return the normal score (p,) of a deviation by its moments (Wilson & Hilferty 1931): the one slip of a good person is usual."""
     sd = np.sqrt(np.maximum(variance, SMALLEST))
     z, skew = off / sd, np.where(variance > SMALLEST, third / sd**3, 0.0)
     some = np.where(np.abs(skew) < FLAT, 1.0, skew)

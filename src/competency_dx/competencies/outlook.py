@@ -96,10 +96,7 @@ class LeafOutlook(NamedTuple):
 
 
 def outlook_of(profiles: DeficitProfiles, bank: ItemBank) -> tuple[LeafOutlook, Plan]:
-    """Return the outlook of profiles and the plan of their bank, from the answers and the population that the profiles keep.
-
-    Raises `DiagnosisError` when the profiles were not made with this bank.
-    """
+    """Return outlook and plan by the answers and population that profiles keep; raises `DiagnosisError` when the bank is not theirs."""
     stated = profiles.provenance.inputs.get("bank", "").split()
     if stated[-1:] != [bank.digest]:
         named = " ".join(stated[:2]) or "(not named)"

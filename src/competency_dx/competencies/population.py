@@ -63,10 +63,7 @@ class Units:
 
 
 def reporting_units(bank: ItemBank, parameters: ItemParameters) -> Units:
-    """Return the units of a bank; a leaf without items in the reference set uses all its items.
-
-    Raises `DiagnosisError` when no item with parameters carries a competency that can be reported.
-    """
+    """Return the units; a leaf without reference items uses all. Raises `DiagnosisError` when there is no competency to report."""
     leaf_of = [bank.leaves.get(item) for item in parameters.items]
     lines = [[n.code for n in bank.framework.lineage(code)] if code else [] for code in leaf_of]
     carried = [set(line) for line in lines]
@@ -126,10 +123,7 @@ class LeafPopulations:
         return self.mean, self.covariances, self.log_weight
 
     def of(self, leaves: tuple[str, ...]) -> LeafPopulations:
-        """Return the populations of the first leaves.
-
-        Raises `DiagnosisError` when these are others.
-        """
+        """Return the populations of the first leaves; raises `DiagnosisError` when these are others."""
         D = len(leaves)
         if self.leaves[:D] != leaves:
             raise DiagnosisError("competencies.population_other", leaves=self.leaves, leaves2=leaves)

@@ -139,10 +139,7 @@ class DeficitProfiles(Result):
 
     @checked(DiagnosisError)
     def select(self, persons: Iterable[str]) -> Self:
-        """Return the profiles of chosen persons in the order given.
-
-        Raises `DiagnosisError` when one of them is not there.
-        """
+        """Return the profiles of chosen persons in the order given; raises `DiagnosisError` when one of them is not there."""
         place = {str(person): p for p, person in enumerate(self.persons)}
         chosen = list(persons)
         if absent := [str(person) for person in chosen if person not in place]:
@@ -251,10 +248,7 @@ class DeficitProfiles(Result):
 
     @checked(DiagnosisError)
     def with_next_items(self, found: AskedNext) -> Self:
-        """Return the profiles with the items that `next_items` would ask these persons.
-
-        Raises `DiagnosisError` when they are those of other persons or of another bank.
-        """
+        """Return the profiles with the items of `next_items`; raises `DiagnosisError` when persons or bank are others."""
         place = {fact.item: k for k, fact in enumerate(self.items)}
         if found.persons.tolist() != self.persons.tolist() or any(q.item not in place for q in found.questions):
             raise DiagnosisError("competencies.other_next_items", persons=found.persons)

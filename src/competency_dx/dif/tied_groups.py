@@ -147,10 +147,7 @@ class TiedGroups(NamedTuple):
         return mean, sd, theta, np.stack(shares)
 
     def difference(self, item: int, at: Maximum, others: Free) -> Difference:
-        """Return by how much an item differs beside others that do.
-
-        From the maximum of the model without the item this is one step towards the one with it: the score test.
-        """
+        """Return by how much an item differs beside others: from the maximum without it one step to that with it, the score test."""
         of, T = self.apart[item], self.columns((*others, item))
         inverse, m, d = np.linalg.inv(T.T @ at.information @ T), of.columns.shape[1], self.known.dimension[item]
         along = self.coefficients(T, at.phi) + inverse @ (T.T @ at.slope)

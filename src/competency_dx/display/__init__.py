@@ -1,7 +1,4 @@
-"""The only room that knows matplotlib and HTML: it takes arrays, frames and plain text.
-
-What is imported here is the front door; only rooms of this library enter it.
-"""
+"""The only room that knows matplotlib and HTML: arrays, frames and plain text in. Its front door is for rooms of this library."""
 
 from competency_dx.display.charts import Chart, Series, chart_svg, draw, histogram_chart, interval_chart, point_chart
 from competency_dx.display.theme import FONT, IntervalRow, correlation_bar, interval_table, notebook, patterns, stacked_bar, swatch

@@ -151,10 +151,7 @@ def draw(chart: Chart, language: str = "en") -> Figure:
 
 
 def chart_svg(chart: Chart, prefix: str, language: str = "en") -> str:
-    """Draw a chart as inline SVG: text as outlines, no date, no reference to the network.
-
-    The prefix is put before every id, so that several pictures can stand on one page.
-    """
+    """Draw a chart as inline SVG, text as outlines, no date, no network; the prefix of ids lets pictures stand on one page."""
     with needing("matplotlib", "plot", "plot()"):
         from matplotlib import rc_context
         from matplotlib.backends.backend_svg import FigureCanvasSVG

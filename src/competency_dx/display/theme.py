@@ -90,10 +90,7 @@ def _short(cell: object) -> str:
 
 @value
 class IntervalRow:
-    """One row: label, indent, estimate with its bounds in percent, what stands beside it in figures and words.
-
-    `borrowed` draws the interval as a broken line: it rests on other rows more than on its own.
-    """
+    """One row: label, indent, estimate, bounds in percent, words; a `borrowed` interval is a broken line: it rests on other rows."""
 
     label: str
     depth: int

@@ -128,10 +128,7 @@ class Integral(ABC):
 
     @abstractmethod
     def missing(self, of: Marginal, now: Evaluation, kept: Any, depth: Depth) -> Floats:  # noqa: ANN401
-        """Return Σ_p Cov[S_p | x_p] over the parameters of the items one by one, then all of the populations.
-
-        Where items have a design, an integral that goes `by_design` returns that over φ, which is smaller.
-        """
+        """Return Σ_p Cov[S_p | x_p] over parameters item by item, then of populations; over φ, which is smaller, if `by_design`."""
 
     @abstractmethod
     def scores(self, of: Marginal, now: Evaluation, kept: Any) -> Floats:  # noqa: ANN401

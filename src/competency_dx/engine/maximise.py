@@ -101,10 +101,7 @@ class _Run:
 
 
 def fit(likelihood: Marginal, method: Control, start: Floats | None = None) -> Maximised:
-    """Maximise the (penalised) marginal likelihood; the grid is refined until it suits the narrowest posterior.
-
-    Where Newton does not certify a maximum, EM goes on with a gate ten times narrower.
-    """
+    """Maximise the (penalised) likelihood, the grid refined to suit it; where Newton certifies no maximum EM goes on, more narrowly."""
     phi, points, gate = likelihood.start if start is None else start, method.points, NEWTON_GATE
     with telling(method) as tell:
         run = _Run(likelihood, method, tell)
@@ -252,10 +249,7 @@ SEED = 20_071_969
 
 
 def best_of(likelihood: Marginal, method: Control) -> tuple[Maximised, tuple[Finding, ...]]:
-    """Return the fit with the highest objective over `method.starts` starting points, and what is to be said of the others.
-
-    The first start is the usual one; the others lie around it, the same ones in every run.
-    """
+    """Return the fit with the highest objective over `method.starts` starts around the usual one, always the same, and remarks."""
     fits = [fit(likelihood, method)]
     rng = np.random.default_rng(SEED)
     for _ in range(method.starts - 1):
@@ -275,10 +269,7 @@ def best_of(likelihood: Marginal, method: Control) -> tuple[Maximised, tuple[Fin
 
 @contextmanager
 def telling(method: Control) -> Iterator[Progress]:
-    """Give the function to call after each E-step with its number, log-likelihood and the change of the objective.
-
-    Raises `CalibrationError` when a bar is asked for and tqdm is not installed.
-    """
+    """Give the function to call after each E-step: number, log L, change; raises `CalibrationError` for a bar without tqdm."""
     if method.progress != "bar":
         yield method.progress or (lambda *_: None)
         return

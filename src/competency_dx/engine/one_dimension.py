@@ -171,10 +171,7 @@ def one_dimension_likelihood(
 
 
 def fit_histogram(start: Marginal, families: list[str], method: Control) -> tuple[Marginal, Maximised, Finding]:
-    """Return the likelihood with its histogram, the fit, and what is to be said of it.
-
-    Raises `CalibrationError` for families other than those whose predictor is a θ + d.
-    """
+    """Return likelihood with histogram, fit and remarks; raises `CalibrationError` for families without the predictor a θ + d."""
     if strange := sorted({f for f in families if FAMILIES[f].steps in {"category", "location"}}):
         raise CalibrationError("engine.histogram_families", strange=strange)
     z, log_weight = standard_nodes(method.points)

@@ -1,8 +1,4 @@
-"""Integration over up to four competencies on a product grid, items measuring one or several of them.
-
-The sum over the points of kernels/grid/product.py is exact as far as the grid is fine enough; it stands beside the
-approximations as what they are checked with.
-"""
+"""Integration over up to four competencies by the exact sum over a product grid (kernels/grid/product.py), a check of the others."""
 
 from concurrent.futures import Executor
 from typing import ClassVar, NamedTuple

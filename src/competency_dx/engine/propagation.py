@@ -104,10 +104,7 @@ def propagation_likelihood(
     origin: Origin = ALIKE,
     executor: Executor | None = None,
 ) -> Marginal:
-    """Return the likelihood of answers to items that measure one competency each, `dimension` (I,).
-
-    The rest is as for `one_dimension_likelihood`.
-    """
+    """Return the likelihood of answers to items of one competency each, `dimension` (I,); else as `one_dimension_likelihood`."""
     persons = persons_of(answers, origin)
     design = by_dimension(answers, dimension, group=origin[0], regressors=persons.regressors)
     integral = Propagation(design=design, persons=persons, executor=executor)

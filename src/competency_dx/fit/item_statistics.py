@@ -44,10 +44,7 @@ def free_columns(calibration: Calibration, known: ItemParameters) -> list[Ints]:
 
 
 def item_statistics(parts: Sequence[Part], free: list[Ints] | None) -> tuple[dict[str, Any], Floats, Floats]:
-    """Return the statistics by their names (I,), the groups (I, 4, G), and expected probabilities (P, I, K).
-
-    Without `free` the parameters come from elsewhere, and their errors count.
-    """
+    """Return statistics by name (I,), groups (I, 4, G), expected probabilities (P, I, K); without `free` errors of parameters count."""
     known = parts[0].known
     P, I, K = sum(len(part.rows) for part in parts), len(known.items), known.intercepts.shape[1]
     out, groups, prob = np.full((len(COLUMNS), I), np.nan), np.full((I, 4, GROUPS), np.nan), np.zeros((P, I, K))

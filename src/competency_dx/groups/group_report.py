@@ -100,10 +100,7 @@ class GroupReport(Result):
         return crossed(groups, {"competency": [c.code for c in self.competencies]}, percents | levels)
 
     def of(self, group: str = ALL) -> DataFrame:
-        """Return the rows of one group, the whole by default.
-
-        Raises `GroupError` when there is no such group.
-        """
+        """Return the rows of one group, the whole by default; raises `GroupError` when there is no such group."""
         if group not in self.groups:
             raise GroupError("groups.no_group", group=group, groups=[g for g in self.groups if g])
         table = self.to_frame()

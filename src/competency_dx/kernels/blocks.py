@@ -97,10 +97,7 @@ def one_blas_thread() -> Iterator[None]:
 
 @contextmanager
 def in_turn(persons: int) -> Iterator[None]:
-    """Work few persons out one thread at a time; many are left to run side by side.
-
-    Threads that hand the interpreter on at every small product get through half as many persons a second.
-    """
+    """Work few persons out one thread at a time, many side by side: threads that hand over often get through half as many."""
     if persons > FEW:
         yield
         return
@@ -115,10 +112,7 @@ def default_executor() -> ThreadPoolExecutor:
 
 
 def map_blocks(function: Callable[[slice], T], n: int, *, size: int = BLOCK, executor: Executor | None = None) -> Iterator[T]:
-    """Yield ``function(block)`` for consecutive blocks of ``range(n)``, in order, whatever the number of workers.
-
-    Cutting depends on `n` and `size` alone, so sums over the blocks have the same bytes on one core and on many.
-    """
+    """Yield ``function(block)`` for consecutive blocks of ``range(n)`` in order; sums have the same bytes on any number of cores."""
     return map_pieces(function, blocks(n, size), executor=executor)
 
 

@@ -86,10 +86,7 @@ def _points(prob: Floats) -> Floats:
 
 
 def limited_fit(residual: Floats, covariance: Floats, derivatives: Floats, n: int) -> Floats:
-    """Return N eᵀ C e of moments e (M,) with Ξ (M, M) and Δ (M, F): statistic, df, p, RMSEA with its 90 % interval (6,).
-
-    NaN where no degrees of freedom are left.
-    """
+    """Return N eᵀ C e of e (M,), Ξ (M, M), Δ (M, F): statistic, df, p, RMSEA with 90 % interval (6,), NaN where df are 0."""
     root = cholesky(covariance + RANK * np.diag(np.diag(covariance)), lower=True)
     y, Z = (solve_triangular(root, x, lower=True) for x in (residual, derivatives))
     left, size, _ = np.linalg.svd(Z, full_matrices=False)

@@ -127,10 +127,7 @@ def standardised_parts(curves: Curves, codes: Codes, observed: Bools, theta: Flo
 
 
 def alike(codes: Codes, observed: Bools, prob: Floats, bound: float) -> list[tuple[int, int]]:
-    """Return pairs of persons who gave the same answers more often than `bound` standard errors above expectation.
-
-    Under the model answers of two persons to an item agree with the probability Σ_k P_k P'_k, independently over items.
-    """
+    """Return pairs with the same answers more often than `bound` SE above the model's Σ_k P_k P'_k, items being independent."""
     (P, I, K), found = prob.shape, []
     chances = np.where(observed[:, :, None], prob, 0.0).reshape(P, I * K)
     answers = (np.eye(K)[codes] * observed[:, :, None]).reshape(P, I * K)

@@ -1,7 +1,4 @@
-"""`equate`: points of a new form in points of an old one, by true or observed scores of the linked curves.
-
-Kolen & Brennan (2014), chapter 6; standard errors by the delta method (Ogasawara 2001, 2003).
-"""
+"""`equate`: true or observed scores of a new form on an old one (Kolen & Brennan 2014, ch. 6; errors: Ogasawara 2001, 2003)."""
 
 from __future__ import annotations
 

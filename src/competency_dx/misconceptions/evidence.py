@@ -160,10 +160,7 @@ class MisconceptionEvidence(Result):
         )
 
     def explain(self, person: str, code: str, language: str = "en") -> str:
-        """Return in one sentence what can be said of a person and a misconception, and why.
-
-        Raises `ScoringError` when the person or the misconception is not in the result.
-        """
+        """Return in one sentence what can be said of a person and a misconception, and why; raises `ScoringError` for unknown ones."""
         people = self.persons.tolist()
         if person not in people or code not in self.misconceptions:
             raise ScoringError("misconceptions.no_person", person=person, name=code, misconceptions=self.misconceptions)

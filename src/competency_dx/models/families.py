@@ -1,7 +1,4 @@
-"""The table of item families: which kernel evaluates a family, which of its parameters are free and what they are called.
-
-Adding a family means one kernel file and one row here; see docs/contributing.md.
-"""
+"""The table of item families: kernels, free parameters, names. A new family is one kernel file and one row (docs/contributing.md)."""
 
 from __future__ import annotations
 
@@ -139,10 +136,7 @@ POLYTOMOUS_INSTEAD = {"Rasch": "PCM", "1PL": "PCM"}
 
 
 def family(name: str) -> Family:
-    """Return the family of this name.
-
-    Raises `ModelError` when there is none, naming those there are.
-    """
+    """Return the family of this name; raises `ModelError` when there is none, naming those there are."""
     try:
         return FAMILIES[name]
     except KeyError:
@@ -150,10 +144,7 @@ def family(name: str) -> Family:
 
 
 def family_for(name: str, n_categories: int, item: str) -> Family:
-    """Return the family an item goes under, given its number of categories.
-
-    Raises `ModelError` when a dichotomous family meets an item with more than two categories.
-    """
+    """Return the family of an item with so many categories; raises `ModelError` for more than two in a dichotomous family."""
     chosen = family(name)
     if n_categories == 2:
         return FAMILIES[chosen.dichotomous_as]

@@ -182,10 +182,7 @@ class ItemParameters:
 
     @property
     def steps(self) -> Floats:
-        """Return step intercepts d_k (I, K - 1): logit(k against k-1) = a θ + d_k, for GRM logit P(X >= k) = a θ + d_k.
-
-        For NRM they are the category intercepts against the lowest category.
-        """
+        """Return steps d_k (I, K - 1), logits a θ + d_k of k against k - 1, for GRM of k and above, for NRM against the lowest."""
         width, D = self.intercepts.shape[1] - 1, self.slopes.shape[1]
         beyond = np.arange(width) >= self.n_categories[:, None] - 1
         e = self.intercepts[:, 1:]
@@ -232,10 +229,7 @@ class ItemParameters:
         return np.where(np.isnan(self.difficulties), np.nan, out)
 
     def single(self, dimension: int | None = None) -> ItemParameters:
-        """Return items that measure one competency each with that slope alone (I, 1).
-
-        The population is that of `dimension`; without one it is standard normal and stands for nothing.
-        """
+        """Return items with the slope of their one competency (I, 1) and the population of `dimension`, else a standard normal."""
         name, mean, variance = "theta", np.zeros(1), np.eye(1)
         if (d := dimension) is not None:
             name, mean, variance = self.dimensions[d], self.population.mean[[d]], self.population.covariance[np.ix_([d], [d])]

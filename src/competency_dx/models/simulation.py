@@ -69,10 +69,7 @@ def simulate(parameters: ItemBank | Parametrised | ItemParameters, persons: int 
 
 
 def abilities(known: ItemParameters, persons: int | Floats, rng: np.random.Generator) -> Floats:
-    """Return θ as given, or drawn from the population: (P,) in logits for one competency, (P, D) for several.
-
-    Raises `ModelError` as `simulate`.
-    """
+    """Return θ in logits as given, or drawn: (P,) for one competency, (P, D) for several; raises `ModelError` as `simulate`."""
     D, population = len(known.dimensions), known.population
     if isinstance(persons, int | np.integer):
         if persons < 1:

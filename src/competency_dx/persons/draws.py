@@ -106,10 +106,7 @@ class Posterior(ABC):
         return out
 
     def draws(self, n: int = DRAWS, *, key: bytes = b"") -> Floats:
-        """Return n draws of every person (P, n, D), evenly spread: averages over them are near expectations.
-
-        They follow from the key, the person's id and answers alone; a power of two serves best.
-        """
+        """Return n draws of every person (P, n, D), evenly spread (best for powers of two), by key, id and answers alone."""
         return self.transformed(even_uniforms(key, self.persons, n, len(self.dimensions)))
 
     def expected(self, function: Callable[[Floats], Floats], n: int = DRAWS) -> Floats:

@@ -87,10 +87,7 @@ def axis(low: float, high: float, unit: float, within: int, most: int) -> Floats
 
 
 def grid_check(tables: Tables) -> tuple[float, float]:
-    """Return the SD of the narrowest posterior and the largest mass on the end points.
-
-    Narrowest over the likeliest answers at points of the grid; the ends are tried by the answers that pull there most.
-    """
+    """Return the SD of the narrowest posterior of the likeliest answers at points, and the largest mass on the ends of the grid."""
     at = evenly(len(tables.theta), PATTERNS)
     joint: Floats = np.tile(tables.log_weight, (len(at) + 2, 1))
     for table in tables.log_prob:

@@ -130,10 +130,7 @@ def modes(known: ItemParameters, codes: Codes, observed: Bools) -> tuple[Floats,
 
 
 def lattice_posterior(matched: Matched, known: ItemParameters, method: EAP) -> LatticePosterior:
-    """Return the posterior given answers to items of up to three competencies each.
-
-    Raises `ScoringError` with more than three.
-    """
+    """Return the posterior given answers to items of up to three competencies each; raises `ScoringError` with more."""
     if (D := len(known.dimensions)) not in FINE:
         raise ScoringError("persons.lattice_too_large", d=D, dimensions=known.dimensions)
     precision = np.asarray(np.linalg.inv(known.population.covariance), dtype=np.float64)

@@ -62,10 +62,7 @@ def as_calibration(source: object) -> Calibration | None:
 
 
 def check_one_dimension(parameters: ItemBank | Calibration, verb: str) -> None:
-    """Refuse several competencies where a verb is about one.
-
-    Raises `ScoringError` when the calibration has several dimensions.
-    """
+    """Refuse several competencies where a verb is about one, by a `ScoringError`."""
     calibration = as_calibration(parameters)
     if calibration is not None and len(calibration.population.dimensions) > 1:
         raise ScoringError("persons.one_competency", verb=verb, dimensions=calibration.population.dimensions)
@@ -127,10 +124,7 @@ def _frame(frame: pd.DataFrame, items: frozenset[str]) -> Responses | None:
 
 
 def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) -> Matched:
-    """Match by item id; items without parameters are left out and said so.
-
-    Raises `ScoringError` when no item matches, or a score is higher than the item's parameters provide for.
-    """
+    """Match by item id, naming items without parameters; raises `ScoringError` when none matches or a score is beyond them."""
     codes, observed = data.effective(policy)
     if any(parameters.options) and data.answers is not None:
         codes, observed = _options(data, parameters, codes, observed)
@@ -184,10 +178,7 @@ def _check_range(data: Responses, codes: Codes, observed: Bools, parameters: Ite
 
 
 def by_population(data: Responses, parameters: ItemBank | Calibration) -> Iterator[tuple[Ints | None, ItemParameters]]:
-    """Yield persons (None for all of them) with the item parameters and population they are scored with.
-
-    Persons of a group the calibration does not know, or whose group is not told, are scored with the reference group's.
-    """
+    """Yield persons (None: all) with the items and population they are scored with: the reference group's where theirs is unknown."""
     calibration = as_calibration(parameters)
     if calibration is None or len(calibration.groups) == 1:
         yield None, parameters_of(parameters)

@@ -28,10 +28,7 @@ DEFAULT_METHOD = EAP()
 
 @value
 class ExactPosterior(Posterior):
-    """Posterior of one competency on the points of `tables`, whose log weights are the population.
-
-    Where the answers carry a normal population of each person (`Answers.normal`), the log weights are zero.
-    """
+    """Posterior of one competency on the points of `tables`, log weights the population, 0 where `Answers.normal` has persons'."""
 
     answers: Answers
     tables: Tables

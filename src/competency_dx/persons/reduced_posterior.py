@@ -110,10 +110,7 @@ def _populations(known: ItemParameters) -> IndependentNormals:
 
 @lru_cache(maxsize=8)
 def _plane(known: ItemParameters, points: int, choice: ItemUncertainty) -> tuple[Axes, Floats, Ints]:
-    """Return axes that pass the check, log-probabilities (I, K, Q A), and the specific competency of items.
-
-    Items without a specific competency get the number S.
-    """
+    """Return axes that pass the check, log P (I, K, Q A), and the specific competency of items, S for those without one."""
     S, rest = len(known.dimensions) - 1, known.loads[:, 1:]
     specific = np.where(rest.any(axis=1), rest.argmax(axis=1), S)
     columns = np.stack([np.zeros(len(specific), dtype=np.int64), np.where(specific < S, specific + 1, 1)], axis=1)

@@ -27,10 +27,7 @@ MAD_TO_SD = 1.4826
 
 
 class PairMoments(NamedTuple):
-    """Means (I,) of the points, and covariances (I, I) of pairs of items among the persons who answered both.
-
-    NaN without answers, and without two persons who answered both.
-    """
+    """Means (I,) and covariances (I, I) of points by those who answered both items, NaN without, or without two of them."""
 
     mean: Floats
     covariance: Floats
@@ -234,10 +231,7 @@ def left_out(data: Responses, codes: Codes, observed: Bools) -> dict[str, Any]:
 
 
 class Dependence(NamedTuple):
-    """Excess of pairs in standard errors (I, I), NaN where few answered both; how many are high, and how many by chance.
-
-    `stretch` is by how much the middle half of the pairs widened the standard errors.
-    """
+    """Excess of pairs in SE (I, I), NaN of few answers; how many are high, and by chance; `stretch`: how far SEs were widened."""
 
     excess: Floats
     high: int

@@ -113,10 +113,7 @@ def _periods(day: Floats) -> Floats:
 
 
 def _columns(kind: Ints, person: Ints) -> tuple[Ints, Ints]:
-    """Return the column of each mark (M,) and the kinds (N, U) of the columns.
-
-    Marks of a kind (N, M) share a column; a person's further marks of a kind stand in columns of their own.
-    """
+    """Return the column of each mark (M,) and the kinds (N, U) of columns; a person's further marks of a kind have their own."""
     import pandas as pd
 
     shape = tuple(kind.max(axis=1) + 1)

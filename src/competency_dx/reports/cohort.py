@@ -37,10 +37,7 @@ class Summary:
 
 @value
 class GroupCell:
-    """One competency in a group, of n persons with a conclusion: mean percent and share of confirmed deficits, in percent.
-
-    Both have a 95 % interval; cells that are not shown carry no numbers.
-    """
+    """One competency in a group of n: mean percent, share of confirmed deficits, 95 % intervals; no numbers if not shown."""
 
     n: int
     percent: float

@@ -82,10 +82,7 @@ def findings_sheet(lines: Sequence[FindingLine], language: Language) -> Sheet:
 
 
 def write_workbook(file: IO[bytes], sheets: Sequence[Sheet], title: str) -> None:
-    """Write the workbook as an .xlsx file, its rows one after the other: memory does not grow with them.
-
-    xlsxwriter writes all but the rows, and one row that shows the style of each column.
-    """
+    """Write an .xlsx file row by row: memory does not grow; xlsxwriter writes all else, and one row for the styles of columns."""
     with needing("xlsxwriter", "io", ".xlsx"):
         import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
     outline = io.BytesIO()
@@ -177,11 +174,7 @@ def _width(name: str, cells: Sequence[SheetCell]) -> int:
 
 
 def file_names(ids: Iterable[str]) -> dict[str, str]:
-    """Return a name for every id, unique even where upper and lower case are the same.
-
-    An id of letters, digits, hyphens and underscores is its own name; any other is cleaned and told apart by eight
-    digits of its SHA-256.
-    """
+    """Return names of ids, unique in any case: plain ids themselves, others cleaned, with eight digits of their SHA-256."""
     taken, out = set[str](), dict[str, str]()
     for person in ids:
         name = UNSAFE.sub("_", person)[:LONGEST].strip("_-") or "person"

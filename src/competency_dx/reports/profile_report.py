@@ -110,10 +110,7 @@ def cohort_sheet(rows: Sequence[Summary], s: ReportContext, *, persons: bool) ->
 
 
 def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
-    """Return how a cohort is written without its persons.
-
-    Raises `ReportError` when there are conclusions about too few persons for anything to be shown.
-    """
+    """Return how a cohort is written without its persons; raises `ReportError` with too few conclusions to show anything."""
     concluded = int((profiles.n_items > 0).any(axis=1).sum())
     if concluded < SMALLEST:
         raise ReportError("reports.too_few", n=concluded, least=SMALLEST)

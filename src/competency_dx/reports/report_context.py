@@ -37,10 +37,7 @@ class Branch:
 
 @value
 class ReportContext:
-    """What all pages and sheets of a report on deficit profiles share.
-
-    `titles` of units, `levels` and their `ranges` on the percent scale are by code; `zones` are the ends of that scale.
-    """
+    """What pages and sheets of profiles share: `titles`, `levels` and `ranges` by code; `zones` are the ends of the percent scale."""
 
     language: Language
     t: Mapping[str, str]

@@ -85,10 +85,7 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
 
 
 def read_table(source: object) -> Table:
-    """Read a table of anything from a file or from memory, as it stands.
-
-    Raises `ResponsesError` when it cannot be read or holds personal data.
-    """
+    """Read a table from file or memory as it stands; raises `ResponsesError` when it cannot be read or holds personal data."""
     with reading(source if isinstance(source, str | Path) else type(source).__name__, ResponsesError):
         content = _content(source, None, DEFAULT)
         out = without_labels(content if isinstance(content, Table) else in_memory(content))

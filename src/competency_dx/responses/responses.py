@@ -81,10 +81,7 @@ class Responses(Result):
         return np.asarray(self.reasons == Reason.ANSWERED)
 
     def effective(self, policy: MissingPolicy | None = None) -> tuple[Codes, Bools]:
-        """Return scores (P, I), 0 where a reason makes them wrong, and the cells (P, I) that enter an estimation under a policy.
-
-        The policy is the default one when None.
-        """
+        """Return scores (P, I), 0 where a reason makes them wrong, and cells that enter an estimation, by the policy or the default."""
         counts = (policy or MissingPolicy()).table()
         return self.scores, counts[self.reasons] if self.reasons.any() else np.broadcast_to(counts[0], self.scores.shape)
 

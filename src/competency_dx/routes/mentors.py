@@ -16,10 +16,7 @@ AGREED = dict.fromkeys(("да", "yes", "true", "+"), 1) | dict.fromkeys(("", "н
 
 
 def room_of(profiles: DeficitProfiles, agreed: str | Mapping[str, int] | Iterable[str], mentees: int) -> Ints:
-    """Return how many mentees each person takes (P,), 0 for everybody who did not agree.
-
-    Raises `RouteError` when that cannot be read, names nobody of the profiles, or the id of a mentor is a name.
-    """
+    """Return how many mentees each takes (P,), 0 without consent; raises `RouteError` for the unreadable, unknown persons, names."""
     persons = [str(p) for p in profiles.persons]
     if isinstance(agreed, str):
         cells = [str(cell).strip().casefold() for cell in profiles.background[agreed]]

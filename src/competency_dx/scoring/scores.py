@@ -72,10 +72,7 @@ class Scores(Result):
         return np.asarray(np.sqrt(np.einsum("pdd->pd", self.covariance)))
 
     def linked(self, link: Link) -> Self:
-        """Return estimates of one competency on the old scale of a link, whose error, which all persons share, is in theirs.
-
-        Raises `ScoringError` where there are several competencies, or estimates are not on the new scale of the link.
-        """
+        """Return scores on the old scale of a link, its error in theirs; raises `ScoringError` for several or other scales."""
         if len(self.dimensions) > 1 or self.provenance.inputs.get("parameters") != link.provenance.inputs["new"]:
             raise ScoringError("scoring.other_link", dimensions=self.dimensions)
         at = np.concatenate([self.theta, np.ones(self.theta.shape)], axis=1)

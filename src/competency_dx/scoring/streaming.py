@@ -191,10 +191,7 @@ def complete_file(source: Path, target: Path) -> Iterator[Path]:
 
 
 def answer_blocks(source: Path, parameters: ItemBank | Calibration, block: int, layout: Layout) -> Iterator[Responses]:
-    """Yield the answers in a Parquet file block by block, under the ids that persons have in the file.
-
-    Raises `ScoringError` when the file is not there, is no Parquet or has no rows, or no item matches.
-    """
+    """Yield the answers in a Parquet file by blocks, under its ids; raises `ScoringError` without file, rows or items that match."""
     bank = parameters if isinstance(parameters, ItemBank) else None
     plan, first = None, 1
     for table in _frames(source, block):

@@ -79,10 +79,7 @@ def address(row: int, column: int) -> str:
 
 
 def read_grids(path: Path) -> tuple[SheetGrid, ...]:
-    """Return the sheets of an XLSX file in their order.
-
-    Raises `BankError` when it is no such file. Raises `LimitError` when it is too large.
-    """
+    """Return the sheets of an XLSX file in order; raises `BankError` when it is none, `LimitError` when it is too large."""
     data = read_bytes(path)
 
     def part(name: str) -> Element:

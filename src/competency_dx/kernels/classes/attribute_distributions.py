@@ -84,10 +84,7 @@ def spread(distribution: Distribution, parameters: Floats, of_classes: Floats) -
 
 
 def update(distribution: Distribution, parameters: Floats, expected: Floats) -> Floats:
-    """Return the parameters that maximise Σ_c N_c log π_c for expected numbers of persons in the classes (C',).
-
-    Closed form for saturated and independent attributes, Fisher scoring for the higher-order distribution.
-    """
+    """Return the maximum of Σ_c N_c log π_c for expected persons in classes (C',): closed form, of higher order Fisher scoring."""
     if distribution.saturated:
         return np.asarray(expected / expected.sum())
     counts = spread(distribution, parameters, expected)

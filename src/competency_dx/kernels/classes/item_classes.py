@@ -223,10 +223,7 @@ class Louis(NamedTuple):
 
 
 def louis(patterns: Patterns, point: Point, executor: Executor | None = None) -> Louis:
-    """Return gradient and information by group probabilities and distribution parameters.
-
-    The caller subtracts Σ_c N_c (1 / π_c) ∂²π_c, which is zero for a saturated distribution.
-    """
+    """Return gradient and information by groups and distribution; the caller subtracts Σ_c N_c (1 / π_c) ∂²π_c (saturated: 0)."""
     G, table = len(point.p), point.p[point.place]
     log_weight = np.log(np.maximum(point.probability, 1e-300))
     member = np.zeros((len(point.probability), G))

@@ -90,10 +90,7 @@ def box(Y: int, low: Floats, high: Floats) -> tuple[Floats, Floats]:
 
 
 def restricted_step(information: Floats, step: Floats, G: Floats, h: Floats) -> Floats:
-    """Return the step nearest to a Newton step, by the information, that satisfies G x >= h.
-
-    Only restrictions that some step has broken are taken up, until none is broken any more.
-    """
+    """Return the step nearest to a Newton step, by the information, with G x >= h; restrictions count once some step broke them."""
     taken, found = np.zeros(len(h), dtype=np.bool_), step
     while (broken := (G @ found < h - BROKEN) & ~taken).any():
         taken |= broken

@@ -283,10 +283,7 @@ def search(start: Floats, problem: MixtureProblem, most: int) -> tuple[Floats, f
 
 
 def polish(psi: Floats, problem: MixtureProblem, tolerance: float, most: int) -> MixtureFit:
-    """Return the mode of the posterior from parameters near it, by Newton steps on the observed information.
-
-    Converged when the Newton decrement, the gradient in units of one over its standard error, is below `tolerance`.
-    """
+    """Return the mode near these parameters by Newton steps on the observed information, to a decrement below `tolerance`."""
     sd = problem.priors.sd
     for steps in range(most + 1):
         step, height, slope = log_posterior(psi, problem)

@@ -196,10 +196,7 @@ def posteriors(answers: Answers, terms: JointTerms, Z: Floats, absent: Floats | 
 
 
 def e_step(answers: Answers, tables: Tables, executor: Executor | None = None) -> Expected:
-    """Return marginal log-likelihood and expected counts at the given tables, in the precision of the tables.
-
-    Blocks are added up in double precision, in their order.
-    """
+    """Return marginal log-likelihood and expected counts in the precision of the tables; blocks add up in double, in order."""
     one, size = partial(_block_statistics, joint_terms(answers, tables)), even_size(len(answers.codes))
     return added(map_pieces(one, answers.pieces(size), executor=executor))
 

@@ -45,10 +45,7 @@ class Axes(NamedTuple):
 
 
 class IndependentNormals(NamedTuple):
-    """Independent normal dimensions: means of the general one (P or 1,), variances (G, 1 + S), the general one first.
-
-    `group` (P or 1,); one entry of mean and group is for everybody.
-    """
+    """Independent normals: `mean` of the general one (P,), `variance` (G, 1 + S), `group` (P,); one entry is for everybody."""
 
     mean: Floats
     variance: Floats
@@ -110,10 +107,7 @@ def bifactor_terms(design: Design, axes_: Axes, log_prob: Floats, populations: I
 def bifactor_e_step(
     design: Design, axes_: Axes, log_prob: Floats, populations: IndependentNormals, *, executor: Executor | None = None
 ) -> Expected:
-    """Return marginal log-likelihood, expected counts and posterior moments, in the precision of the tables (I, K, Q A).
-
-    The last part of the design, perhaps empty, are items that measure the general dimension alone.
-    """
+    """Return log L, counts and moments in the precision of tables (I, K, Q A); the design's last part has the general one alone."""
     terms = bifactor_terms(design, axes_, log_prob, populations)
     size = block_size(log_prob.shape[2] * max(1, len(terms.testlets) // 2))
     return added(map_pieces(partial(_block_statistics, terms), taken(design.persons, size, design, populations), executor=executor))

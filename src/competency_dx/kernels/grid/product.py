@@ -47,10 +47,7 @@ class Grid(NamedTuple):
 
 
 class Normals(NamedTuple):
-    """Populations of persons: `group` (P,), `regressors` (P, R), `mean` (P, D) and `covariance` (G, D, D).
-
-    A single row of group, regressors and mean is for everybody.
-    """
+    """Populations of persons: `group` (P,), `regressors` (P, R), `mean` (P, D), one row for everybody, `covariance` (G, D, D)."""
 
     group: Ints
     regressors: Floats
@@ -158,10 +155,7 @@ def block_size(points: int) -> int:
 
 
 def grid_e_step(answers: Answers, grid: Grid, log_prob: Floats, normals: Normals, *, executor: Executor | None = None) -> Expected:
-    """Return marginal log-likelihood, expected counts and posterior moments, in the precision of the tables (I, K, Q).
-
-    Blocks are added up in double precision, in their order.
-    """
+    """Return log-likelihood, counts, moments in the precision of the tables (I, K, Q); blocks add up in double, in order."""
     terms = grid_terms(answers, grid.theta, log_prob, log_cell=grid.log_cell, normals=normals)
     dual = dual_directions(len(grid.root)) @ np.linalg.inv(grid.root)
     bare = terms._replace(prior=None)

@@ -62,10 +62,7 @@ _Piece = tuple[Answers, Normals, Floats | None]  # of a block of persons, with t
 def grid_missing_information(
     answers: Answers, grid: Grid, tables: ItemTables, normals: Normals, *, depth: Depth = "exact", executor: Executor | None = None
 ) -> Floats:
-    """Return Σ_p Cov[S_p | x_p] (N + H, N + H) of N item parameters and H parameters of the populations.
-
-    A ``"guide"`` is made of a few thousand persons for all: it is good enough for the direction of a Newton step.
-    """
+    """Return Σ_p Cov[S_p | x_p] (N + H, N + H) of N item and H population parameters; a ``"guide"`` is of a few thousand persons."""
     order = by_pattern((answers,), depth)
     frame, prior = _frame(answers, grid, tables, normals)
     F = len(tables.owner) + size(normals.regressors.shape[1], frame.groups, grid.theta.shape[1])

@@ -298,10 +298,7 @@ def _finished(block: Block, work: _Work, settled: Bools, *, even: bool) -> Settl
 
 
 def hermite_coefficients(found: Settled, theta: Floats, highest: int) -> Floats:
-    """Return E[He_r(z)] / √r! of the tilted marginals, z in posterior units, for r = 0 … highest (R, D, p).
-
-    Orders one and two are zero because moments are matched.
-    """
+    """Return E[He_r(z)] / √r! of tilted marginals (R, D, p), z in posterior units, r = 0 …; orders 1 and 2 are 0: moments match."""
     z = (theta[:, None] - found.mean[:, None, :]) / found.deviations[:, None, :]
     previous, current = np.ones_like(z), z
     out = np.zeros((highest + 1, *found.mean.shape))

@@ -91,10 +91,7 @@ def block_of(design: Design, model: Model, terms: tuple[JointTerms, ...]) -> Blo
 def ep_e_step(
     design: Design, model: Model, sites: Sites, *, control: SweepControl = DEFAULT, executor: Executor | None = None
 ) -> PropagatedExpected:
-    """Return log Z, expected counts and moments of the populations, starting from the given sites.
-
-    With curves in single precision the likelihoods are too; moments of the populations are always in double.
-    """
+    """Return log Z, counts and moments from given sites; likelihoods have the precision of the curves, moments are in double."""
     one = partial(_block_statistics, model, likelihood_terms(design, model), control)
     rest = []
 

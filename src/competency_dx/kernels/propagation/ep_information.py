@@ -134,10 +134,7 @@ def population_posterior(design: Design, model: Model, found: Settled, g: int) -
 def ep_missing_information(
     design: Design, model: Model, tables: ItemTables, *, sites: Sites, depth: Depth = "exact", executor: Executor | None = None
 ) -> Floats:
-    """Return Σ_p Cov[S_p | x_p] (F + N, F + N) of F item parameters and N parameters of the populations.
-
-    A ``"guide"`` is made of two terms and a few thousand persons: good enough for the direction of a Newton step.
-    """
+    """Return Σ_p Cov[S_p | x_p] (F + N, F + N) of items and populations; a ``"guide"`` has two terms and a few thousand persons."""
     order, most = louis.by_pattern(design.answers, depth), louis.GUIDE_TERMS if depth == "guide" else louis.MAX_TERMS
     none, (place, owner) = np.zeros((1, 0, 2)), design.parameters(tables.owner)
     each = zip(place, owner, strict=True)

@@ -123,10 +123,7 @@ class Mixture(NamedTuple):
 def settled_blocks(
     model: EvenModel, given: tuple[Codes, Bools], function: Callable[[Mixture], T], *, control: SweepControl, executor: Executor | None
 ) -> Iterator[T]:
-    """Yield a function of the settled persons of each block of `POSTERIOR_BLOCK`, the last one filled up a little.
-
-    `given` are categories and mask of the answers (P, I). Each person stops by itself.
-    """
+    """Yield a function of each `POSTERIOR_BLOCK` of settled persons; `given` are categories and mask (P, I). Each stops by itself."""
     codes, observed = given
     persons = (at_least_two(np.arange(block.start, block.stop)) for block in blocks(len(codes), POSTERIOR_BLOCK))
     pieces = ((rows, codes[rows], observed[rows]) for rows in persons)
