@@ -56,16 +56,8 @@ def digest_answers(codes: NDArray[np.int8], observed: NDArray[np.bool_]) -> str:
 class Provenance:
     """The record carried by every result; the same inputs and settings give the same record, byte for byte.
 
-    Attributes
-    ----------
-    verb : str
-        The function that made the result.
-    library : str
-        Version of this library.
-    inputs : mapping of str to str
-        Digest (or id and version) of every input.
-    settings : mapping of str to str
-        Every choice that decided a number, in words.
+    `verb` is the function that made the result, `library` the version of this library, `inputs` the digest (or id and version) of every
+    input, `settings` every choice that decided a number, in words.
     """
 
     verb: str

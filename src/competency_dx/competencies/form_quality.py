@@ -91,14 +91,8 @@ def _of_many(moments: ItemMoments, observed: Bools) -> Floats:
 def prmse(observed: Floats, shared: Floats, below: Bools) -> Floats:
     """Return PRMSE (3, n, C) of the separate, the total and the augmented score; a form gets the same bytes in any company.
 
-    Parameters
-    ----------
-    observed : ndarray, shape (n, D, D)
-        Covariances of the sums of points of D leaves; 0 where a leaf has no items.
-    shared : ndarray, shape (n, C, D)
-        Covariances of these sums with the true scores of C units, in units of their SD.
-    below : ndarray of bool, shape (C, D)
-        Which leaves a unit consists of.
+    `observed` (n, D, D) are covariances of the sums of points of D leaves, 0 where a leaf has no items, `shared` (n, C, D) those of
+    these sums with the true scores of C units, in units of their SD; `below` (C, D) says which leaves a unit consists of.
     """
     D, part = observed.shape[1], below.astype(float)
     within = (np.matmul(part, observed) * part).sum(axis=2)

@@ -30,22 +30,11 @@ TRIANGLE = np.sqrt(2) * np.array([[0.0, 1.0], [-np.sqrt(0.75), -0.5], [np.sqrt(0
 class Units:
     """Reporting units of a bank. Every item counts for one leaf and for what lies above it: sums of leaves contradict no parent.
 
-    Attributes
-    ----------
-    competencies : tuple of Competency
-        C units in the order of the framework, parents before children.
-    member : ndarray of bool, shape (C, I)
-        Whether an item (in the order of the parameters) is evidence for a unit.
-    reference : ndarray of bool, shape (C, I)
-        Whether an item belongs to the reference set that the unit's percent is defined on.
-    parent : tuple of int
-        Position of each unit's nearest ancestor among the units, -1 for a root.
-    leaves : ndarray of int, shape (D,)
-        Positions of the units that own items: the deepest reported node above an item's competency of greatest weight.
-    leaf : ndarray of int, shape (I,)
-        The leaf, 0 … D - 1, of each item.
-    below : ndarray of bool, shape (C, D)
-        Which leaves a unit consists of.
+    `competencies` are C units in the order of the framework, parents before children; `parent` is the position of each one's nearest
+    ancestor among them, -1 for a root. `member` (C, I): an item, in the order of the parameters, is evidence for a unit; `reference`
+    (C, I): it belongs to the set that the unit's percent is defined on. `leaves` (D,) are the positions of the units that own items:
+    the deepest reported node above an item's competency of greatest weight; `leaf` (I,) is the leaf, 0 … D - 1, of each item, and
+    `below` (C, D) says which leaves a unit consists of.
     """
 
     competencies: tuple[Competency, ...]

@@ -34,13 +34,9 @@ SMALL = 7.5
 class Series:
     """One set of marks at positions `x`, `y` of equal length.
 
-    Attributes
-    ----------
-    mark : {"line", "thin", "point", "bar", "interval", "area", "text"}
-        `low` and `high` bound an "interval" along the x axis (NaN draws none); an "area" lies between `low` and `x`, y going
-        up; "text" writes `labels` that begin at the positions; a "thin" line is one of many.
-    style : int or None
-        Which ink, dash and shape; None takes the place in the chart.
+    `low` and `high` bound an "interval" along the x axis (NaN draws none); an "area" lies between `low` and `x`, y going up; "text"
+    writes `labels` that begin at the positions; a "thin" line is one of many. `style` is ink, dash and shape; None takes the place in
+    the chart.
     """
 
     name: str
@@ -65,22 +61,10 @@ class Cells:
 class Chart:
     """A picture before it is drawn.
 
-    Attributes
-    ----------
-    x_lines : tuple of float
-        Places of vertical reference lines.
-    x_names, y_names : tuple of str
-        Make an axis categorical: names at 0, 1, 2 …; `x_places` moves those of the x axis.
-    x_range, y_range : pair of float or None
-        What is shown of an axis.
-    naming : {"legend", "beside"}
-        Names of series in a legend, or written where each line is highest.
-    cells : Cells or None
-        A shaded table instead of series.
-    panels : tuple of Chart
-        Small pictures under one title, `across` of them in a row; everything else of this chart is then empty.
-    size : pair of float or None
-        Width and height in inches; None lets the contents decide.
+    `x_lines` are places of vertical reference lines; `x_names`, `y_names` make an axis categorical, names at 0, 1, 2 …, those of the x
+    axis moved by `x_places`; the ranges are what is shown of an axis. `naming` puts names of series in a legend, or "beside" where each
+    line is highest. `cells` are a shaded table instead of series; `panels` small pictures under one title, `across` of them in a row,
+    everything else of this chart being empty. `size` is width and height in inches; None lets the contents decide.
     """
 
     title: str

@@ -51,28 +51,15 @@ class ItemErrors(NamedTuple):
 class ParameterTable:
     """The free parameters φ (F,) of a calibration, those of the items first.
 
-    Attributes
-    ----------
-    kind : tuple of str (F,)
-        Of items: slope ``a``, step ``d``, intercept ``e`` against the lowest category where the one below is not estimated,
-        logit of an asymptote ``c`` or ``u``, ``slope`` of a category, common ``threshold``. Of the population: ``mean``,
-        ``coefficient``, ``variance``, ``covariance``, ``correlation`` (a covariance of two competencies of variance 1).
-    item : ndarray of int, shape (F,)
-        Row of the item parameters, of equal ones the first; -1 for the population.
-    column : ndarray of int, shape (F,)
-        Column of ``ItemParameters.beta``: slopes (D), intercepts (K - 1), extras (E); -1 for the population.
-    number : ndarray of int, shape (F,)
-        Which slope, step or category, from 1; 0 where there is only one.
-    group : ndarray of int, shape (F,)
-        The group whose parameter it is, -1 where it is the same in all groups.
-    dimension, other : ndarray of int, shape (F,)
-        The competency, and the second one of a covariance; -1 for none.
-    term : tuple of str (F,)
-        The covariate of a coefficient.
-    below : ndarray of int, shape (F,)
-        For a step d_k = e_k - e_{k-1} the free parameter that holds e_{k-1}; -1 where the reported form is the kernel's.
-    shared : ndarray of bool, shape (F,)
-        Whether several parameters are this one, by the family or by constraint.
+    `kind` of items: slope ``a``, step ``d``, intercept ``e`` against the lowest category where the one below is not estimated, logit of
+    an asymptote ``c`` or ``u``, ``slope`` of a category, common ``threshold``. Of the population: ``mean``, ``coefficient``,
+    ``variance``, ``covariance``, ``correlation`` (a covariance of two competencies of variance 1).
+    `item` is the row of the item parameters, of equal ones the first, `column` that of ``ItemParameters.beta``: slopes (D), intercepts
+    (K - 1), extras (E); -1 for the population. `number`: which slope, step or category, from 1, 0 where there is only one. `group`:
+    whose parameter it is, -1 where it is the same in all. `dimension`, `other`: the competency, and the second one of a covariance, -1
+    for none. `term`: the covariate of a coefficient.
+    `below`: for a step d_k = e_k - e_{k-1} the free parameter that holds e_{k-1}, -1 where the reported form is the kernel's. `shared`:
+    whether several parameters are this one, by the family or by constraint.
     """
 
     kind: tuple[Kind, ...]

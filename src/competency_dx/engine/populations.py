@@ -87,16 +87,9 @@ def populations_of(
 ) -> Populations:
     """Return populations with free coefficients and covariances; variances of the reference group are 1 unless said free.
 
-    Parameters
-    ----------
-    reference : ndarray, shape (G, R)
-        Regressors in the middle of each group; zero when left out.
-    free_variance : ndarray of bool, shape (D,) or (G, D)
-        Whose variance is estimated in the reference group, as where slopes are fixed, or in every group; the others are 1.
-    free_coefficients : ndarray of bool, shape (R, D)
-        Which coefficients are estimated; all when left out.
-    correlation_sd : float, optional
-        τ of the prior of correlation matrices; without it there is none.
+    `reference` (G, R) are regressors in the middle of each group, zero when left out. `free_variance` (D,) says whose variance is
+    estimated in the reference group, as where slopes are fixed, (G, D) in every group; the others are 1. `free_coefficients` (R, D) are
+    estimated, all when left out. `correlation_sd` is τ of the prior of correlation matrices; without it there is none.
     """
     R, G, D = len(regressors), len(groups), len(dimensions)
     a, b = pairs(D)

@@ -30,25 +30,15 @@ class _Tables(NamedTuple):
 
 
 def suppressed(codes: Ints, values: Floats, closed: Sequence[Bools], smallest: int = SMALLEST) -> tuple[Bools, ...]:
-    """Return for each table which of its groups must not be shown.
+    """Return for each table which of its groups (G,) must not be shown.
 
-    Every table divides the same persons into groups, and shows of each group how many persons it has and the means of the
-    values. Hidden are groups of 1 to `smallest` - 1 persons (primary suppression) and as many more (complementary), smallest
-    first, that all tables and the totals together leave for each hidden group a range of at least `smallest` for its count, and
-    of `NARROWEST` for its means even where its count is known. Where a table divides the groups of another one (schools inside
-    municipalities), hidden groups inside one group that is shown protect each other; what lies inside a hidden group is hidden.
-    No more can be done where all groups are hidden, and where the mean of all persons alone says more of ten of them.
-
-    Parameters
-    ----------
-    codes : array (P, T) of int
-        Group of each person in each of T tables, from 0.
-    values : array (P, K)
-        Percents from 0 to 100 whose means are shown.
-    closed : T arrays (G,) of bool
-        Groups hidden already.
-    smallest : int
-        Persons from which on a group may be shown.
+    Every table divides the same persons into groups, `codes` (P, T) from 0, and shows of each group how many persons it has and the
+    means of the `values` (P, K), percents from 0 to 100; some groups are `closed`, T arrays (G,), already. Hidden are groups of 1 to
+    `smallest` - 1 persons (primary suppression) and as many more (complementary), smallest first, that all tables and the totals
+    together leave for each hidden group a range of at least `smallest` for its count, and of `NARROWEST` for its means even where its
+    count is known. Where a table divides the groups of another one (schools inside municipalities), hidden groups inside one group that
+    is shown protect each other; what lies inside a hidden group is hidden. No more can be done where all groups are hidden, and where
+    the mean of all persons alone says more of ten of them.
     """
     hidden = [before.copy() for before in closed]
     kept = _width(np.array(smallest), len(codes), values.sum(axis=0)) >= NARROWEST  # of others the totals say too much

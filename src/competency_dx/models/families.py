@@ -52,24 +52,13 @@ def _nested(*asymptote: Extra) -> Extras:
 
 @value
 class Family:
-    """One item family.
+    """One item family, by the standard name of the field.
 
-    Attributes
-    ----------
-    name : str
-        Standard name of the field.
-    slope : {"free", "tied", "fixed"}
-        Whether the slope is estimated for each item, one for all, or fixed at 1; where no slope of a test is estimated, the
-        population variance is.
-    dichotomous_as : str
-        Name under which a two-category item of this family goes; one that keeps its name has no more categories.
-    steps : {"adjacent", "cumulative", "category", "location"}
-        What the intercepts are about: k against k - 1 (cumulated), k and above against below, k against the lowest category, or
-        one location with common thresholds.
-    kernel : ItemKernel
-        The kernel file.
-    extras : callable
-        The shape parameters beside the intercepts, by the number of categories.
+    `slope` is estimated for each item ("free"), one for all ("tied") or "fixed" at 1; where no slope of a test is estimated, the
+    population variance is. `dichotomous_as` is the name under which a two-category item goes; a family that keeps its name has no more
+    categories. `steps` says what intercepts are about: k against k - 1, cumulated ("adjacent"), k and above against below
+    ("cumulative"), k against the lowest ("category"), or one "location" with common thresholds. `kernel` is the kernel file, `extras`
+    gives the shape parameters beside the intercepts by the number of categories.
     """
 
     name: str

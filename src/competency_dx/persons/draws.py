@@ -54,15 +54,8 @@ class MarginalDensity(NamedTuple):
 class Posterior(ABC):
     """Posterior of P persons on D competencies, taken on one grid, by propagation, on a lattice for each person, or by reduction.
 
-    What it says of a person depends on this person's answers, the items and the population alone.
-
-    Attributes
-    ----------
-    persons : ndarray of str, shape (P,)
-    dimensions : tuple of str
-        D names.
-    executor : concurrent.futures.Executor or None
-        Where blocks of persons are processed; None is a thread pool over the cores.
+    What it says of a person depends on this person's answers, the items and the population alone. `executor` is where blocks of persons
+    are processed; None is a thread pool over the cores.
     """
 
     persons: Names
