@@ -58,7 +58,6 @@ def whole_folder(folder: str | Path, *, replaced: Callable[[str], bool]) -> Iter
     """Yield an empty folder to fill; it takes the place of `folder` when the block ends, and nothing does when it fails.
 
     What else stood in the old folder is kept, but for the files that are `replaced` (told by their path inside it).
-
     Raises `StorageError` when another process keeps writing the same folder, or it cannot be written.
     """
     target = Path(os.path.realpath(_named(folder, folder=True)))

@@ -41,7 +41,6 @@ def load_bank(name_or_path: str | Path, *, registry: str | Path | BankRegistry |
 
     ``"mathematics@1.0.0"`` is that version and no other, of a shipped bank or, with a `registry` (a folder of published banks), of a
     published one; there ``"mathematics@stable"`` is what the alias points to and ``"mathematics"`` the latest.
-
     Raises `BankError` with one sentence: file, place in it (``items.yaml: items[3].key …``), remedy; `LimitError` for one too large.
     """
     if registry is not None:

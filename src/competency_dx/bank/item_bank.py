@@ -52,7 +52,6 @@ class ItemBank(Result):
     `header` has id, titles, version, framework reference, reference set, population, forms and misconceptions; `items` are in the order
     of the file, their codes belong to the tree `framework`; `parameters` are at most one per item, and an item without one cannot be
     scored on the scale.
-
     Raises `BankError` when ids repeat, a code is not in the framework, an option names an undeclared misconception, a form or the
     reference set names an unknown item, or parameters do not fit the maximum score or are beyond what a model carries.
     """
@@ -154,7 +153,6 @@ class ItemBank(Result):
         Parameters that the calibration left as they were, those of anchors, keep their record: status, standard errors, number
         of answers, date; and so do the items by which a `Link` to this bank puts a new calibration on its scale. Items of another
         subject keep their parameters and their population. New records get a date: the one given, today's without one.
-
         Raises `BankError` when the calibration has other items or competencies than the bank, or would leave parameters of two
         scales in it.
         """
@@ -285,7 +283,6 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
 
     Beside each YAML file stands its compiled form, which `load_bank` reads as long as the YAML has not been edited. The
     folder is exchanged as a whole: a reader sees the old bank or the new one. Other files in it stay.
-
     Raises `StorageError` when the folder cannot be written or another process is writing it.
     """
     plain = encode_fields(bank)

@@ -91,7 +91,6 @@ def girth_estimates(
 
     Scores (P, I) are 0 … K_i - 1, `observed` (P, I) says which of them enter, `n_categories` (I,) are the K_i. 2PL with missing
     answers goes by ``pcm_mml``, which does not set thresholds from shares. `items` are ids for the sentences of errors.
-
     Raises `CalibrationError` when girth has no function for the family, an item lacks variation, or girth fails.
     """
     girth_family([family])

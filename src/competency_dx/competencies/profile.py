@@ -235,7 +235,6 @@ class DeficitProfiles(Result):
         """Return the profiles with the probabilities that `find_misconceptions` gives these persons.
 
         They are estimated from all persons together, and so depend on the others as conclusions do not.
-
         Raises `DiagnosisError` when the result has none of these persons.
         """
         place = {str(person): k for k, person in enumerate(found.persons)}

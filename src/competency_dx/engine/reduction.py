@@ -118,7 +118,6 @@ def reduction_likelihood(
 
     Items have D slopes a row; all measure the first competency, each at most one of the others. Covariances of the population
     are set to zero and kept there. The rest is as for `one_dimension_likelihood`.
-
     Raises `CalibrationError` when an item does not measure the first competency, or measures several of the others.
     """
     D = items.n_slopes

@@ -294,7 +294,6 @@ def bank_parameters(bank: ItemBank) -> ItemParameters:
 
     The covariance follows from the standard errors of a, b, c and u by the delta method, all taken as independent
     (the file keeps no covariances).
-
     Raises `ModelError` when no item has parameters, an item's family is unknown or not kept in banks, or the bank holds statements
     about oneself, which say nothing of single persons.
     """

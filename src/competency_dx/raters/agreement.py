@@ -229,7 +229,6 @@ def joined(ratings: Ratings) -> tuple[tuple[SecondReading, ...], tuple[tuple[str
     """Return works that would join all experts if an expert of the largest block marked them too, and the blocks of experts.
 
     Experts of a block are joined by works they share. Blocks take turns; of each, works with most marks and middling points go first.
-
     Raises `RatersError` when there are marks of one expert only.
     """
     from scipy.sparse import csr_array

@@ -72,7 +72,6 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
 
     Further blocks of rows of the same source are then read by the same decisions: which column is the person, which are
     items, whether the cells hold answers or points. Their unreadable cells are left out, however many a block has.
-
     Raises `ResponsesError` when the table cannot be read without guessing, or has one row per answer.
     """
     table, plan = in_memory(source), layout or Layout()

@@ -104,7 +104,6 @@ class Responses(Result):
 
         Persons without a follow-up were not given its items. An item in both tables keeps the answer of whichever has one;
         background columns keep what they say here.
-
         Raises `ResponsesError` when the follow-up has other persons, or an item was answered in both and not alike.
         """
         rows = _places(self.persons.tolist(), follow_up.persons, "responses.joined_strangers")

@@ -208,7 +208,6 @@ def chosen_options(data: Responses, item: int, labels: tuple[str, ...] | None = 
     """Return which option each person chose in the item at position `item`.
 
     Without `labels` they are those that occur; options other than the given ones count as no choice.
-
     Raises `ResponsesError` when raw answers were not kept, or more than one option or none earns the points.
     """
     name = data.items[item]

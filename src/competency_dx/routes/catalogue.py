@@ -95,7 +95,6 @@ def load_catalogue(name_or_path: str | Path) -> Catalogue:
 
     A table has a row for each competency of each programme: columns are the fields of `Programme` and `Effect`, titles in
     ``title_ru`` and ``title_en``, several categories in one cell, divided by commas; what a programme has in each row is the same.
-
     Raises `BankError` when there is no such catalogue or it is not well formed; the place is named.
     """
     shipped = tuple(sorted(p.stem for p in (shipped_folder() / "catalogues").glob("*.yaml")))

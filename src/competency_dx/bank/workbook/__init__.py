@@ -25,7 +25,6 @@ def load_bank_workbook(path: str | Path) -> ItemBank:
 
     Spaces at the ends of codes, look-alike letters of the two alphabets, decimal commas and words of the lists in either
     language are read where they mean one thing. Rows of examples are not read.
-
     Raises `BankError` with every fault of the workbook, each with its cell (``Задания!F12``), what was expected and how to mend
     it. Raises `StorageError` when the file cannot be read.
     """
@@ -62,7 +61,6 @@ def save_bank_template(path: str | Path, *, subject: str = "", language: Workboo
 
     The name of the file without its ending is the id of the bank; lists hold the competencies of the `subject` only, a code of the
     framework such as ``"MAT"``; headings, notes and lists are in the `language`.
-
     Raises `BankError` when the framework has no such subject.
     """
     framework = load_framework("teacher")
