@@ -126,10 +126,7 @@ class NextItems(Result):
         )
 
     def decisions_frame(self) -> DataFrame:
-        """Return one row per person and undecided leaf.
-
-        Columns: `person, competency, title, p_deficit, p_decided, loss_before, loss_after`.
-        """
+        """Return a row per person and undecided leaf: person, competency, title, p_deficit, p_decided, loss_before, loss_after."""
         row, leaf = np.nonzero(self.undecided)
         codes = np.array([c.code for c in self.competencies], dtype=object)
         titles = np.array([c.title.text(self.language) for c in self.competencies], dtype=object)

@@ -60,10 +60,7 @@ def look_up(table: Floats, z: Floats, r: Floats) -> Floats:
 
 
 class Remaining(NamedTuple):
-    """What a set of items leaves open: Cov(θ, θ) and Cov(percent, θ) (P, D, D).
-
-    By leaf (P, D): the variance of percents taken away, answered items and the precision that they give θ.
-    """
+    """What items leave open: Cov(θ, θ), Cov(percent, θ) (P, D, D); by leaf (P, D) variance taken away, answers, precision of θ."""
 
     theta: Floats
     percent: Floats

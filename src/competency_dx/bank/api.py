@@ -19,10 +19,7 @@ ATTEMPTS = 20
 
 
 def load_framework(name_or_path: str | Path) -> CompetencyFramework:
-    """Load a competency framework: a shipped one by name (``"teacher"``) or a YAML file by path.
-
-    Raises `BankError` when there is no such framework or it is not well formed; the place is named.
-    """
+    """Load a framework: a shipped one (``"teacher"``) or a YAML file; raises `BankError`, naming the place, for none or a bad one."""
     path = locate(name_or_path, within="frameworks/{}.yaml", shipped=shipped_frameworks(), what="bank.what_framework")
     with reading(path, BankError):
         return _framework(path, path.stat().st_mtime_ns)

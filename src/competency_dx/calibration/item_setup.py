@@ -149,10 +149,7 @@ def left_out(data: Responses, calibrated: Sequence[str]) -> tuple[Finding, ...]:
 
 
 class Anchors(NamedTuple):
-    """Items held at given parameters, in columns slopes (D), intercepts (K - 1), extras (E).
-
-    Their statuses (I,), None for other items, and the covariance of each item's parameters (I, D + K - 1 + E, same).
-    """
+    """Items held at slopes (D), intercepts (K - 1), extras (E): their statuses (I,), None for others, and covariances of each item."""
 
     fixed: Fixed
     statuses: tuple[str | None, ...]

@@ -54,10 +54,7 @@ class LeafTables(NamedTuple):
 def leaf_tables(
     units: Units, points: Ints, log_prob: Floats, scores: tuple[Floats, Floats], by_answer: tuple[Floats, Floats]
 ) -> LeafTables:
-    """Return the tables of items with so many points (I,) and log-probabilities (I, K, Q).
-
-    `scores` are mean and variance (I, Q) of the expected scores, `by_answer` those given each answer (I, K, Q).
-    """
+    """Return tables of items (I,) by log P (I, K, Q): mean and variance (I, Q) of the `scores`, the same `by_answer` (I, K, Q)."""
     D, (I, K) = len(units.leaves), log_prob.shape[:2]
     item, category = np.nonzero(np.arange(K) <= points[:, None])
     leaf, answers = units.leaf[item], possible_answers(units.leaf, points + 1)
@@ -120,10 +117,7 @@ class PercentAt(NamedTuple):
 
 
 def percent_at(tables: LeafTables, chosen: Floats) -> PercentAt:
-    """Return what answers (D, p, M) say of the percents at each θ.
-
-    Where items are uncertain, the variance of D within the cell of a support point, a twelfth of the squared step, is part of it.
-    """
+    """Return what answers (D, p, M) say of percents at each θ; uncertain D vary within a cell by a twelfth of the squared step."""
     mean, variance = tables.percent[:, None], tables.variance[:, None]
     if tables.added is not None:
         mean = mean + even_product(chosen, tables.added[0])

@@ -87,10 +87,7 @@ class TiedGroups(NamedTuple):
     apart: tuple[Apart, ...]
 
     def maximum(self, free: Free, phi: Floats, guide: Floats) -> Maximum | None:
-        """Return the maximum of the model in which these items differ, None where there is none near φ.
-
-        `guide` (N, N) is the information nearby; a new one is taken where steps with it do not get there.
-        """
+        """Return the maximum with these items differing, None if none is near φ; `guide` (N, N), information nearby, may be renewed."""
         T = self.columns(free)
         phi = self.start + T @ self.coefficients(T, phi)
         total, slope = self.evaluated(phi)
@@ -161,10 +158,7 @@ class TiedGroups(NamedTuple):
         return Difference(float(moved @ np.linalg.solve(covariance, moved)), weight @ moved, se, gap, np.nan, m, np.nan * gap)
 
     def freed(self, item: int, now: Maximum, free: Free, cut: float) -> Difference:
-        """Return the difference of an item beside the `free` ones, `now` their maximum, with its likelihood ratio and changes of rates.
-
-        NaN where it is not tested or has no maximum.
-        """
+        """Return an item's difference beside `free` ones at `now`, likelihood ratio, changes of rates; NaN without maximum."""
         others, d, nothing = tuple(i for i in free if i != item), self.known.dimension[item], np.full(len(self.likelihoods), np.nan)
         if self.apart[item].columns.size:
             without = now if item not in free else self.maximum(others, now.phi, now.information)

@@ -137,10 +137,7 @@ def stepped(sigma: Floats, step: Floats) -> Floats:
 
 
 class Prior(NamedTuple):
-    """Log prior density of the correlation matrices.
-
-    Value, gradient (N,), minus the second derivatives (N, N), and as how many persons it counts in each group (G,).
-    """
+    """Log prior density of correlations: value, gradient (N,), minus second derivatives (N, N), persons it counts for by group (G,)."""
 
     value: float
     gradient: Floats
@@ -270,10 +267,7 @@ def _scored(of: Populations, g: int, sigma: Floats, data: tuple[float, Floats, F
 
 
 class Persons(NamedTuple):
-    """Where P persons come from: regressors w (P, R), groups (P,), case weights (P,), None where all are 1.
-
-    Where all come from one population, `regressors` and `group` have a single row.
-    """
+    """Where P persons come from: regressors w (P, R), groups (P,), one row for all alike; case weights (P,), None where all are 1."""
 
     regressors: Floats
     group: Ints

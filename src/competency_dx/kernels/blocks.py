@@ -51,11 +51,7 @@ _controller = lru_cache(maxsize=1)(ThreadpoolController)
 
 
 def even_product(rows: Floats, matrix: Floats) -> Floats:
-    """Return rows (..., p, Q) @ matrix (..., Q, N).
-
-    Each product has `ROWS` rows, the last one filled up: how BLAS adds up depends on the shape, and a person keeps the digits in
-    any company.
-    """
+    """Return rows (..., p, Q) @ matrix (..., Q, N), `ROWS` at a time, filled up: a person keeps the digits of BLAS in any company."""
     p = rows.shape[-2]
     if p % ROWS:
         rows = rows[..., np.minimum(np.arange(-(-p // ROWS) * ROWS), p - 1), :]
@@ -75,10 +71,7 @@ def even_size(n: int) -> int:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS at one thread; nested and concurrent uses share one limit, the last one out lifts it.
-
-    Raises `ForkError` in a process that was forked off in the middle of a computation of another thread.
-    """
+    """Hold BLAS at one thread; uses share a limit, which the last lifts. Raises `ForkError` where a fork cut a computation short."""
     me, shared = object(), _shared[0]
     if shared.torn:
         raise ForkError("kernels.forked")

@@ -28,10 +28,7 @@ POWER = 4
 
 
 class Rotation(NamedTuple):
-    """Loadings (I, D) after rotation, T (D, D), factor correlations (D, D), the criterion and the size of its projected gradient.
-
-    From `origin` (D, D) descent finds the same minimum again.
-    """
+    """Loadings (I, D), T, correlations and `origin` (D, D), from which descent ends here again; criterion and projected gradient."""
 
     loadings: Floats
     transformation: Floats

@@ -34,10 +34,7 @@ _DASHES = [re.compile(rf"\s{dash}(?:\s|$)", re.MULTILINE) for dash in "—–"]
 
 @checked(CalibrationError)
 def check_content(bank: ItemBank) -> tuple[Finding, ...]:
-    """Return what the twelve gates refuse in a bank, gate by gate; nothing for a bank that passes.
-
-    A finding for each refusal, of severity "error": the code of the gate, the items (or forms) in `scope`, and what to do.
-    """
+    """Return a finding of severity "error" for each refusal of the twelve gates, gate by gate: code, items (or forms), what to do."""
     of_items = options_that_are_codes, key_sets, key_cues, titles, points, expected_answers
     of_forms, of_texts = (overlaps, families, parallel), (typography, orders, partial(_misprinted, code="quality.repealed"))
     return tuple(finding for gate in (*of_items, *of_forms, *of_texts) for finding in gate(bank))

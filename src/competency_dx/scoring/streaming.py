@@ -180,10 +180,7 @@ def score_file(
 
 @contextmanager
 def complete_file(source: Path, target: Path) -> Iterator[Path]:
-    """Hand out a path to write to, which takes the place of the target when everything was written.
-
-    Raises `ScoringError` when source and target are the same file. Raises `StorageError` when the target cannot be written.
-    """
+    """Hand out a path that takes the target's place when all is written; raises `ScoringError` for the source, else `StorageError`."""
     if source.resolve() == target.resolve():
         raise ScoringError("scoring.same_file", source=source.name)
     with whole_file(target) as unfinished:

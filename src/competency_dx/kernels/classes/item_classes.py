@@ -211,10 +211,7 @@ class Point(NamedTuple):
 
 
 class Louis(NamedTuple):
-    """Gradient (G + S,) and observed information (G + S, G + S) without the curvature of the distribution.
-
-    `total` (G,) are expected answers of the groups, `nodes` (C,) expected persons.
-    """
+    """Gradient (G + S,), observed information (G + S, G + S) but for the distribution's curvature, expected answers and persons."""
 
     gradient: Floats
     information: Floats

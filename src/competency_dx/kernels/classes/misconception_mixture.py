@@ -207,10 +207,7 @@ def option_scores(psi: Floats, problem: MixtureProblem) -> tuple[Floats, Floats]
 
 
 def information(psi: Floats, problem: MixtureProblem, step: MixtureCounts) -> Floats:
-    """Return the observed information (F, F) of the log-likelihood.
-
-    It is that of the complete data less what is missing (Louis 1982, eq. 3.2', doi:10.1111/j.2517-6161.1982.tb01203.x).
-    """
+    """Return the observed information (F, F), complete less missing (Louis 1982, eq. 3.2', doi:10.1111/j.2517-6161.1982.tb01203.x)."""
     M, F = problem.M, len(psi)
     options, prob = option_scores(psi, problem)
     sizes = np.add.reduceat(step.taken, problem.choices.first)[problem.choices.set_of]

@@ -21,10 +21,7 @@ from competency_dx.kernels.families.item_kernel import FLOOR
 
 
 class Parts(NamedTuple):
-    """Keys (n,), slopes α (n, 1), curves of the keyed answer; the distractors' nominal model over K-1 categories.
-
-    `rival` (n,) marks items with a distractor: without one the keyed answer is certain.
-    """
+    """Keys (n,), slopes α (n, 1), curves of the key; the distractors' nominal model; `rival` (n,) where there is a distractor."""
 
     key: Ints
     slope: Floats

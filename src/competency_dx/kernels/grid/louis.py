@@ -172,10 +172,7 @@ def _spread(matrix: Floats, place: Ints, F: int) -> Floats:
 
 
 class Projection:
-    """Expectations of the score of each person times a polynomial: c_pr (p, F) for weights posterior times φ_r (p, Q).
-
-    `own` (F, p) is the answer that each parameter is about, -1 where there is none.
-    """
+    """Expected scores times polynomials: c_pr (p, F) by posteriors times φ_r (p, Q); `own` (F, p): the answer of a parameter, or -1."""
 
     __slots__ = ("base", "bent", "linear", "scores", "seen", "size", "theta")
 

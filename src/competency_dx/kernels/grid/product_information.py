@@ -41,10 +41,7 @@ class ItemTables(NamedTuple):
 
 
 class _Frame(NamedTuple):
-    """What all blocks share.
-
-    Derivatives (N (K + 1), Q) have a category K for no answer; `population` (H, Q) are scores of a population that all share.
-    """
+    """What blocks share: derivatives (N (K + 1), Q), category K for no answer; `population` (H, Q), scores of one that all share."""
 
     theta: Floats
     terms: GridTerms
@@ -123,10 +120,7 @@ def _block_scores(frame: _Frame, piece: _Piece) -> Floats:
 
 
 def _met(frame: _Frame, piece: _Piece) -> tuple[Floats, Ints, Ints, Floats]:
-    """Return posteriors (p, Q), the item parameters that a block meets (F,), the rows of derivatives for each answer (p, F).
-
-    Then come the expected scores (p, F + H) of these parameters and of the populations.
-    """
+    """Return posteriors (p, Q), parameters met (F,), rows of derivatives (p, F), scores of them and the populations (p, F + H)."""
     (answers, (group, w, mean, covariance), prior), none, D = piece, frame.width - 1, frame.theta.shape[1]
     _, posterior, _, _ = posterior_of(frame.terms, answers, prior)
     codes = answers.coded(none)

@@ -94,11 +94,7 @@ class Block(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """Persons after their sweeps.
-
-    Tilted marginals (D, Q, p) summing to one, posterior mean (D, p) and covariance (D, D, p), sites, log Z (p,), tilted
-    variances (D, p) and who settled (p,).
-    """
+    """Persons after their sweeps: tilted marginals (D, Q, p), mean (D, p), covariance (D, D, p), sites, log Z, variances, settled."""
 
     tilted: Floats
     mean: Floats

@@ -52,11 +52,7 @@ class Model(NamedTuple):
 
 
 class PropagatedExpected(NamedTuple):
-    """What an E-step leaves.
-
-    log Z, counts (C, Q) above the lowest category, totals (I, Q), moments of the groups, the SD of the narrowest tilted
-    marginal, the sites, and how many persons did not settle.
-    """
+    """What an E-step leaves: log Z, counts (C, Q) above base, totals (I, Q), moments, narrowest SD, sites, how many did not settle."""
 
     log_likelihood: float
     upper: Floats

@@ -21,10 +21,7 @@ NOBODY = -1
 
 
 class PossibleAnswers(NamedTuple):
-    """The M possible answers to the items of each of D dimensions, filled up with some that nobody gives.
-
-    `item` and `category` (D, M) say which answer each is, `place` (I, K) where it stands among the D M.
-    """
+    """The M possible answers to the items of D dimensions, filled up: `item`, `category` (D, M); `place` (I, K) among the D M."""
 
     item: Ints
     category: Ints
