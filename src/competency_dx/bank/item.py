@@ -83,8 +83,6 @@ Task = Literal[
     "functional_literacy",
 ]  # fmt: skip
 Part = Literal["subject", "methodical", "pedagogical", "communicative", "legal", "management", "self_report"]
-Stage = Literal["primary", "5-9", "10-11", "SPO"]
-AnswerFormat = Literal["uncertainty", "range", "isotope"]
 Status = Literal["draft", "reviewed", "pilot", "operational", "retired"]
 Key = str | tuple[str, ...] | dict[str, str] | None
 
@@ -163,12 +161,12 @@ class Item(Document):
     misconception_codes: dict[str, str] = Field(default_factory=dict)
     enemies: tuple[str, ...] = ()
     part: Part | None = None
-    stage: Stage | None = None
+    stage: Literal["primary", "5-9", "10-11", "SPO"] | None = None
     time_s: int | None = Field(default=None, ge=1)
     family: FamilyMember | None = None
     stimulus: Stimulus | None = None
     facts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    answer_format: AnswerFormat | None = None
+    answer_format: Literal["uncertainty", "range", "isotope"] | None = None
     accept: tuple[str, ...] = ()
     reject: tuple[str, ...] = ()
     samples: tuple[SampleAnswer, ...] = ()

@@ -17,7 +17,6 @@ from competency_dx.bank.document import Document, parse
 from competency_dx.errors import BankError, phrase, repeated
 from competency_dx.limits import limits_in_force
 
-ParameterStatus = Literal["provisional", "pilot", "calibrated"]
 Correlation = Annotated[float, Field(ge=0, le=0.99)]
 Difficulty = Annotated[float, Field(ge=-1e3, le=1e3)]
 Error = Annotated[float, Field(ge=0, le=1e3)]
@@ -43,7 +42,7 @@ class ParameterRecord(Document):
     se_c: Error | None = None
     se_u: Error | None = None
     se_b: tuple[Error | None, ...] = Field(default=())
-    status: ParameterStatus = "provisional"
+    status: Literal["provisional", "pilot", "calibrated"] = "provisional"
     calibration: str = ""
     n: int = Field(default=0, ge=0)
     date: str = ""

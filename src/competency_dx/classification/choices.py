@@ -10,7 +10,6 @@ from competency_dx.errors import CalibrationError
 from competency_dx.responses import MissingPolicy
 
 AttributeDistribution = Literal["saturated", "independent", "higher_order", "higher_order_1pl"]
-Order = Literal["free", "monotone"]
 
 
 @choice(CalibrationError)
@@ -40,7 +39,7 @@ class ClassificationML:
 
     attribute_distribution: AttributeDistribution = "saturated"
     hierarchy: tuple[tuple[str, str], ...] = ()
-    monotone: Order = "free"
+    monotone: Literal["free", "monotone"] = "free"
     starts: int = 1
     tolerance: float = 1e-7
     max_iterations: int = 3000

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Mark = Literal["line", "thin", "point", "bar", "interval", "area", "text"]
-Naming = Literal["legend", "beside"]
 INKS = (ACCENT, "0.45", "0.65")
 DASHES = ("-", "--", ":", "-.")
 POINTS = "os^D"
@@ -77,7 +76,7 @@ class Chart:
     x_places: tuple[float, ...] = ()
     x_range: tuple[float, float] | None = None
     y_range: tuple[float, float] | None = None
-    naming: Naming = "legend"
+    naming: Literal["legend", "beside"] = "legend"
     cells: Cells | None = None
     panels: tuple[Chart, ...] = ()
     across: int = 1

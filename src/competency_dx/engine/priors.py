@@ -80,7 +80,6 @@ def _positive(x: float) -> None:
         raise CalibrationError("engine.prior_spread", x=x)
 
 
-SlopePrior = Normal | PooledNormal | LogNormal
 AsymptotePrior = LogitNormal | Beta
 
 
@@ -106,7 +105,7 @@ class Priors:
         Other priors for the items of a family, and for single items; items go first.
     """
 
-    slope: SlopePrior | None = PooledNormal(mean=1.0, sd=0.75)
+    slope: Normal | PooledNormal | LogNormal | None = PooledNormal(mean=1.0, sd=0.75)
     step: Normal | PooledNormal | None = PooledNormal(mean=0.0, sd=3.0)
     lower: AsymptotePrior | None = LogitNormal(mean=-1.4, sd=0.7)
     upper: AsymptotePrior | None = LogitNormal(mean=2.9, sd=0.7)

@@ -18,9 +18,6 @@ from competency_dx.wording import toml_content
 
 Shape = Literal["auto", "wide", "long"]
 Cells = Literal["auto", "raw", "scored"]
-Attempts = Literal["error", "first", "last", "best"]
-Privacy = Literal["refuse", "drop"]
-Unreadable = Literal["refuse", "leave_out"]
 _WORDS = toml_content("responses.reading", "words")
 _COLUMNS, _ROWS, _RESULTS = (_WORDS[part] for part in ("columns", "rows", "results"))
 PERSON_NAMES, FORM_NAMES, ITEM_NAMES, RIGHT_NAMES = (_COLUMNS[name] for name in ("person", "form", "item", "correct"))
@@ -84,12 +81,12 @@ class Layout:
     answer: str | None = None
     aliases: Mapping[str, str] | None = None
     form: str | None = None
-    attempts: Attempts = "error"
+    attempts: Literal["error", "first", "last", "best"] = "error"
     missing_tokens: Mapping[str, str] | None = None
     missing_codes: Mapping[str, Mapping[str, str]] | None = None
-    pii: Privacy = "refuse"
+    pii: Literal["refuse", "drop"] = "refuse"
     sheet: str | None = None
-    unreadable: Unreadable = "refuse"
+    unreadable: Literal["refuse", "leave_out"] = "refuse"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "items", None if self.items is None else tuple(map(_one_line, self.items)))

@@ -20,7 +20,6 @@ from competency_dx.result import DataFrame
 Kind = Literal["text", "number", "date"]
 Labels = Literal["own", "default"]
 Mode = Literal["raw", "scored"]
-Factors = NDArray[np.int32]
 LISTS = (list, tuple, set, frozenset, np.ndarray)
 FEW = 64  # cells
 SINGLE = frozenset({str, int, float, bool, type(None)})
@@ -34,7 +33,7 @@ class Column:
     """One column of R rows as codes (R,) into its distinct texts, -1 for an empty cell; `kinds` is how the source stored each."""
 
     name: str
-    codes: Factors
+    codes: NDArray[np.int32]
     vocabulary: tuple[str, ...]
     kinds: tuple[Kind, ...]
 
