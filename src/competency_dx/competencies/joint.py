@@ -66,11 +66,8 @@ def joint_answers(matched: Matched, reasons: Reasons, made: Plan, policy: Missin
         parts = made.units.leaf, made.parameters.n_categories, made.log_prob, made.populations, made.pattern, made.model
         return JointAnswers(matched, *parts)
     omitted = reasons == Reason.OMITTED
-    shown = omitted | (reasons == Reason.ANSWERED)
-    codes, observed = (
-        np.concatenate([matched.codes, omitted.astype(np.int8)], axis=1),
-        np.concatenate([matched.observed, shown], axis=1),
-    )
+    codes = np.concatenate([matched.codes, omitted.astype(np.int8)], axis=1)
+    observed = np.concatenate([matched.observed, omitted | (reasons == Reason.ANSWERED)], axis=1)
     I, K, _ = made.log_prob.shape
     eta = LOG_ODDS + SPREAD * made.theta
     curves = np.full((K, len(eta)), NOTHING)
@@ -81,15 +78,8 @@ def joint_answers(matched: Matched, reasons: Reasons, made: Plan, policy: Missin
     log_prob = np.concatenate([made.log_prob, np.broadcast_to(curves, made.log_prob.shape)])
     known = population if isinstance(population, LeafPopulations) and population.leaves == wide.leaves else wide
     model = even_model((n_categories, leaf), (made.theta, log_prob), known.mixture())
-    return JointAnswers(
-        matched._replace(codes=codes, observed=observed),
-        leaf,
-        n_categories,
-        log_prob,
-        known,
-        _pattern_with_propensity(made.pattern),
-        model,
-    )
+    answers, pattern = matched._replace(codes=codes, observed=observed), _pattern_with_propensity(made.pattern)
+    return JointAnswers(answers, leaf, n_categories, log_prob, known, pattern, model)
 
 
 def _with_propensity(populations: LeafPopulations) -> LeafPopulations:

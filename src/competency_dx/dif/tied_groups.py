@@ -12,19 +12,10 @@ import numpy as np
 from scipy.linalg import block_diag, cho_factor, cho_solve
 from scipy.special import ndtr
 
+from competency_dx import engine
 from competency_dx.arrays import Bools, Codes, Floats, Ints
 from competency_dx.calibration import Calibration
-from competency_dx.engine import (
-    Constraints,
-    Items,
-    Known,
-    Marginal,
-    build_items,
-    category_counts,
-    one_dimension_likelihood,
-    populations_of,
-    propagation_likelihood,
-)
+from competency_dx.engine import Constraints, Items, Known, Marginal, build_items, category_counts, populations_of
 from competency_dx.kernels.grid import prepare
 from competency_dx.models import FAMILIES
 
@@ -190,7 +181,7 @@ def tied_groups(common: Calibration, codes: Codes, observed: Bools, group: Ints)
     one, (a, b), S = np.ones((1, 1)), np.triu_indices(D), items.size
     population = populations_of(p.dimensions, regressors=("mean",), reference=one, free_variance=np.ones(D, dtype=np.bool_))
     given: dict[str, Any] = {"population": population, "origin": (None, one)} | ({"dimension": known.dimension} if D > 1 else {})
-    make: Any = propagation_likelihood if D > 1 else one_dimension_likelihood
+    make: Any = engine.propagation_likelihood if D > 1 else engine.one_dimension_likelihood
     answers = [prepare(codes[group == g], observed[group == g], p.n_categories) for g in range(G)]
     start, unit = np.zeros(S), np.eye(S + D + len(a))
     start[items.place[items.free]] = p.single().beta[items.free]
