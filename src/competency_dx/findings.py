@@ -129,6 +129,9 @@ def worth_a_line(findings: Iterable[Finding], most: int = 5, *, language: str = 
 
 
 _ANNOUNCED = ContextVar("announced", default=True)
+_HEARD: dict[str, dict[Any, Any]] = {}
+"""Warnings that Python would not repeat, by file of the caller: its own register keeps every text for ever, ids and all."""
+MOST_HEARD = 1000
 
 
 @contextmanager
@@ -146,9 +149,13 @@ def announce(findings: Iterable[Finding], *, known: Iterable[Finding] = ()) -> N
     before = set(known)
     if not (told := [f for f in findings if f.severity != "info" and f not in before] if _ANNOUNCED.get() else []):
         return
-    names = (frame.f_globals.get("__name__", "") for frame, _ in walk_stack(currentframe()))
-    level = next((k for k, name in enumerate(names, 1) if not name.startswith(__package__)), 1)  # of the caller
+    frames = [frame for frame, _ in walk_stack(currentframe())]
+    names = ((frame.f_globals.get("__name__", ""), frame) for frame in frames)
+    module, caller = next((found for found in names if not found[0].startswith(__package__)), ("", frames[0]))
+    file = caller.f_code.co_filename
+    if len(heard_before := _HEARD.setdefault(file, {})) > MOST_HEARD:
+        heard_before.clear()
     for finding in told:
         heard = CompetencyDxWarning(f"{finding.en} [{finding.code}]")
         heard.finding = finding
-        warnings.warn(heard, stacklevel=level)
+        warnings.warn_explicit(heard, None, file, caller.f_lineno, module, heard_before)

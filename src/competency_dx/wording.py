@@ -22,6 +22,7 @@ SPELLING: ContextVar[Callable[[str], str]] = ContextVar("SPELLING", default=str)
 NBSP, THIN = "\u00a0", "\u202f"  # spaces at which no line is broken
 MINUS = "\u2212"
 NONE = "—"
+_FIXED = [f".{digits}f" for digits in range(18)]
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")  # what would break a sentence into lines or command a terminal
 
 
@@ -60,11 +61,15 @@ def count(n: int, language: str) -> str:
 
 def number(x: float, form: str, language: str) -> str:
     """Return a number in a usual format: with a true minus sign, a decimal comma in Russian, a dash for what is missing."""
-    if math.isnan(x) or math.isinf(x):
+    if not math.isfinite(x):
         return NONE if math.isnan(x) else f"{MINUS * (x < 0)}∞"
     text = format(x, form)
-    text = text.replace("-", "" if not text.strip(" -0.") else MINUS)
-    return text.replace(".", ",").replace("%", f"{NBSP}%") if language == "ru" else text
+    if "-" in text:
+        text = text.replace("-", "" if not text.strip(" -0.") else MINUS)
+    if language != "ru":
+        return text
+    text = text.replace(".", ",")
+    return text.replace("%", f"{NBSP}%") if text[-1] == "%" else text
 
 
 def counted(n: int, forms: Sequence[str], language: str) -> str:
@@ -74,7 +79,7 @@ def counted(n: int, forms: Sequence[str], language: str) -> str:
 
 def decimal(x: float, digits: int, language: str) -> str:
     """Return a number with fixed decimals as `number` writes it, a dash for what is not finite."""
-    return number(x, f".{digits}f", language) if math.isfinite(x) else NONE
+    return number(x, _FIXED[digits], language) if math.isfinite(x) else NONE
 
 
 def percent(x: float, language: str, digits: int = 0) -> str:

@@ -214,15 +214,18 @@ class DeficitProfiles(Result):
         """Return the evidence of one person by competency."""
         out: list[list[Evidence]] = [[] for _ in self.competencies]
         answers = zip(self.points[p].tolist(), self.reasons[p].tolist(), self.influence[p].tolist(), strict=True)
-        unread, theta = self.rule.missing.invalid == "ignore", self.theta[p]
+        unread, theta = self.rule.missing.invalid == "ignore", np.clip(self.theta[p], self.grid[0], self.grid[-1])
+        cell = np.clip(np.searchsorted(self.grid, theta, side="right") - 1, 0, len(self.grid) - 2)
+        slope = (self.curves[:, cell + 1] - self.curves[:, cell]) / (self.grid[cell + 1] - self.grid[cell])
+        expected = (slope * (theta - self.grid[cell]) + self.curves[:, cell]).tolist()
         placed = _placed(self.items, self.competencies)
         for i, (points, why, influence) in enumerate(answers):
             treated = TREATED.get(why)
             if treated is None or (treated == "invalid" and unread):
                 continue
             at, fact = placed[i]
-            for c, expected in zip(at, np.interp(theta[at], self.grid, self.curves[i]).tolist(), strict=True):
-                out[c].append(Evidence(points=points, expected=expected, treated_as=treated, influence=influence, **fact))
+            for c in at:
+                out[c].append(Evidence(points=points, expected=expected[i][c], treated_as=treated, influence=influence, **fact))
         return out
 
     @property

@@ -7,7 +7,6 @@ doi:10.1037/1082-989X.1.1.30).
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import fdtri
 
 from competency_dx.arrays import Z95, Floats, Ints
 
@@ -50,6 +49,8 @@ def pair_statistics(marks: Ints, work: Ints, *, ordered: bool = True) -> Floats:
 
 def icc_one_way(marks: Floats, work: Ints) -> Floats:
     """Return ICC(1) with its 95 % interval (3,) of marks (M,) of works (M,), any number of them a work."""
+    from scipy.special import fdtri  # here: shares and kappa do without it
+
     _, work, size = np.unique(work, return_inverse=True, return_counts=True)
     n, N = len(size), len(marks)
     if n < 2 or n == N:
@@ -66,6 +67,8 @@ def icc_one_way(marks: Floats, work: Ints) -> Floats:
 
 def icc_two_way(x: Floats) -> Floats:
     """Return ICC(A, 1), absolute agreement of single marks, with its 95 % interval (3,) of a table (works, experts)."""
+    from scipy.special import fdtri
+
     n, k = x.shape
     if n < 2:
         return np.full(3, np.nan)

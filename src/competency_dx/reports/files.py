@@ -11,6 +11,8 @@ from html import escape
 from itertools import chain
 from typing import IO, Any
 
+import numpy as np
+
 from competency_dx.display import code_word, column_title
 from competency_dx.errors import needing
 from competency_dx.reports.pages import FindingLine, Language, Sheet, SheetCell, strings
@@ -45,7 +47,10 @@ def csv_parts(frames: Iterable[DataFrame], language: Language) -> Iterator[bytes
     """
     separator, comma = (";", ",") if language == "ru" else (",", ".")
     for k, frame in enumerate(frames):
-        texts = {name: frame[name].map(_guarded) for name in frame.columns if frame[name].dtype.kind not in "fiub"}
+        texts: dict[str, Any] = {name: frame[name].map(_guarded) for name in frame.columns if frame[name].dtype.kind not in "fiub"}
+        if language == "ru":  # what pandas itself writes, at a third of its time
+            numbers = {name: frame[name].tolist() for name in frame.columns if frame[name].dtype == np.float64}
+            texts |= {name: ["" if x != x else repr(x).replace(".", ",") for x in column] for name, column in numbers.items()}  # noqa: PLR0124 - NaN
         safe = frame.assign(**texts).rename(columns=lambda name: _guarded(str(name)))
         text = safe.to_csv(sep=separator, decimal=comma, index=False, header=k == 0, lineterminator="\r\n")
         yield text.encode("utf-8-sig" if k == 0 else "utf-8")

@@ -1,13 +1,14 @@
 """Estimates of persons with one set of item parameters and one population: values, errors, counts, statuses."""
 
-from typing import NamedTuple, cast
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx import persons
 from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, everywhere
-from competency_dx.engine import ItemErrors
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels import families
@@ -18,6 +19,9 @@ from competency_dx.models import ItemParameters
 from competency_dx.persons import EAP, END_MASS, MAP, ML, WLE, Matched, Method, SumScore, posterior_of, scoring_grid, uncertain_items
 from competency_dx.provenance import digest_arrays, digest_text
 from competency_dx.scoring.shared_errors import shared_covariance
+
+if TYPE_CHECKING:
+    from competency_dx.engine import ItemErrors
 
 NO_RESPONSES = 3
 EDGE = 1e-6

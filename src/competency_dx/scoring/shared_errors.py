@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from competency_dx.arrays import Floats, Ints, blocks
-from competency_dx.engine import ItemErrors
 from competency_dx.kernels import families
 from competency_dx.models import ItemParameters
 from competency_dx.persons import ExactPosterior, MarginalDensity, Matched, Posterior, filled_table
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
+    from competency_dx.engine import ItemErrors
 
 BLOCK = 256
 SOME = 16  # persons whose draws are evaluated at once

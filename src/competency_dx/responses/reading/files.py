@@ -117,12 +117,10 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
         for k, cells in enumerate(frame.to_numpy()):
             _refuse_swallowed(path, [c for c in cells if isinstance(c, str)], mark, columns, k + 1 + ends[at])
     _refuse_other_mark(path, frame, mark, columns, ends[at])
-    doubtful = columns > 2 and (frame[columns - 1] == "").any() and ('"' in body or body.count(mark) < len(frame) * (columns - 1))
-    rows = csv.reader(io.StringIO(body if doubtful else "", newline=""), delimiter=mark)
-    short = [str(ends[at] + rows.line_num) for row in rows if 1 < len(row) < columns and not strength_of_label(row[0])]
+    short = _short_rows(body, frame, mark, columns)
     frame = frame.map(unguarded) if "'" in text and GUARDED.search(text) else frame
     notes = [] if encoding == "utf-8" else [Template("responses.encoding").of([encoding])]
-    notes += Template("responses.short_rows").about(short)
+    notes += Template("responses.short_rows").about(str(ends[at] + line) for line in short)
     return _with_header(path.name, head[: at + 1], [frame.iloc[:, k] for k in range(width)], notes)
 
 
@@ -156,6 +154,18 @@ def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> Dat
             sizes = phrase("responses.line_cells", line=line, cells=longer[3], header=longer[1])
         raise ResponsesError("responses.row_too_long", path=path, sizes=sizes, shown=_shown_mark(mark)) from None
     return frame
+
+
+def _short_rows(text: str, frame: DataFrame, mark: str, columns: int) -> list[int]:
+    """Return the numbers of the lines with fewer cells than the header, lines of footers aside; their last cell is empty."""
+    empty = np.flatnonzero(frame[columns - 1].to_numpy() == "") if columns > 2 else np.zeros(0, dtype=np.intp)
+    lines, rows = text.split("\n"), csv.reader(io.StringIO(text if len(empty) else "", newline=""), delimiter=mark)
+    if len(frame) == len(lines) - (not lines[-1]):  # a line a row: without quotes its delimiters count its cells
+        doubtful = (k for k in empty if '"' in lines[k] or lines[k].count(mark) < columns - 1)
+        numbered = ((int(k) + 1, next(csv.reader([lines[k]], delimiter=mark))) for k in doubtful)
+    else:
+        numbered = ((rows.line_num, row) for row in rows)
+    return [number for number, row in numbered if 1 < len(row) < columns and not strength_of_label(row[0])]
 
 
 def _shown_mark(mark: str) -> Mapping[str, str] | str:
