@@ -170,14 +170,8 @@ def _moved(index: BankIndex, alias: str, version: str) -> BankIndex:
 class Ledger:
     """What a version of a bank consists of.
 
-    Attributes
-    ----------
-    bank, framework : str
-        Id and version.
-    epoch : str
-        Name of the scale: `ItemBank.epoch`.
-    items : mapping of str to mapping
-        By item the digest of each part: content, key, competencies, parameters, notes.
+    `bank` and `framework` are id and version, `epoch` the name of the scale (`ItemBank.epoch`); `items` have by item the digest of each
+    part: content, key, competencies, parameters, notes.
     """
 
     bank: str

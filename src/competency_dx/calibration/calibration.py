@@ -31,19 +31,12 @@ KEPT = 64  # digests remembered
 class Certificate:
     """Proof that the reported estimates are a maximum and the support grid suits the test.
 
-    Attributes
-    ----------
-    gradient, last_step : float
-        Largest component of the gradient, times the standard error of its parameter; largest last move, in standard errors.
-    smallest_eigenvalue, points, spacing, narrowest : float, int, float, float
-        Of the observed information, positive at a maximum; support points; distance between them and SD of the narrowest
-        posterior, in population SD, which it must not exceed.
-    integration : str
-        How competencies were integrated over: "grid" (one, exact), "product grid" (exact), "dimension reduction" (exact, for
-        general and specific competencies) or "propagation" (approximate).
-    log_likelihood_error, theta_error : float or None
-        Estimated error of an approximate integration: of the log-likelihood per person (mean absolute value; the log-likelihood
-        of the calibration is corrected for it to leading order), and RMS of the posterior means; None where it is exact.
+    `gradient` is its largest component times the standard error of the parameter, `last_step` the largest last move in standard errors,
+    `smallest_eigenvalue` that of the observed information, positive at a maximum. `points` of support are `spacing` apart, in
+    population SD, which must not exceed `narrowest`, the SD of the narrowest posterior. `integration` over competencies is "grid" (one,
+    exact), "product grid" (exact), "dimension reduction" (exact, for general and specific competencies) or "propagation" (approximate);
+    then `log_likelihood_error` per person (mean absolute value; the log-likelihood of the calibration is corrected for it to leading
+    order) and `theta_error`, RMS of the posterior means, are estimated, None where it is exact.
     """
 
     gradient: float = float("nan")

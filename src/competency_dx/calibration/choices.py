@@ -51,17 +51,10 @@ class Population:
 class SurveyDesign:
     """How the persons were sampled; standard errors then follow the design.
 
-    Each field is a background column of the responses or one value for each person, by id or in order as in `Population`.
-
-    Attributes
-    ----------
-    weights, strata, clusters : column, optional
-        Sampling weights, any positive scale; strata, and primary sampling units within them.
-    replicates : frame or sequence of columns, optional
-        Replicate weights (P, R), instead of strata and clusters.
-    replicate_factor : float
-        Factor of the sum of squared deviations over replicates: 1 for jackknife by pairs, 1 / R for balanced repeated
-        replication, 1 / (R (1 - k)²) for Fay's method.
+    Each field is a background column of the responses or one value for each person, by id or in order as in `Population`: sampling
+    `weights`, any positive scale, `strata`, and `clusters`, primary sampling units within them; or replicate weights `replicates` (P,
+    R), a frame or columns, instead of strata and clusters. `replicate_factor` is that of the sum of squared deviations over replicates:
+    1 for jackknife by pairs, 1 / R for balanced repeated replication, 1 / (R (1 - k)²) for Fay's method.
     """
 
     weights: Column | None = None

@@ -36,10 +36,8 @@ MOST, LEADING = 4, 5  # dimensions; items named for one
 class Exploratory:
     """Dimensions that the data are to show: ``calibrate(…, dimensions=Exploratory(n=2, rotation="oblimin"))``.
 
-    Attributes
-    ----------
-    n, rotation : int, {"oblimin", "varimax", "promax", "none"}
-        Number of dimensions, two to four; how `rotated` turns the loadings: quartimin, varimax (orthogonal), promax with power 4.
+    There are `n`, two to four; `rotated` turns the loadings by `rotation`: "oblimin" (quartimin), "varimax" (orthogonal), "promax" with
+    power 4, or "none".
     """
 
     n: int = 2

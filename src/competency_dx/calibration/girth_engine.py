@@ -29,14 +29,9 @@ FAULTS = (ValueError, IndexError, TypeError, AssertionError, ArithmeticError)
 class Girth:
     """How to let girth estimate the items: normal population, no priors, no standard errors.
 
-    Attributes
-    ----------
-    points, reach : int, float
-        Gauss-Legendre points (girth's own default is 41) over ±`reach` SD of the population (its own default is 4.5).
-    max_iterations : int
-        Rounds over the items before girth gives up (its own default is 25); it does not say that it did, this library does.
-    missing : MissingPolicy
-        Which missing answers count as wrong and which are left out.
+    `points` are Gauss-Legendre points (girth's own default is 41) over ±`reach` SD of the population (its own default is 4.5). After
+    `max_iterations` rounds over the items girth gives up (its own default is 25); it does not say that it did, this library does.
+    `missing` says which missing answers count as wrong and which are left out.
     """
 
     points: int = 61

@@ -28,19 +28,10 @@ Estimate = Literal["MAP", "EAP"]
 
 @value
 class ClassificationAccuracy(Result):
-    """Accuracy and consistency of classification.
+    """Accuracy and consistency of classification: of whole profiles, and of each of the A attributes (A,) in `dimensions`.
 
-    Attributes
-    ----------
-    estimate : {"MAP", "EAP"}
-        Persons are classified by their most probable profile, or attribute by attribute where P(mastery) > 0.5.
-    accuracy, consistency : float
-        Of whole profiles.
-    dimensions : tuple of str
-        A attributes.
-    attribute_accuracy, attribute_consistency : ndarray, shape (A,)
-    profile_accuracy : ndarray, shape (C,)
-        P(estimated c | true c).
+    By `estimate` persons are classified by their most probable profile ("MAP"), or attribute by attribute where P(mastery) > 0.5
+    ("EAP"). `profile_accuracy` (C,) is P(estimated c | true c).
     """
 
     kind: ClassVar[str] = "classification_accuracy"
@@ -81,16 +72,9 @@ class ClassificationAccuracy(Result):
 def classification_accuracy(
     data: Responses, calibration: ClassCalibration, *, estimate: Estimate = "MAP", missing: MissingPolicy | None = None
 ) -> ClassificationAccuracy:
-    """Estimate accuracy and consistency of the classification of these persons.
+    """Estimate accuracy and consistency of the classification of these persons, at least one with an answer.
 
-    Parameters
-    ----------
-    data : Responses
-        The persons to be classified, at least one with an answer.
-    calibration : ClassCalibration
-    estimate : {"MAP", "EAP"}
-        Most probable profile, or mastery where its probability is above 0.5.
-    missing : MissingPolicy, optional
+    The `estimate` is the most probable profile ("MAP"), or mastery where its probability is above 0.5 ("EAP").
     """
     if estimate not in {"MAP", "EAP"}:
         raise ScoringError("classification.estimate", estimate=estimate)

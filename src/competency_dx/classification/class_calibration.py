@@ -108,19 +108,11 @@ def standard_errors(variance: Floats) -> Floats:
 class ClassCertificate:
     """Proof that the reported estimates are a maximum.
 
-    Attributes
-    ----------
-    promised_gain : float
-        Gain in log-likelihood that gradient and observed information still promise.
-    missed_profile : float
-        Largest excess, relative to the number of persons, of the likelihood of a profile estimated at probability zero;
-        0 when none would raise the likelihood.
-    smallest_eigenvalue : float
-        Of the observed information scaled to unit diagonal, along the free directions; 0 when something is not identified.
-    flat_directions : int
-        Directions without information.
-    starts : ndarray, shape (S,)
-        Log-likelihood reached from each starting point.
+    `promised_gain` is the gain in log-likelihood that gradient and observed information still promise; `missed_profile` the largest
+    excess, relative to the number of persons, of the likelihood of a profile estimated at probability zero, 0 when none would raise the
+    likelihood. `smallest_eigenvalue` is that of the observed information scaled to unit diagonal, along the free directions, 0 when
+    something is not identified; `flat_directions` are those without information, `starts` (S,) the log-likelihood reached from each
+    starting point.
     """
 
     promised_gain: float

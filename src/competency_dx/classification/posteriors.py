@@ -123,15 +123,9 @@ def attribute_posteriors(
 ) -> AttributePosteriors:
     """Classify persons by a calibrated model: P(mastery), its covariance, MAP and MLE profiles.
 
+    Any persons, the items in any order; items of the calibration that are not in the data count as not given. `missing` says which
+    missing answers count as wrong; None is the default policy.
     Raises `ScoringError` when answers belong to items that the calibration does not know.
-
-    Parameters
-    ----------
-    data : Responses
-        Any persons, the items in any order; items of the calibration that are not in the data count as not given.
-    calibration : ClassCalibration
-    missing : MissingPolicy, optional
-        Which missing answers count as wrong; the default policy when None.
     """
     answers, profiles = matched(data, calibration.parameters, missing), calibration.profiles.astype(np.float64)
     (C, A), who = profiles.shape, answers.of_person

@@ -32,17 +32,8 @@ SHOWN_ITEMS = 4
 class QValidation(Result):
     """What the data say about the entries of a Q-matrix.
 
-    Attributes
-    ----------
-    items, attributes : tuple of str
-    cut_off : float
-        PVAF that a q-vector has to reach.
-    q_vectors : ndarray of int8, shape (V, A)
-        All q-vectors but the empty one, by the number of attributes.
-    discrimination : ndarray, shape (I, V)
-        Discrimination index ς² of each q-vector.
-    original, suggested : ndarray of int, shape (I,)
-        Rows of `q_vectors`.
+    `cut_off` is the PVAF that a q-vector has to reach. `q_vectors` (V, A) are all but the empty one, by the number of attributes,
+    `discrimination` (I, V) the discrimination index ς² of each; `original` and `suggested` (I,) are rows of `q_vectors`.
     """
 
     kind: ClassVar[str] = "q_validation"
@@ -112,15 +103,8 @@ def validate_q_matrix(
 ) -> QValidation:
     """Validate the Q-matrix of a calibration, which is best a G-DINA one, on the responses it rests on.
 
+    The suggested q-vector reaches the PVAF `cut_off`, in (0, 1], with the fewest attributes.
     Raises `CalibrationError` when there are more than 12 attributes: all 2^A q-vectors are compared.
-
-    Parameters
-    ----------
-    data : Responses
-    calibration : ClassCalibration
-    cut_off : float
-        PVAF in (0, 1] that the suggested q-vector reaches with the fewest attributes.
-    missing : MissingPolicy, optional
     """
     if (A := len(calibration.attributes)) > MOST_ATTRIBUTES:
         raise CalibrationError("classification.too_many_attributes", a=A, value=2**A - 1, most_attributes=MOST_ATTRIBUTES)

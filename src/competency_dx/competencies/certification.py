@@ -33,16 +33,10 @@ FROM_PROFILES = ("percent", "percent_low", "percent_high")
 class CertificationRule:
     """What has to be reached, and how sure a decision must be.
 
-    Attributes
-    ----------
-    minimum : mapping of str to float
-        Least percent by competency; all must be reached. The whole test alone is a compensatory rule, its parts a sectional
-        one, every domain a conjunctive one.
-    certain : float
-        A person passes from P(all reached) of `certain`, and does not pass up to 1 - `certain`; between the two more evidence is
-        needed.
-    purpose : {"support", "certification"}
-        What the decisions are used for; certification has to be said.
+    `minimum` is the least percent by competency; all must be reached. The whole test alone is a compensatory rule, its parts a
+    sectional one, every domain a conjunctive one. A person passes from P(all reached) of `certain`, and does not pass up to 1 -
+    `certain`; between the two more evidence is needed. `purpose` is what the decisions are used for, "support" or "certification",
+    which has to be said.
     """
 
     minimum: Annotated[Mapping[str, Finite], held_to(each="minima")]
@@ -134,16 +128,10 @@ class Decisions(Result):
 def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     """Decide by a rule of minima, and say how sure, how right and on what.
 
-    The probability that all minima are reached is that of the joint posterior: errors of the parts of a test go together. Whose
-    answers contradict each other or look filled in, and who answered nothing of a minimum, needs more evidence whatever the
-    probability. Nobody is ranked.
-    A person's decision does not depend on who else is in the table.
+    The probability that all minima are reached is that of the joint posterior: errors of the parts of a test go together. Whose answers
+    contradict each other or look filled in, and who answered nothing of a minimum, needs more evidence whatever the probability. Nobody
+    is ranked. A person's decision does not depend on who else is in the table.
     Raises `DiagnosisError` when the rule names a competency that the profiles do not have.
-
-    Parameters
-    ----------
-    profiles : DeficitProfiles
-    rule : CertificationRule
     """
     at = [profiles.index(code) for code in rule.minimum]
     with one_blas_thread():

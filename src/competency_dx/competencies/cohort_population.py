@@ -39,14 +39,8 @@ CONTROL = SweepControl(1e-5, 60)
 class Cohort:
     """The population is that of the persons diagnosed: estimated from their answers with the items held.
 
-    A person's profile then depends on the others. Items whose difficulty is a judgement keep it.
-
-    Attributes
-    ----------
-    min_persons : int
-        Fewer persons with answers are refused.
-    most_persons : int
-        Where there are more, so many stand for them, evenly chosen.
+    A person's profile then depends on the others. Items whose difficulty is a judgement keep it. Fewer than `min_persons` with answers
+    are refused; where there are more than `most_persons`, so many stand for them, evenly chosen.
     """
 
     min_persons: int = 100

@@ -84,20 +84,9 @@ def reporting_units(bank: ItemBank, parameters: ItemParameters) -> Units:
 class LeafPopulations:
     """Where persons may come from: H normal populations of D leaves, as a diagnosis used them.
 
-    Where omissions are modelled the last dimension is the propensity to omit.
-
-    Attributes
-    ----------
-    leaves : tuple of str
-        Codes, D of them.
-    mean : ndarray, shape (D,)
-    covariances : ndarray, shape (H, D, D)
-    log_weight : ndarray, shape (H,)
-        Logarithms of the prior weights.
-    central : ndarray, shape (D, D)
-        The covariance at the best values of what is uncertain.
-    epoch : str
-        The scale of θ, as `ItemBank.epoch` names it; "" where nobody said.
+    Where omissions are modelled the last dimension is the propensity to omit. `leaves` are D codes, `mean` is (D,), `covariances` (H,
+    D, D) with logarithms of the prior weights `log_weight` (H,), `central` (D, D) the covariance at the best values of what is
+    uncertain. `epoch` is the scale of θ, as `ItemBank.epoch` names it; "" where nobody said.
     """
 
     leaves: Ids

@@ -18,19 +18,10 @@ STRETCH = 1.2
 
 @choice(CalibrationError)
 class Constraints:
-    """Fixed values, equalities and starting values of item parameters.
+    """Item parameters by name that are not estimated (`fixed`), share one value (`equal`) or start from one (`start`).
 
     Parameters are named ``"item.a"``, ``"item.d"`` (``"item.d1"`` … for several steps), ``"item.c"``, ``"item.u"``; with items that
     measure several competencies ``"item.a1"`` …. Steps of GPCM and PCM items are fixed or made equal from the first one upwards.
-
-    Attributes
-    ----------
-    fixed : mapping of str to float
-        Parameters that are not estimated, and their values.
-    equal : sequence of sequences of str
-        Parameters that share one value.
-    start : mapping of str to float
-        Starting values.
     """
 
     fixed: Mapping[str, float] = field(default_factory=FrozenDict)

@@ -28,17 +28,10 @@ RESTS_ON_PRIOR_FROM = 0.3  # share of the precision from which that is said
 class MisconceptionRule:
     """What a probability has to be for a conclusion.
 
-    Attributes
-    ----------
-    likely, unlikely : float
-        A person likely holds a misconception from this probability up, and unlikely from that one down.
-    least_chances : int
-        Wrong answers in which the misconception could show that a person must have for either conclusion.
-    significance : float
-        Level of the test that choices of marked options go together between items more than by chance; a misconception that does
-        not pass is not estimated.
-    missing : MissingPolicy
-        Which missing answers count as wrong for the ability and which are left out.
+    A person `likely` holds a misconception from this probability up, and `unlikely` from that one down, given `least_chances` wrong
+    answers in which it could show. `significance` is the level of the test that choices of marked options go together between items
+    more than by chance; a misconception that does not pass is not estimated. `missing` says which missing answers count as wrong for
+    the ability and which are left out.
     """
 
     likely: float = 0.8

@@ -24,16 +24,10 @@ CALIBRATED_FROM = 200  # answers to an item from which its parameters are no lon
 
 @value
 class NormalPopulation:
-    """Multivariate normal population of D dimensions.
+    """Multivariate normal population of D named dimensions: mean (D,), covariance (D, D).
 
-    Attributes
-    ----------
-    dimensions : tuple of str
-        Names, D of them.
-    mean : ndarray, shape (D,)
-    covariance : ndarray, shape (D, D)
-    histogram : ndarray, shape (2, Q) or (2, 0)
-        Uniform points and weights of an empirical population of one dimension, which take the place of the normal density.
+    A `histogram` (2, Q), else (2, 0), holds uniform points and weights of an empirical population of one dimension, which take the
+    place of the normal density.
     """
 
     dimensions: Ids

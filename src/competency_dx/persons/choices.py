@@ -17,13 +17,9 @@ LEAST_POINTS = 11
 class PersonMethod:
     """What all methods of scoring have.
 
-    Attributes
-    ----------
-    item_uncertainty : {"provisional", "all", "none"}
-        Whose standard errors are carried into the scores: of parameters resting on judgement, of all, of none. With "all",
-        EAP and a Calibration the errors that items share are carried too.
-    missing : MissingPolicy
-        Which missing answers count as wrong and which are left out.
+    `item_uncertainty` says whose standard errors are carried into the scores: of parameters resting on judgement ("provisional"), of
+    "all", of "none". With "all", EAP and a Calibration the errors that items share are carried too. `missing` says which missing
+    answers count as wrong and which are left out.
     """
 
     item_uncertainty: ItemUncertainty = "provisional"
@@ -39,12 +35,8 @@ class PersonMethod:
 class EAP(PersonMethod):
     """Expected a posteriori: the mean of the posterior under the normal population (Bock & Mislevy 1982).
 
-    Attributes
-    ----------
-    points : int
-        Support points on ±6 SD to begin with; more are taken where the items' information calls for it.
-    executor : concurrent.futures.Executor or None
-        Where blocks of persons are processed; None is a thread pool over the cores.
+    `points` of support on ±6 SD are there to begin with; more are taken where the items' information calls for it. Blocks of persons
+    are processed by the `executor`; None is a thread pool over the cores.
     """
 
     points: int = 61

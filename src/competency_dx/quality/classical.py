@@ -119,25 +119,11 @@ def thirds(level: Floats) -> Ints:
 
 @value
 class OptionTrace:
-    """One answer to one item.
+    """One answer to one item, the option as the table has it, in one spelling; `text` are its words in the bank, "" where there are none.
 
-    Attributes
-    ----------
-    item, option : str
-        The option as the table of answers has it, in one spelling.
-    text : str
-        Its words in the bank, "" where there are none.
-    credited : bool
-        Whether it earns points.
-    n : int
-    share : float
-        Of those who answered.
-    rest : float
-        Mean share of points of these persons on the other items; NaN where nobody chose it.
-    r : float
-        Correlation of choosing it with the level on the other items.
-    low, middle, high : float
-        Share that chose it in the lower, middle and upper third by the level on the other items.
+    It is `credited` if it earns points; `n` chose it, a `share` of those who answered. `rest` is the mean share of points of these
+    persons on the other items, NaN where nobody chose it, `r` the correlation of choosing it with the level on these; `low`, `middle`,
+    `high` are shares that chose it in the thirds by that level.
     """
 
     item: str

@@ -28,12 +28,8 @@ STATES = ("none", "single", "agreed", "third", "open")
 class ThirdExpert:
     """When two marks of a criterion are too far apart, and which mark then counts.
 
-    Attributes
-    ----------
-    difference : int
-        A third expert is called from this difference of the first two marks.
-    final : {"third", "nearest"}
-        The third mark decides, or the mean of the two marks nearest to each other (the higher pair where both are as near).
+    A third expert is called from a `difference` of the first two marks. `final`: the "third" mark decides, or the mean of the two marks
+    "nearest" to each other (the higher pair where both are as near).
     """
 
     difference: int = 2
@@ -139,15 +135,10 @@ class Agreement(Result):
 def check_agreement(ratings: Ratings, *, rule: ThirdExpert = DEFAULT_RULE) -> Agreement:
     """Compare the marks that several experts gave to the same answers.
 
-    Intervals take works as drawn by lot: shares and kappa by leaving out one work at a time, ICC by F. The ICC of a pair, ICC(A,1),
-    and of all, ICC(1), is that of whole works in percent of the maximum, the ICC(1) of an item that of its marks.
+    Intervals take works as drawn by lot: shares and kappa by leaving out one work at a time, ICC by F. The ICC of a pair, ICC(A,1), and
+    of all, ICC(1), is that of whole works in percent of the maximum, the ICC(1) of an item that of its marks. The `rule` says when a
+    third expert is called, and which mark then counts; the first two marks are those that stand first in the protocol.
     Raises `RatersError` when fewer than two experts gave marks that can be used.
-
-    Parameters
-    ----------
-    ratings : Ratings
-    rule : ThirdExpert
-        When a third expert is called, and which mark then counts. The first two marks are those that stand first in the protocol.
     """
     links, blocks = joined(ratings)
     answers, shape = ratings.answers(), (len(ratings.persons), len(ratings.items))

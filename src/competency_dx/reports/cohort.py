@@ -102,14 +102,8 @@ def binned(labels: Sequence[str], language: str) -> list[str]:
 def groups(labels: Sequence[Sequence[str]], percent: Floats, confirmed: Bools) -> tuple[tuple[Group, ...], ...]:
     """Return the groups of several divisions of the same persons, with what may be shown of them together.
 
-    Parameters
-    ----------
-    labels : sequence of T sequences of str
-        Group of each person in each division.
-    percent : array (P, C)
-        Percent of each person in each competency, NaN where nothing is concluded.
-    confirmed : array (P, C) of bool
-        Whether a deficit is confirmed.
+    `labels` are T sequences of the group of each person, `percent` (P, C) the percents, NaN where nothing is concluded; `confirmed` (P,
+    C) says whether a deficit is.
     """
     names = [sorted(set(column), key=natural) for column in labels]
     places = [{name: k for k, name in enumerate(column)} for column in names]

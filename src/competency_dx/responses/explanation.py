@@ -25,14 +25,8 @@ State = Literal["answered", "not_administered", "omitted", "not_reached", "inval
 class RawAnswers:
     """Raw answers, compactly: one code per cell into the distinct answers of its item.
 
-    Attributes
-    ----------
-    codes : int32 array (P, I)
-        Place in the item's vocabulary, -1 where the cell was empty.
-    vocabulary : tuple of I tuples of str
-        Distinct raw answers per item, as they stood in the source.
-    kinds : tuple of I tuples of {"text", "number", "date"}
-        How the source stored each of them.
+    `codes` (P, I) are places in the item's vocabulary, -1 where the cell was empty; `vocabulary` has the distinct raw answers per item,
+    as they stood in the source, `kinds` how the source stored each of them: "text", "number", "date".
     """
 
     codes: Annotated[NDArray[np.int32], held_to("persons", "items", minimum=-1)]

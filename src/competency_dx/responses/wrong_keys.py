@@ -35,15 +35,9 @@ class OptionUse:
 class SuspectedKey:
     """An item whose key the data speak against.
 
-    Attributes
-    ----------
-    item : str
-    p : float
-        Probability of such evidence against any item of the test while all keys are right.
-    suggestion : str
-        The answer that behaves like the key; "" when none clearly does, or when raw answers were not kept.
-    options : tuple of OptionUse
-        The distinct answers in the order of their labels; empty when raw answers were not kept.
+    `p` is the probability of such evidence against any item of the test while all keys are right. `suggestion` is the answer that
+    behaves like the key, "" when none clearly does, `options` the distinct answers in the order of their labels; both are empty when
+    raw answers were not kept.
     """
 
     item: str

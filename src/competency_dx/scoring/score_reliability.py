@@ -170,15 +170,9 @@ def reliability(
 ) -> Reliability:
     """Return how precisely the items of a bank or a calibration measure their population.
 
-    Parameters
-    ----------
-    parameters : ItemBank or Calibration
-        Item parameters and population; without responses all items count, as if everybody answered every one.
-    responses : Responses, data frame, array or path, optional
-        Persons for the empirical coefficients. The others are then averages over the sets of items these persons got, of
-        which at most 256 stand for all (16 for sum scores).
-    method : EAP
-        Support points, carried item uncertainty and, for the persons, the policy for missing answers.
+    Without `responses` all items count, as if everybody answered every one. Persons give the empirical coefficients; the others are
+    then averages over the sets of items these persons got, of which at most 256 stand for all (16 for sum scores). `method` has the
+    support points, carried item uncertainty and, for the persons, the policy for missing answers.
     """
     known = parameters_of(parameters)
     several = len(known.dimensions) > 1
