@@ -119,7 +119,7 @@ def thirds(level: Floats) -> Ints:
 
 @value
 class OptionTrace:
-    """One answer to one item, the option as the table has it, in one spelling; `text` are its words in the bank, "" where there are none.
+    """One answer to one item, the option as the table has it, in one spelling; `text` are its words in the bank, "" without any.
 
     It is `credited` if it earns points; `n` chose it, a `share` of those who answered. `rest` is the mean share of points of these
     persons on the other items, NaN where nobody chose it, `r` the correlation of choosing it with the level on these; `low`, `middle`,
