@@ -27,7 +27,10 @@ PASSAGE = 200  # characters of a first paragraph that make it a passage several 
 
 @value
 class Question:
-    """What a person sees of an item, never key, solution or what wrong options tell; `competency` is the leaf it is evidence for."""
+    """What a person sees of an item: never its key, its solution or what a wrong option tells.
+
+    `competency` is the leaf that the item is evidence for.
+    """
 
     item: str
     title: Text

@@ -41,7 +41,10 @@ class FrameworkReference(Document):
 
 
 class Form(Document):
-    """A form of the test: items in their order, `parts` the minutes of each part, `anchors` the items that other forms have too."""
+    """A form (variant) of the test: items in the order of presentation.
+
+    `parts` gives the minutes of each part in order; `anchors` are the items that other forms have too.
+    """
 
     later: ClassVar[tuple[str, ...]] = ("parts", "anchors")
     id: str

@@ -23,7 +23,10 @@ SHARED = "GEN"
 
 
 class Node(Document):
-    """One competency: code, titles, kind, place in the tree; one given up stays, retired, `replaced_by` the codes in its place."""
+    """One competency: stable code, titles, kind and place in the tree.
+
+    A code that is given up stays, retired: `replaced_by` names the codes to use in its place.
+    """
 
     later: ClassVar[tuple[str, ...]] = ("replaced_by",)
     code: str = Field(min_length=1)

@@ -107,7 +107,10 @@ def _ways(pattern: str) -> float:
 
 
 class CodeMap(Document):
-    """Answer codes earn the points of `scores`, those of `zero` nothing; a code listed in neither is unknown, not wrong."""
+    """Listed answer codes earn the points given; a code listed in none of the two tables is unknown, not wrong.
+
+    `scores` gives points by code; `zero` names further codes that earn nothing.
+    """
 
     rule: Literal["map"]
     scores: dict[str, Annotated[int, Field(ge=0)]]

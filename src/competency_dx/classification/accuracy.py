@@ -28,10 +28,11 @@ Estimate = Literal["MAP", "EAP"]
 
 @value
 class ClassificationAccuracy(Result):
-    """Accuracy and consistency of classification: of whole profiles, and of each of the A attributes (A,) in `dimensions`.
+    """Accuracy and consistency of classification.
 
-    By `estimate` persons are classified by their most probable profile ("MAP"), or attribute by attribute where P(mastery) > 0.5
-    ("EAP"). `profile_accuracy` (C,) is P(estimated c | true c).
+    They are of whole profiles, and of each of the A attributes (A,) in `dimensions`. By `estimate` persons are classified by their most
+    probable profile ("MAP"), or attribute by attribute where P(mastery) > 0.5 ("EAP"). `profile_accuracy` (C,) is P(estimated c | true
+    c).
     """
 
     kind: ClassVar[str] = "classification_accuracy"

@@ -24,10 +24,10 @@ CALIBRATED_FROM = 200  # answers to an item from which its parameters are no lon
 
 @value
 class NormalPopulation:
-    """Multivariate normal population of D named dimensions: mean (D,), covariance (D, D).
+    """Multivariate normal population of D dimensions.
 
     A `histogram` (2, Q), else (2, 0), holds uniform points and weights of an empirical population of one dimension, which take the
-    place of the normal density.
+    place of the normal density. `dimensions` are D names, `mean` is (D,), `covariance` (D, D).
     """
 
     dimensions: Ids

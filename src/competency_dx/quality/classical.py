@@ -119,11 +119,12 @@ def thirds(level: Floats) -> Ints:
 
 @value
 class OptionTrace:
-    """One answer to one item, the option as the table has it, in one spelling; `text` are its words in the bank, "" without any.
+    """One answer to one item.
 
-    It is `credited` if it earns points; `n` chose it, a `share` of those who answered. `rest` is the mean share of points of these
-    persons on the other items, NaN where nobody chose it, `r` the correlation of choosing it with the level on these; `low`, `middle`,
-    `high` are shares that chose it in the thirds by that level.
+    It is the `option` as the table of answers has it, in one spelling; `text` are its words in the bank, "" where there are none. It is
+    `credited` if it earns points; `n` chose it, a `share` of those who answered. `rest` is the mean share of points of these persons on
+    the other items, NaN where nobody chose it, `r` the correlation of choosing it with the level on these; `low`, `middle`, `high` are
+    shares that chose it in the thirds by that level.
     """
 
     item: str
