@@ -1,10 +1,10 @@
 """Findings: what a person has to know about a number that could be computed, as data; ``findings.toml`` of a room has the words."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import currentframe
 from traceback import walk_stack
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from competency_dx.arrays import FrozenDict
-from competency_dx.errors import CompetencyDxWarning
+from competency_dx.errors import CompetencyDxWarning, phrase
 from competency_dx.personal_data import hidden_text
 from competency_dx.wording import SPELLING, cut, toml_content, worded
 
@@ -112,6 +112,31 @@ def gathered(*sources: Iterable[Finding]) -> tuple[Finding, ...]:
     for finding in (f for source in sources for f in source):
         out.setdefault((finding.code, finding.scope), finding)
     return tuple(out.values())
+
+
+def of_blocks(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings of blocks of persons, one of a code: with the ids of all blocks, counts of cells added up.
+
+    A sentence about places in a table names those of the first block and how many more blocks have some; of other facts too those
+    of the first block stand.
+    """
+    by_code: dict[str, list[Finding]] = {}
+    for finding in found:
+        by_code.setdefault(finding.code, []).append(finding)
+    return tuple(_of_blocks(parts) for parts in by_code.values())
+
+
+def _of_blocks(parts: Sequence[Finding]) -> Finding:
+    first, template, ids = parts[0], Template(parts[0].code), dict.fromkeys(i for f in parts for i in f.scope)
+    adds = first.code.startswith("responses.")  # what it counts is in the block
+    if len(parts) == 1 or (not adds and len(set(parts)) == 1):
+        return first
+    whole = {name for name in first.facts if adds and all(isinstance(f.facts.get(name), int) for f in parts)}
+    facts = {name: sum(f.facts[name] for f in parts) if name in whole else fact for name, fact in first.facts.items()}
+    if "{where" in template.en:
+        more = phrase("errors.more_blocks", n=len(parts) - 1)
+        return replace(first, ru=first.ru + more["ru"], en=first.en + more["en"], scope=tuple(ids), facts=facts)
+    return template.of(ids, severity=max((f.severity for f in parts), key=("info", "warning", "error").index), **facts)
 
 
 def findings_of(source: object) -> tuple[Finding, ...]:

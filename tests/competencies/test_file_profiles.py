@@ -117,6 +117,25 @@ def test_lines_are_the_profiles_of_memory(kind: str, source: Path, bank: cdx.Ite
     assert [p["MAT"].state for p in found] == [p["MAT"].state for p in wanted]
 
 
+def test_findings_name_the_persons_of_every_block(source: Path, bank: cdx.ItemBank) -> None:
+    table = pd.read_parquet(source)
+    easy = sorted(bank.parameters, key=lambda p: p.b[0])
+    for person in (3, 20, 45):  # one a block: the hard half right, the easy half wrong
+        for k, known in enumerate(easy):
+            table.loc[person, known.item] = int(k >= len(easy) / 2)
+    table.loc[[5, 30], [easy[0].item, easy[1].item]] = None
+    table.to_parquet(source)
+    wanted = cdx.diagnose(cdx.load_responses(table, bank=bank), bank)
+    done = cdx.diagnose_file(source, source.with_name("profiles.parquet"), bank)
+    by_code = {f.code: f for f in done.findings}
+    [misfit] = [f for f in wanted.findings if f.code == "competencies.misfit"]
+    assert set(by_code["competencies.misfit"].scope) == set(misfit.scope) >= set(table["person"].iloc[[3, 20, 45]])
+    assert by_code["responses.blanks"].facts["cells"] == 4
+    assert "4" in by_code["responses.blanks"].en
+    scored = cdx.scoring.score_file(source, source.with_name("scores.parquet"), bank, block=18)
+    assert {f.code: f.facts for f in scored.findings}["responses.blanks"]["cells"] == 4
+
+
 @pytest.mark.recovery
 def test_spark_gives_the_bytes_of_one_process(source: Path, bank: cdx.ItemBank, expected: pd.DataFrame, tmp_path: Path) -> None:
     """A cluster maps `diagnose` over record batches; three partitions here, in local mode."""

@@ -24,7 +24,7 @@ from competency_dx.competencies.population import Stated
 from competency_dx.display import Chart, result_words
 from competency_dx.documents import encode_fields
 from competency_dx.errors import DiagnosisError, checked
-from competency_dx.findings import Finding, worth_a_line
+from competency_dx.findings import Finding, of_blocks, worth_a_line
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses
 from competency_dx.result import MAX_LINES, DataFrame, Result, frame
@@ -131,7 +131,7 @@ def diagnose_file(
         raise DiagnosisError("competencies.cohort_of_a_stream")
     as_lines = Path(target).suffix.lower() == ".jsonl"
     one = partial(_diagnosed, bank=bank, standards=standards, rule=rule, population=population, as_lines=as_lines)
-    digests, findings, sums = list[str](), dict[str, Finding](), list[Any]([0, 0, 0, 0])
+    digests, findings, sums = list[str](), list[Finding](), list[Any]([0, 0, 0, 0])
     with complete_file(Path(source), Path(target)) as unfinished, ExitStack() as stack:
         for rows, counted, found, made in _mapped(one, answer_blocks(Path(source), bank, BLOCK, Layout()), executor):
             if not digests:
@@ -140,7 +140,7 @@ def diagnose_file(
             write(rows)
             sums = [x + y for x, y in zip(sums, counted, strict=True)]
             digests.append(made.inputs["responses"])
-            findings = {f.code: f for f in found} | findings
+            findings += found
     persons, states, percent, (n, false) = sums
     return FileProfiles(
         target=str(target),
@@ -150,7 +150,7 @@ def diagnose_file(
         states=states,
         percent_mean=percent / persons,
         expected_false_share=float(false / n) if n else float("nan"),
-        findings=tuple(findings.values()),
+        findings=of_blocks(findings),
         provenance=provenance("diagnose_file", {**made.inputs, "responses": digest_document(digests)}, dict(made.settings)),
     )
 

@@ -15,7 +15,7 @@ from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.documents import encode_fields
 from competency_dx.errors import CompetencyDxError, ScoringError, checked, needing
-from competency_dx.findings import Finding, worth_a_line
+from competency_dx.findings import Finding, of_blocks, worth_a_line
 from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses, load_responses, settle_layout
@@ -148,7 +148,7 @@ def score_file(
         raise ScoringError("scoring.block", block=block)
     plan = layout or Layout()
     plan = plan if person is None else replace(plan, person=person)
-    digests, findings = list[str](), dict[str, Finding]()
+    digests, findings = list[str](), list[Finding]()
     statuses, sums = np.zeros((1, len(STATUSES)), dtype=np.int64), np.zeros((3, 1))
     with complete_file(Path(source), Path(target)) as unfinished, parquet_writer(unfinished, COLUMNS) as write:
         for data in answer_blocks(Path(source), parameters, block, plan):
@@ -157,7 +157,7 @@ def score_file(
             statuses = statuses + (part.status[:, :, None] == np.arange(len(STATUSES))).sum(axis=0)
             sums = sums + np.stack([x.sum(axis=0) for x in (part.theta, part.theta**2, part.se)])
             digests.append(part.provenance.inputs["responses"])
-            findings = {f.code: f for f in part.findings} | findings
+            findings += part.findings
     inputs = {"responses": digest_document(digests), "parameters": parameters.digest}
     settings = {"method": type(method).__name__, "item_uncertainty": method.item_uncertainty, "block": str(block)}
     settings["missing"] = method.missing.describe("en")
@@ -173,7 +173,7 @@ def score_file(
         theta_mean=mean,
         theta_sd=np.sqrt(np.maximum(square - mean**2, 0.0)),
         mean_se=error,
-        findings=tuple(findings.values()),
+        findings=of_blocks(findings),
         provenance=provenance("score_file", inputs, settings),
     )
 
