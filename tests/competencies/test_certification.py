@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import competency_dx as cdx
-from competency_dx.competencies import OUTCOMES, CertificationRule, Decisions, own_evidence
+from competency_dx.competencies import OUTCOMES, STATES, CertificationRule, Decisions, own_evidence
 from competency_dx.errors import CompetencyDxWarning, DiagnosisError, ScoringError
 from competency_dx.models import ItemParameters, NormalPopulation
 from competency_dx.scoring import cut_accuracy
@@ -47,11 +49,29 @@ def test_a_person_alone_has_the_decision_of_the_table() -> None:
     assert few.outcome.tolist() == whole.outcome[[7, 2, 250]].tolist()
 
 
-def test_one_minimum_is_the_probability_of_the_profile() -> None:
-    """P(below 60) of the profile is integrated over populations and items too: they agree in the middle to a few hundredths."""
-    found = decided(CertificationRule(minimum={"CHE": 60}))
-    assert np.abs(found.p_each[:, 0] - (1 - profiles().p_deficit[:, 0])).mean() < 0.02
-    np.testing.assert_array_equal(found.p_each[:, 0], found.p_reached)
+def test_a_minimum_at_a_cut_is_the_probability_of_the_profile() -> None:
+    """Of every competency: P(below the lowest cut) and P(above the highest) are the numbers of the profile itself."""
+    of = profiles()
+    for cut, p in ((of.standards.cuts[0], 1 - of.p_deficit), (of.standards.cuts[-1], of.p_strength)):
+        found = decided(CertificationRule(minimum=dict.fromkeys([c.code for c in of.competencies], cut)))
+        np.testing.assert_allclose(found.p_each, p, atol=1e-11)
+        for c, competency in enumerate(of.competencies):
+            alone = decided(CertificationRule(minimum={competency.code: cut}), of.select(of.persons[:50].tolist()))
+            np.testing.assert_allclose(alone.p_reached, p[:50, c], atol=1e-11)
+
+
+@pytest.mark.parametrize("least", [50, 55, 61, 70, 75])
+def test_a_minimum_between_the_cuts_is_that_of_a_diagnosis_with_this_cut(least: float) -> None:
+    few = profiles().select(profiles().persons[:80].tolist())
+    standards = replace(few.standards, cuts=(float(least), *few.standards.cuts[1:]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        exact = 1 - cdx.diagnose(few.answers(), cdx.load_bank("chemistry"), standards=standards).p_deficit
+    found = decided(CertificationRule(minimum=dict.fromkeys([c.code for c in few.competencies], least)), few)
+    off = np.abs(found.p_each - exact)
+    assert off.mean() < 0.005
+    assert off.max() < 0.035
+    assert off[:, 0].max() < 0.015
 
 
 @given(st.lists(st.sampled_from(["CHE", "CHE.S", "CHE.M", "CHE.S.06"]), min_size=1, max_size=4, unique=True), st.integers(30, 80))
@@ -84,15 +104,72 @@ def test_decisions_are_as_often_right_as_they_say() -> None:
     np.testing.assert_allclose(found.confusion.sum(), len(found))
 
 
-def test_who_answered_nothing_of_a_minimum_needs_more_evidence() -> None:
+def test_two_tests_agree_as_often_as_is_said() -> None:
+    """Two independent answer sets of the same persons: three outcomes, and plain verdicts of each minimum."""
+    bank, model = cdx.load_bank("chemistry"), own_evidence(profiles())
+    theta = np.random.default_rng(5).multivariate_normal(model.mean, model.covariance, 700, method="cholesky")
+    leaves, rule = profiles().population.leaves, CertificationRule(minimum={"CHE": 60, "CHE.S": 50, "CHE.M": 50})
+    two = []
+    for seed in (11, 12):
+        rng = np.random.default_rng(seed)
+        drawn = {leaf: cdx.simulate(bank, theta[:, d], rng=rng).to_frame() for d, leaf in enumerate(leaves)}
+        within = {fact.item: next(leaf for leaf in leaves if leaf in fact.competencies) for fact in profiles().items}
+        table = pd.DataFrame({item: drawn[within[item]][item] for item in bank.forms[0].items})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CompetencyDxWarning)
+            two.append(decided(rule, cdx.diagnose(cdx.load_responses(table, layout=cdx.Layout(cells="scored")), bank)))
+    first, second = two
+    fit = np.isfinite(first.p_same + second.p_same)
+    same = (first.outcome == second.outcome)[fit]
+    assert fit.mean() > 0.95
+    assert abs(same.mean() - np.mean([first.consistency, second.consistency])) < 0.03
+    sure = first.p_same[fit] > 0.75
+    assert abs(same[sure].mean() - first.p_same[fit][sure].mean()) < 0.04
+    assert abs(same[~sure].mean() - first.p_same[fit][~sure].mean()) < 0.05
+    plain = ((first.p_each > 0.5) == (second.p_each > 0.5))[fit].mean(axis=0)
+    np.testing.assert_allclose(plain, (first.consistency_two_way + second.consistency_two_way) / 2, atol=0.04)
+
+
+def barely(given: dict[str, int]) -> cdx.DeficitProfiles:
+    """Return the profile of somebody who answered these items alone, beside one who answered nothing."""
     bank = cdx.load_bank("chemistry")
-    subject = [i for i in bank.forms[0].items if bank.item(i).part == "subject"]
-    drawn = cdx.simulate(bank, np.full(20, 2.5), rng=np.random.default_rng(5)).select(items=subject)
+    table = pd.DataFrame(np.nan, index=["a", "nobody"], columns=[item.id for item in bank.items]).rename_axis("person")
+    table.loc["a", [*given]] = [*given.values()]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CompetencyDxWarning)
-        found = decided(CertificationRule(minimum={"CHE.S": 50, "CHE.M": 50}), cdx.diagnose(drawn, bank))
-    assert {OUTCOMES[k] for k in found.outcome} == {"more_evidence"}
-    assert found.undecided.tolist() == found.persons.tolist()
+        return cdx.diagnose(cdx.load_responses(table.reset_index(), layout=cdx.Layout(cells="scored")), bank)
+
+
+@given(st.data())
+def test_where_a_profile_concludes_nothing_nothing_is_decided(data: st.DataObject) -> None:
+    """Whatever was answered, whatever the rule: a verdict stands on minima the profile concludes on, and else the log says why."""
+    items = [item.id for item in cdx.load_bank("chemistry").items if item.max_score == 1]
+    given = data.draw(st.dictionaries(st.sampled_from(items), st.integers(0, 1), min_size=1, max_size=30))
+    of = barely(given)
+    codes = data.draw(st.lists(st.sampled_from([c.code for c in of.competencies]), min_size=1, max_size=3, unique=True))
+    rule = CertificationRule(minimum=dict.fromkeys(codes, data.draw(st.integers(5, 95))))
+    found = decided(rule, of)
+    assert OUTCOMES[found.outcome[1]] == "no_responses"
+    assert [f.scope for f in found.findings if f.code == "competencies.unanswered"] == [("nobody",)]
+    rows = found.to_frame().iloc[: len(codes)]
+    concluded = of.state[0, [of.index(code) for code in codes]] != STATES.index("insufficient_data")
+    assert ((rows["status"] == "reported") == concluded).all()
+    if not concluded.all():
+        assert set(rows["outcome"]) == {"more_evidence"}
+        assert set(rows["reason"]) == {"flagged" if set(rows["status"]) & {"misfit", "low_effort"} else "evidence"}
+    else:
+        assert (rows["reason"] == "zone").all() == (rows["outcome"] == "more_evidence").all()
+    assert np.isnan(rows["p_right"]).all() == (rows["outcome"] == "more_evidence").all()
+
+
+def test_summary_of_nothing_decided_tells_no_share(tmp_path: Path) -> None:
+    found = decided(CertificationRule(minimum={"CHE": 60}), barely({"CHE-001": 0}))
+    for language, none in (("ru", "— %"), ("en", "nan")):
+        assert none not in "\n".join(found.summary(language))
+    cdx.report(found, tmp_path, language="ru")
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "Ни одного решения не вынесено" in page
+    assert "верных ожидается" not in page
 
 
 def test_support_is_the_default_and_says_so() -> None:

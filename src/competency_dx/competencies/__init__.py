@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from competency_dx.competencies.api import bank_impact, diagnose, diagnosed
-from competency_dx.competencies.certification import OUTCOMES, CertificationRule, Decisions, certify
+from competency_dx.competencies.certification import OUTCOMES, REASONS, CertificationRule, Decisions, certify
 from competency_dx.competencies.choices import R201, DeficitRule, Level, Standards, standards_of
 from competency_dx.competencies.cohort_population import Cohort
 from competency_dx.competencies.conclusion import STATES, STATUSES, Competency, Conclusion, Evidence, ItemFact, State, one_option
@@ -23,7 +23,7 @@ __all__ = ["DeficitProfiles", "FileProfiles", "Profile", "bank_impact", "diagnos
 __all__ += ["R201", "DeficitRule", "Level", "Standards", "standards_of"]
 __all__ += ["STATES", "STATUSES", "Competency", "Conclusion", "Evidence", "State", "one_option"]
 __all__ += ["HeldMisconception", "ItemFact", "Misconception"]
-__all__ += ["OUTCOMES", "CertificationRule", "Decisions", "certify"]
+__all__ += ["OUTCOMES", "REASONS", "CertificationRule", "Decisions", "certify"]
 __all__ += ["Cohort", "LeafOutlook", "LeafPopulations", "OwnEvidence", "Plan", "leaf_outlook", "outlook_of", "own_evidence", "plan_of"]
 
 

@@ -7,11 +7,11 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from competency_dx.arrays import Floats, FrozenDict, Names, blocks, choice, names, value
 from competency_dx.bank import Text
-from competency_dx.competencies.conclusion import STATUSES
+from competency_dx.competencies.conclusion import REPORTED, STATUSES
 from competency_dx.competencies.outlook import own_evidence
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.display import Chart, Series, result_words
@@ -20,12 +20,14 @@ from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import even_uniforms
 from competency_dx.provenance import Provenance, provenance
-from competency_dx.result import DataFrame, Result, crossed
+from competency_dx.result import DataFrame, Result, crossed, frame
 from competency_dx.schemas import Finite, Ids, held_to
 
-OUTCOMES = ("passed", "not_passed", "more_evidence")
-DRAWS, AT_ONCE = 512, 500
-UNFIT = ("misfit", "low_effort")
+OUTCOMES = ("passed", "not_passed", "more_evidence", "no_responses")
+REASONS = ("", "zone", "evidence", "flagged")
+DRAWS, SECOND_TESTS, AT_ONCE = 512, 128, 100
+FLAGS = tuple(STATUSES.index(status) for status in ("misfit", "low_effort"))
+FARTHEST_Z, SMALLEST = 3.0, 1e-12
 FROM_PROFILES = ("percent", "percent_low", "percent_high")
 
 
@@ -56,29 +58,42 @@ class Decisions(Result):
     Attributes
     ----------
     outcome : ndarray of int, shape (P,)
-        Places in passed, not_passed, more_evidence.
+        Places in passed, not_passed, more_evidence, no_responses; the last are persons without any answer, who get no verdict.
+    reason : ndarray of int, shape (P,)
+        Why more evidence is needed, places in "", zone, evidence, flagged: the probability lies between the two that decide; the
+        profile concludes nothing on a minimum, `status` says why; the answers contradict each other or look filled in.
     p_reached : ndarray, shape (P,)
         Probability that all minima are reached.
+    p_same : ndarray, shape (P,)
+        Probability that a second such test has the same outcome; NaN where the profile concludes nothing on a minimum.
     p_each, percent, percent_low, percent_high : ndarray, shape (P, M)
         Of each minimum: the probability that it is reached, the percent with its interval.
     se_at_minimum : ndarray, shape (M,)
         Standard error of the percent for the tenth of the persons nearest to the minimum.
-    accuracy, consistency : float
-        Expected share of right decisions among the decided, and of equal ones by two such tests (Rudner 2005).
+    accuracy : float
+        Expected share of right decisions among the decided, the mean of `p_right`.
+    consistency : float
+        Expected share of equal outcomes (passed, not passed, more evidence) of two such tests, the mean of `p_same`.
+    accuracy_two_way, consistency_two_way : ndarray, shape (M,)
+        Of plain verdicts by one minimum alone, reached where that is likelier than not: the expected shares of right ones, and of equal
+        ones by two such tests (Lee 2010; Rudner 2005).
     confusion : ndarray, shape (3, 2)
         Expected numbers of persons by outcome who reach all minima and who do not.
     """
 
     kind: ClassVar[str] = "decisions"
-    schema_version: ClassVar[int] = 2
+    schema_version: ClassVar[int] = 3
+    oldest: ClassVar[int] = 3
     pictures: ClassVar[tuple[str, ...]] = ("probabilities",)
     persons: Annotated[Names, held_to(uniqueItems=True)]
     rule: CertificationRule
     minima: Ids
     titles: Annotated[tuple[Text, ...], held_to(by="minima")]
-    outcome: Annotated[NDArray[np.int8], held_to("persons", minimum=0, maximum=2)]
+    outcome: Annotated[NDArray[np.int8], held_to("persons", minimum=0, maximum=3)]
+    reason: Annotated[NDArray[np.int8], held_to("persons", minimum=0, maximum=3)]
     status: Annotated[NDArray[np.int8], held_to("persons", "minima", minimum=0)]
     p_reached: Annotated[Floats, held_to("persons", minimum=0, maximum=1)]
+    p_same: Annotated[Floats, held_to("persons", minimum=0, maximum=1)]
     p_each: Annotated[Floats, held_to("persons", "minima", minimum=0, maximum=1)]
     percent: Annotated[Floats, held_to("persons", "minima", minimum=0, maximum=100)]
     percent_low: Annotated[Floats, held_to("persons", "minima", minimum=0, maximum=100)]
@@ -87,6 +102,8 @@ class Decisions(Result):
     se_at_minimum: Annotated[Floats, held_to("minima", minimum=0)]
     accuracy: float
     consistency: float
+    accuracy_two_way: Annotated[Floats, held_to("minima", minimum=0, maximum=1)]
+    consistency_two_way: Annotated[Floats, held_to("minima", minimum=0, maximum=1)]
     confusion: Annotated[Floats, held_to(3, 2, minimum=0)]
     findings: tuple[Finding, ...]
     provenance: Provenance
@@ -96,25 +113,39 @@ class Decisions(Result):
 
     @property
     def undecided(self) -> Names:
-        """Return who needs more evidence; `next_items` of their profiles chooses what to ask."""
+        """Return who needs more evidence; ``next_items(…, decisions=…)`` of their profiles chooses what to ask."""
         return np.asarray(self.persons[self.outcome == OUTCOMES.index("more_evidence")])
+
+    @property
+    def p_right(self) -> Floats:
+        """Return the probability that each person's decision is right (P,), NaN where there is none."""
+        return np.select([self.outcome == 0, self.outcome == 1], [self.p_reached, 1 - self.p_reached], np.nan)
 
     def to_frame(self) -> DataFrame:
         """Return the log of decisions: one row per person and minimum."""
-        persons = {"person": self.persons, "outcome": np.array(OUTCOMES, dtype=object)[self.outcome], "p_reached": self.p_reached}
+        words = {name: np.array(of, dtype=object)[getattr(self, name)] for name, of in (("outcome", OUTCOMES), ("reason", REASONS))}
+        persons = {"person": self.persons, **words} | {name: getattr(self, name) for name in ("p_reached", "p_right", "p_same")}
         minima = {"competency": self.minima, "minimum": [self.rule.minimum[code] for code in self.minima]}
         cells = {name: getattr(self, name) for name in (*FROM_PROFILES, "p_each", "n_items")}
         return crossed(persons, minima, cells | {"status": np.array(STATUSES, dtype=object)[self.status]})
+
+    def minima_frame(self) -> DataFrame:
+        """Return a row per minimum: competency, minimum, se_at_minimum, accuracy_two_way, consistency_two_way."""
+        of = {name: getattr(self, name) for name in ("se_at_minimum", "accuracy_two_way", "consistency_two_way")}
+        return frame(competency=[*self.minima], minimum=[self.rule.minimum[code] for code in self.minima], **of)
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the numbers of outcomes, how right they are, and the error at each minimum."""
         say = result_words("competencies", language)
         counts = {name: int((self.outcome == k).sum()) for k, name in enumerate(OUTCOMES)}
-        rows = zip(self.minima, self.titles, [self.rule.minimum[code] for code in self.minima], self.se_at_minimum, strict=True)
-        lines = [say("decisions", persons=len(self), **counts)]
-        lines.append(say("decided", accuracy=100 * self.accuracy, consistency=100 * self.consistency))
-        each = (say("at_minimum", code=code, title=title.text(language), least=x, se=float(se)) for code, title, x, se in rows)
-        return [*lines, *each][:11]
+        lines = [say("decisions", persons=len(self) - counts["no_responses"], **counts)]
+        lines += [say("unanswered", n=counts["no_responses"])] if counts["no_responses"] else []
+        lines += [say("decided", accuracy=100 * self.accuracy)] if np.isfinite(self.accuracy) else []
+        lines += [say("consistent", consistency=100 * self.consistency)] if np.isfinite(self.consistency) else []
+        for code, title, se in zip(self.minima, self.titles, self.se_at_minimum, strict=True):
+            line = say("at_minimum", code=code, title=title.text(language), least=self.rule.minimum[code])
+            lines.append(line + (say("error_there", se=float(se)) if np.isfinite(se) else ""))
+        return lines[:11]
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the number of persons by P(all minima reached), in tenths."""
@@ -128,55 +159,130 @@ class Decisions(Result):
 def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     """Decide by a rule of minima, and say how sure, how right and on what.
 
-    The probability that all minima are reached is that of the joint posterior: errors of the parts of a test go together. Whose answers
-    contradict each other or look filled in, and who answered nothing of a minimum, needs more evidence whatever the probability. Nobody
-    is ranked. A person's decision does not depend on who else is in the table.
+    The probability that a minimum is reached is that of the profile; that all are is of the joint posterior, where errors of the
+    parts of a test go together. Where the profile concludes nothing on the competency of a minimum, more evidence is needed
+    whatever the probability. Nobody is ranked. A person's decision does not depend on who else is in the table.
     Raises `DiagnosisError` when the rule names a competency that the profiles do not have.
     """
-    at = [profiles.index(code) for code in rule.minimum]
+    at, least = [profiles.index(code) for code in rule.minimum], np.array([*rule.minimum.values()])
+    z, se = _below(profiles, at, least)
     with one_blas_thread():
-        p_all, p_each, sd = _reached(profiles, at, np.array([*rule.minimum.values()]))
-    unfit = np.isin(profiles.status[:, at], [STATUSES.index(s) for s in UNFIT]).any(axis=1) | (profiles.n_items[:, at] == 0).any(axis=1)
-    outcome = np.where(unfit | ((p_all < rule.certain) & (p_all > 1 - rule.certain)), 2, np.where(p_all >= rule.certain, 0, 1))
-    decided, p_right = outcome < 2, np.maximum(p_all, 1 - p_all)
-    off = np.abs(profiles.percent[:, at] - [*rule.minimum.values()])
-    nearest = np.argsort(off, axis=0)[: max(len(profiles) // 10, 1)]
+        p_all, p_same, equal = _twice(profiles, at, z, se, rule.certain)
+    status, answered = profiles.status[:, at], (profiles.n_items > 0).any(axis=1)
+    bare, p_each = (status != REPORTED), ndtr(-z)
+    outcome = np.where(bare.any(axis=1), 2, _outcome(p_all, rule.certain))
+    outcome = np.where(answered, outcome, OUTCOMES.index("no_responses"))
+    reason = np.select([~answered | (outcome < 2), np.isin(status, FLAGS).any(axis=1), bare.any(axis=1)], [0, 3, 2], 1)
     findings = [Template("competencies.support_only").of()] if rule.purpose == "support" else []
     findings += [Template("competencies.judged_items").of()] if any(i.status == "provisional" for i in profiles.items) else []
+    findings += Template("competencies.unanswered").about(profiles.persons[~answered])
     announce(findings)
     chosen = [profiles.competencies[c] for c in at]
     minima = ", ".join(f"{code} {least:g}" for code, least in rule.minimum.items())
     settings = {"minima": minima, "certain": f"{rule.certain:g}", "purpose": rule.purpose}
+    off, p_same = np.abs(profiles.percent[:, at] - least), np.where(bare.any(axis=1), np.nan, p_same)
+
+    def held(of: Floats) -> list[Floats]:
+        return [x[~b] for x, b in zip(of.T, bare.T, strict=True)]
+
     return Decisions(
         persons=profiles.persons,
         rule=rule,
         minima=tuple(c.code for c in chosen),
         titles=tuple(c.title for c in chosen),
         outcome=outcome.astype(np.int8),
+        reason=reason.astype(np.int8),
         p_reached=p_all,
+        p_same=p_same,
         p_each=p_each,
         **{name: getattr(profiles, name)[:, at] for name in (*FROM_PROFILES, "n_items", "status")},
-        se_at_minimum=np.take_along_axis(sd, nearest, axis=0).mean(axis=0),
-        accuracy=float(p_right[decided].mean()) if decided.any() else np.nan,
-        consistency=float((p_all**2 + (1 - p_all) ** 2).mean()),
+        se_at_minimum=_means([x[np.argsort(d, kind="stable")[: -(-len(d) // 10)]] for x, d in zip(held(se), held(off), strict=True)]),
+        accuracy=float(_means([np.maximum(p_all, 1 - p_all)[outcome < 2]])[0]),
+        consistency=float(_means([p_same[~np.isnan(p_same)]])[0]),
+        accuracy_two_way=_means(held(np.maximum(p_each, 1 - p_each))),
+        consistency_two_way=_means(held(equal)),
         confusion=np.array([[p_all[outcome == k].sum(), (1 - p_all[outcome == k]).sum()] for k in range(3)]),
         findings=tuple(findings),
         provenance=provenance("certify", profiles.inputs, settings),
     )
 
 
-def _reached(profiles: DeficitProfiles, at: list[int], least: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return P(all minima reached) (P,), P(each reached) and the SD of the percents (P, M); every person has the same draws."""
-    sites, P = own_evidence(profiles), len(profiles)
+def _means(of: Sequence[Floats]) -> Floats:
+    return np.array([x.mean() if len(x) else np.nan for x in of])
+
+
+def _outcome(p_all: Floats, certain: float) -> NDArray[np.int64]:
+    """Return the outcome of P(all reached) where it alone decides."""
+    return np.asarray(np.select([p_all >= certain, p_all <= 1 - certain], [0, 1], 2))
+
+
+def _below(profiles: DeficitProfiles, at: list[int], least: Floats) -> tuple[Floats, Floats]:
+    """Return the normal quantile of P(percent < minimum), and the standard error of the percent (P, M).
+
+    At a cut of the standards the probability is the profile's own. Elsewhere its quantile is linear in arcsin √percent, between the
+    points that the profile tells: both ends of the interval and the outer cuts (P off by .003 on average and .03 at most from
+    that of a diagnosis with the minimum as cut, between 50 and 75 % on the shipped banks).
+    """
+    low, high = profiles.percent_low[:, at], profiles.percent_high[:, at]
+    tail = ndtri((1 - profiles.rule.interval) / 2)
+    cuts = ((profiles.standards.cuts[0], profiles.p_deficit[:, at]), (profiles.standards.cuts[-1], 1 - profiles.p_strength[:, at]))
+    x0, x1, x = (np.arcsin(np.sqrt(v / 100)) for v in (low, high, least))
+    steep = -2 * tail / np.maximum(x1 - x0, SMALLEST)
+    places, beside = [x0, x1], [np.zeros_like(x0), np.zeros_like(x0)]
+    for cut, p in cuts:
+        z = ndtri(np.clip(p, SMALLEST, 1 - SMALLEST))
+        known, place = np.abs(z) < FARTHEST_Z, np.arcsin(np.sqrt(cut / 100))
+        places.append(np.where(known, place, x0))
+        beside.append(np.where(known, z - tail - steep * (place - x0), 0.0))
+    order = np.argsort(places, axis=0, kind="stable")
+    a, b = (np.take_along_axis(np.array(v), order, axis=0) for v in (places, beside))
+    z = tail + steep * (x - x0) + b[0]
+    for left, right, rise in zip(a[:-1], a[1:], np.diff(b, axis=0), strict=True):
+        z += rise * np.clip((x - left) / np.maximum(right - left, SMALLEST), 0.0, 1.0)
+    for cut, p in cuts:
+        z = np.where(least == cut, ndtri(np.clip(p, SMALLEST, 1 - SMALLEST)), z)
+    return z, (high - low) / (-2 * tail)
+
+
+def _twice(profiles: DeficitProfiles, at: list[int], z: Floats, se: Floats, certain: float) -> tuple[Floats, Floats, Floats]:
+    """Return P(all minima reached) (P,), P(a second such test has the same outcome) (P,), and of each minimum alone (P, M).
+
+    Percents have the dependence of draws of θ from the joint posterior, the same for everybody, and marginals with the given
+    quantiles of P(below) (a copula). A second test has the same precisions τ of the leaves, and its sites are τθ + √τ ε at the θ of
+    the person: against the posterior N(c, V) of the first its own is moved by V(τθ + √τ ε - ν), which moves the quantiles linearly.
+    What equals the outcome at hand then is what two tests have in common, on average over persons (Lee 2010, Rudner 2005).
+    """
+    sites, (P, M) = own_evidence(profiles), z.shape
     D = len(sites.mean)
     normal = ndtri(even_uniforms(b"certify", names(["everybody"]), DRAWS, D)[0])
-    inverse = np.linalg.inv(sites.covariance)
-    p_all, each, sd = np.empty(P), np.empty((P, len(at))), np.empty((P, len(at)))
+    again = ndtri(even_uniforms(b"again", names(["everybody"]), SECOND_TESTS, M)[0])
+    score = ndtri((np.arange(DRAWS) + 0.5) / DRAWS)
+    inverse, p_each = np.linalg.inv(sites.covariance), ndtr(-z)
+    p_all, p_same, equal = np.empty(P), np.empty(P), np.empty((P, M))
     for rows in blocks(P, AT_ONCE):
-        covariance = np.linalg.inv(inverse + sites.tau[rows, :, None] * np.eye(D))
-        centre = np.matmul(covariance, (sites.nu[rows] + inverse @ sites.mean)[:, :, None])[:, :, 0]
-        theta = centre[:, None] + np.matmul(normal, np.linalg.cholesky(covariance).transpose(0, 2, 1))
-        percent = sites.percents(theta)[:, :, at]
-        reached = percent >= least
-        p_all[rows], each[rows], sd[rows] = reached.all(axis=2).mean(axis=1), reached.mean(axis=1), percent.std(axis=1)
-    return p_all, each, sd
+        tau = sites.tau[rows, :, None]
+        V = np.linalg.inv(inverse + tau * np.eye(D))
+        centre = np.matmul(V, (sites.nu[rows] + inverse @ sites.mean)[:, :, None])
+        off = np.matmul(normal, np.linalg.cholesky(V).transpose(0, 2, 1))
+        percent = sites.percents(centre.transpose(0, 2, 1) + off)[:, :, at]
+        g = score[percent.argsort(axis=1).argsort(axis=1)]
+        by_theta = np.minimum(percent.std(axis=1) / np.maximum(se[rows], SMALLEST), 1.0)  # the rest is of the items
+        slope = np.matmul(g.transpose(0, 2, 1), off) / DRAWS * by_theta[:, :, None]
+        middle = z[rows] - np.matmul(slope, tau * centre - sites.nu[rows, :, None])[:, :, 0]
+        spread = np.matmul(np.matmul(slope, tau * V * sites.tau[rows, None] + tau * np.eye(D)), slope.transpose(0, 2, 1))
+        sd = np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
+        equal[rows] = ndtr(-np.where(z[rows] < 0, 1, -1) * middle / np.maximum(sd, SMALLEST))
+        root = np.linalg.cholesky(spread + SMALLEST * np.eye(M))
+        later = middle[:, None] + np.matmul(again, root.transpose(0, 2, 1))
+        p_all[rows] = _all(g, z[rows, None], p_each[rows, None])[:, 0]
+        now, then = (_outcome(p, certain) for p in (p_all[rows, None], _all(g[:, :SECOND_TESTS], later, ndtr(-later))))
+        p_same[rows] = (now == then).mean(axis=1)
+    return p_all, p_same, equal
+
+
+def _all(g: Floats, z: Floats, p: Floats) -> Floats:
+    """Return P(all reached) (p, R) by draws (p, n, M) where each is reached from z (p, R, M) with P (p, R, M), within its bounds."""
+    if p.shape[2] == 1:
+        return p[:, :, 0]
+    together = np.stack([(g >= z[:, r, None]).all(axis=2).mean(axis=1) for r in range(z.shape[1])], axis=1)
+    return np.asarray(np.clip(together, np.maximum(1 - (1 - p).sum(axis=2), 0.0), p.min(axis=2)))

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import numpy as np
 
 from competency_dx.adaptive import NextItems
-from competency_dx.competencies import OUTCOMES, STATUSES, Decisions
+from competency_dx.competencies import OUTCOMES, REASONS, STATUSES, Decisions
 from competency_dx.display import IntervalRow, interval_table, percent
 from competency_dx.groups import GroupReport
 from competency_dx.growth import SURE, Growth
@@ -120,6 +120,7 @@ def decision_report(decisions: Decisions, language: Language) -> Written:
     """Return how decisions are written: the protocol, and an extract for each person."""
     t, rule = strings(language), decisions.rule
     files = [f"persons/{name}.html" for name in file_names(map(str, decisions.persons)).values()]
+    frames = {"log": decisions.to_table(language), "minima": decisions.minima_frame()}
     minima = [(title.text(language), code, rule.minimum[code]) for code, title in zip(decisions.minima, decisions.titles, strict=True)]
     shared = about(decisions, language) | {
         "minima": minima,
@@ -128,11 +129,12 @@ def decision_report(decisions: Decisions, language: Language) -> Written:
             (t["decision_certain"], percent(100 * rule.certain, language)),
         ],
         "outcomes": OUTCOMES,
+        "reasons": REASONS,
         "statuses": [t[f"status_{status}"] for status in STATUSES],
     }
     return Written(
         page=lambda beside: render("decisions.html", language, shared | {"links": [quote(file) * beside for file in files]}),
-        sheets=lambda: ([frame_sheet(t["decision_log"], decisions.to_table(language), language)], t[f"protocol_{rule.purpose}"]),
+        sheets=lambda: ([frame_sheet(t[f"decision_{k}"], x, language) for k, x in frames.items()], t[f"protocol_{rule.purpose}"]),
         further=lambda: pages_of("decision.html", files, language, lambda p: shared | {"p": p}),
     )
 
