@@ -18,7 +18,7 @@ from competency_dx.persons import as_responses
 from competency_dx.result import DataFrame, frame
 
 BURN_IN, DRAWS, SEED = 100, 400, 20261130
-PRIOR_PERSONS = 10.0
+PRIOR_PERSONS, RARE = 10.0, 0.1
 """What the shares of the calibration weigh in each group, as so many persons would."""
 
 
@@ -47,7 +47,8 @@ def compare_types(
     posterior, column = posterior[told], np.array(data.background[by][told], dtype=str)
     names, code = np.unique(column, return_inverse=True)
     n = np.bincount(code)
-    hidden = suppressed(code[:, None], 100 * posterior, [np.zeros(len(names), dtype=np.bool_)], smallest)[0]
+    common = np.abs(posterior.mean(axis=0) - 0.5) < 0.5 - RARE  # that nobody is of a rare type says little
+    hidden = suppressed(code[:, None], 100 * posterior[:, common], [np.zeros(len(names), dtype=np.bool_)], smallest)[0]
     likelihood = posterior / np.maximum(calibration.profile_probabilities, 1e-12)
     drawn = _shares(likelihood, code, calibration.profile_probabilities)
     whole = np.einsum("g,dgc->dc", n / n.sum(), drawn)[:, None]
