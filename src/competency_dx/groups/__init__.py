@@ -2,7 +2,16 @@
 
 from competency_dx.groups.api import compare_groups, compare_self_reports, load_self_report
 from competency_dx.groups.group_report import GroupReport
-from competency_dx.groups.suppression import SMALLEST, suppressed
+from competency_dx.groups.suppression import SMALLEST, Suppression, suppressed
 from competency_dx.groups.typology import compare_types
 
-__all__ = ["SMALLEST", "GroupReport", "compare_groups", "compare_self_reports", "compare_types", "load_self_report", "suppressed"]
+__all__ = [
+    "SMALLEST",
+    "GroupReport",
+    "Suppression",
+    "compare_groups",
+    "compare_self_reports",
+    "compare_types",
+    "load_self_report",
+    "suppressed",
+]

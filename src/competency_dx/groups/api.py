@@ -5,6 +5,7 @@ Such statements are a graded scale of its own, compared between groups and never
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from competency_dx.competencies import DeficitProfiles, DeficitRule, OwnEvidence
 from competency_dx.errors import GroupError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.groups.group_report import ALL, ENDS, SELF_REPORT, SEPARATOR, GroupReport
-from competency_dx.groups.suppression import SMALLEST, suppressed
+from competency_dx.groups.suppression import SMALLEST, Suppression, effective, suppressed
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.two_level import group_draws, newcomers, person_draws
 from competency_dx.persons import as_responses
@@ -37,6 +38,8 @@ SHARED = (0.5, 0.8, 0.95)
 """Parts of the variance between groups that all leaves share."""
 NEWCOMERS = 256
 BLANK = "—"
+LOOSE = re.compile(r"(?<![^ ])/+|/+(?![^ ])")
+"""Slashes of a label that stand apart, as those between labels do: one more is written, so that no two groups have one name."""
 SEED = 20261129
 
 
@@ -56,7 +59,7 @@ def compare_groups(
     *,
     headcount: Mapping[str, int] | None = None,
     weights: str | None = None,
-    smallest: int = SMALLEST,
+    smallest: int | Suppression = SMALLEST,
     draws: int = DRAWS,
     linking_error: float = 0.0,
 ) -> GroupReport:
@@ -66,7 +69,7 @@ def compare_groups(
     counted, and the counts of the draws give the interval. Groups are put on one footing by a two-level model on what the answers
     alone say: with few persons, a group is drawn towards the mean of all. Groups stand in the order of the alphabet.
     Raises `GroupError` when a column is missing, a headcount is below the number assessed or of no group, a weight is no positive
-    number.
+    number, or an earlier report is of other persons.
 
     Parameters
     ----------
@@ -77,9 +80,11 @@ def compare_groups(
         Persons that a group has, by its name (``"Тюмень"``, ``"Тюмень / Школа 5"``, ``""`` for the whole). Numbers of such a
         group are of all its persons: those not assessed are taken to be like the assessed of the same group.
     weights : str, optional
-        Background column with survey weights, positive numbers.
-    smallest : int
-        Groups of fewer persons are suppressed, and as many more as keep them from being computed from the rest.
+        Background column with survey weights, positive numbers. A group counts by its effective number of persons, (Σw)² / Σw² (Kish,
+        Survey Sampling, 1965): where a few persons have most of the weight it is suppressed as one of so few.
+    smallest : int or Suppression
+        Groups of fewer persons are suppressed, and as many more as keep their numbers from being computed from the rest; a
+        `Suppression` also names the reports that are published of the same persons.
     draws : int
         Number of draws, at least 100.
     linking_error : float, default 0
@@ -90,17 +95,20 @@ def compare_groups(
         raise GroupError("groups.no_column", absent=absent, columns=list(profiles.background))
     if not columns or not len(profiles):
         raise GroupError("groups.nothing", by=list(columns), n=len(profiles))
-    if smallest < 1 or draws < 100 or not 0 <= linking_error < np.inf:
-        raise GroupError("groups.limits", smallest=smallest, draws=draws, linking_error=linking_error)
+    guard = Suppression(smallest=smallest) if isinstance(smallest, int) else smallest
+    if guard.smallest < 1 or draws < 100 or not 0 <= linking_error < np.inf:
+        raise GroupError("groups.limits", smallest=guard.smallest, draws=draws, linking_error=linking_error)
     tree, blank = _hierarchy([profiles.background[c] for c in columns])
     n = tree.member.sum(axis=1)
     heads = _headcounts(tree.names, n, headcount or {})
     weight = _weights(profiles.background[weights]) if weights else np.ones(len(profiles))
-    shown = _shown(tree, n, smallest)
+    published = [division for earlier in guard.published for division in _published(profiles, earlier)]
     with one_blas_thread():
         found = _drawn(own_evidence(profiles), tree, weight, heads, np.array(profiles.standards.cuts), (draws, linking_error))
+    shown = _shown(tree, _values(profiles, tree, found, alone=not published), weight, guard.smallest, published)
     ends, people = _intervals(found, shown), np.where(np.isfinite(heads), heads, n)[:, None]
-    findings = _findings(profiles, tree, shown, n / heads, smallest, blank)
+    few = int(((n >= guard.smallest) & (_effective(tree, weight) < guard.smallest)).sum())
+    findings = _findings(profiles, tree, shown, n / heads, guard.smallest, (blank, few))
     announce(findings)
     return GroupReport(
         by=columns,
@@ -109,7 +117,7 @@ def compare_groups(
         shown=shown,
         n=np.where(shown, n, 0),
         headcount=np.where(shown, heads, np.nan),
-        smallest=smallest,
+        smallest=guard.smallest,
         interval=INTERVAL,
         competencies=profiles.competencies,
         standards=profiles.standards,
@@ -121,7 +129,8 @@ def compare_groups(
         provenance=provenance(
             "compare_groups",
             profiles.inputs,
-            {"by": SEPARATOR.join(columns), "weights": weights or "none", "smallest": str(smallest), "draws": str(draws)}
+            {"by": SEPARATOR.join(columns), "weights": weights or "none", "smallest": str(guard.smallest), "draws": str(draws)}
+            | ({"published": "; ".join(SEPARATOR.join(earlier.by) for earlier in guard.published)} if guard.published else {})
             | ({"linking_error": f"{linking_error:g}"} if linking_error else {}),
         ),
     )
@@ -144,7 +153,7 @@ def compare_self_reports(
     bank: ItemBank | None = None,
     headcount: Mapping[str, int] | None = None,
     weights: str | None = None,
-    smallest: int = SMALLEST,
+    smallest: int | Suppression = SMALLEST,
     draws: int = DRAWS,
 ) -> GroupReport:
     """Compare groups by what their members say of themselves: mean percent of each scale, and the share below its middle.
@@ -166,8 +175,8 @@ def compare_self_reports(
     bank = load_self_report() if bank is None else bank
     if any(item.part != SELF_REPORT for item in bank.items):
         raise GroupError("groups.not_self_report", bank=bank.id)
-    if smallest < SMALLEST:
-        raise GroupError("groups.self_report_smallest", least=SMALLEST, smallest=smallest)
+    if (few := smallest if isinstance(smallest, int) else smallest.smallest) < SMALLEST:
+        raise GroupError("groups.self_report_smallest", least=SMALLEST, smallest=few)
     data = as_responses(responses, bank)
     statements = tuple(item.model_copy(update={"part": None}) for item in bank.items)
     plain = replace(bank, items=statements, header=bank.header.model_copy(update={"forms": ()}))
@@ -175,13 +184,15 @@ def compare_self_reports(
     report = compare_groups(persons, by, headcount=headcount, weights=weights, smallest=smallest, draws=draws)
     scales = np.array([c.parent is not None for c in report.competencies])
     kept = tuple(c for c in report.competencies if c.parent is not None)
-    arrays = ("percent", "percent_low", "percent_high", "share", "share_low", "share_high", "need_low", "need_high")
-    return replace(report, competencies=kept, **{name: getattr(report, name)[:, scales] for name in arrays})
+    arrays = {name: getattr(report, name)[:, scales] for of in ("percent", "share") for name in (of, f"{of}_low", f"{of}_high")}
+    arrays |= {f"need{end}": np.full(arrays["percent"].shape, np.nan) for end in ENDS[1:]}
+    findings = tuple(Template("groups.not_piloted").of() if f.code == "groups.provisional" else f for f in report.findings)
+    return replace(report, competencies=kept, findings=findings, **arrays)
 
 
 def _hierarchy(columns: Sequence[Names]) -> tuple[_Hierarchy, int]:
     """Return the groups of nested columns, the whole first, and how many persons have a blank in any of them."""
-    labels = [np.array([str(x).strip() or BLANK for x in column], dtype=object) for column in columns]
+    labels = [np.array([LOOSE.sub(r"\g<0>/", str(x).strip()) or BLANK for x in column], dtype=object) for column in columns]
     blank = int(np.any([column == BLANK for column in labels], axis=0).sum())
     names, level, member = [ALL], [0], [np.ones(len(labels[0]), dtype=np.bool_)]
     paths = np.array([ALL] * len(labels[0]), dtype=object)
@@ -214,12 +225,41 @@ def _weights(column: Names) -> Floats:
     return out
 
 
-def _shown(tree: _Hierarchy, n: Ints, smallest: int) -> Bools:
-    """Return which groups are shown (R,)."""
-    tables = [tree.member[tree.level == depth] for depth in range(1, tree.level.max() + 1)]
-    codes = np.stack([table.argmax(axis=0) for table in tables], axis=1)
-    hidden = suppressed(codes, np.zeros((len(codes), 0)), [np.zeros(len(table), dtype=np.bool_) for table in tables], smallest)
-    return ~np.concatenate([n[:1] < smallest, *hidden])
+def _codes(tree: _Hierarchy) -> Ints:
+    """Return the place of each person's group among those of its level (P, T)."""
+    return np.stack([tree.member[tree.level == depth].argmax(axis=0) for depth in range(1, tree.level.max() + 1)], axis=1)
+
+
+def _published(profiles: DeficitProfiles, earlier: GroupReport) -> list[tuple[Ints, Bools]]:
+    """Return how an earlier report divides the persons, level by level, and what it shows."""
+    if all(column in profiles.background for column in earlier.by):
+        tree, _ = _hierarchy([profiles.background[column] for column in earlier.by])
+        n = tree.member.sum(axis=1)
+        if tree.names == earlier.groups and (n == earlier.n)[earlier.shown].all():
+            return [(code, earlier.shown[tree.level == depth]) for depth, code in enumerate(_codes(tree).T, start=1)]
+    raise GroupError("groups.published", by=list(earlier.by))
+
+
+def _effective(tree: _Hierarchy, weight: Floats) -> Floats:
+    return effective(tree.member.astype(np.float64) @ np.column_stack([weight, weight**2]))
+
+
+def _values(profiles: DeficitProfiles, tree: _Hierarchy, found: Floats, *, alone: bool) -> Floats:
+    """Return the values that must not be told of hidden groups, in percent (P, K).
+
+    These are, of each person, the mean percents and shares with a deficit of the narrowest group in the draws `found` (N, R, C, 1 + L);
+    beside other reports also the person's own ones.
+    """
+    means = found[:, tree.level == tree.level.max(), :, :2].mean(axis=0)[tree.narrowest]
+    own = [] if alone else [profiles.percent, 100 * profiles.p_deficit]
+    return np.asarray(np.clip(np.hstack([means[:, :, 0], 100 * means[:, :, 1], *own]), 0.0, 100.0))
+
+
+def _shown(tree: _Hierarchy, values: Floats, weight: Floats, smallest: int, published: Sequence[tuple[Ints, Bools]] = ()) -> Bools:
+    """Return which groups are shown (R,), so that nothing is told of few persons or of hidden ones by the `values` (P, K)."""
+    closed = [np.zeros((tree.level == depth).sum(), dtype=np.bool_) for depth in range(1, tree.level.max() + 1)]
+    hidden = suppressed(_codes(tree), values, closed, smallest, weight=weight, published=published)
+    return ~np.concatenate([_effective(tree, weight)[:1] < smallest, *hidden])
 
 
 def _drawn(evidence: OwnEvidence, tree: _Hierarchy, weight: Floats, heads: Floats, cuts: Floats, drawing: tuple[int, float]) -> Floats:
@@ -267,10 +307,13 @@ def _intervals(found: Floats, shown: Bools) -> Floats:
     return np.where(shown[:, None, None], np.clip(ends, 0.0, top), np.nan)
 
 
-def _findings(profiles: DeficitProfiles, tree: _Hierarchy, shown: Bools, share: Floats, least: int, blank: int) -> tuple[Finding, ...]:
+def _findings(
+    profiles: DeficitProfiles, tree: _Hierarchy, shown: Bools, share: Floats, least: int, told: tuple[int, int]
+) -> tuple[Finding, ...]:
     few = [tree.names[r] or "*" for r in np.flatnonzero(shown & (share < HALF))]
     judged = sum(fact.status == "provisional" for fact in profiles.items)
     out = [Template("groups.suppressed").of(groups=int((~shown).sum()), smallest=least)] if not shown.all() else []
+    out += [Template("groups.dominated").of(groups=told[1], smallest=least)] if told[1] else []
     out += Template("groups.few_assessed").about(few)
     out += [Template("groups.provisional").of(items=judged)] if judged else []
-    return (*out, *([Template("groups.blanks").of(persons=blank)] if blank else []))
+    return (*out, *([Template("groups.blanks").of()] if told[0] else []))
