@@ -207,9 +207,9 @@ def ranges(tables: list[tuple[NDArray[np.int64], NDArray[np.bool_]]], values: Ar
             total, whole = around @ n, around @ of
             alone = np.minimum(100, whole / size) - np.maximum(0, (whole - 100 * (total - size)) / size)
             if alone.min() >= 10:
-                ends = [linprog(w * target, A_eq=rows, b_eq=rows @ of, bounds=[(0, 100 * m) for m in n]) for w in (1, -1)]
+                ends: list[Any] = [linprog(w * target, A_eq=rows, b_eq=rows @ of, bounds=[(0, 100 * m) for m in n]) for w in (1, -1)]
                 wide[k] = -(ends[1].fun + ends[0].fun) / size
-        count = linprog(-target, A_eq=rows, b_eq=rows @ n, bounds=(0, None))
+        count: Any = linprog(-target, A_eq=rows, b_eq=rows @ n, bounds=(0, None))
         yield (np.inf if size >= 10 else -count.fun), wide
 
 

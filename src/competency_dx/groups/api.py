@@ -95,7 +95,7 @@ def compare_groups(
         raise GroupError("groups.no_column", absent=absent, columns=list(profiles.background))
     if not columns or not len(profiles):
         raise GroupError("groups.nothing", by=list(columns), n=len(profiles))
-    guard = Suppression(smallest=smallest) if isinstance(smallest, int) else smallest
+    guard = smallest if isinstance(smallest, Suppression) else Suppression(smallest=int(smallest))
     if guard.smallest < 1 or draws < 100 or not 0 <= linking_error < np.inf:
         raise GroupError("groups.limits", smallest=guard.smallest, draws=draws, linking_error=linking_error)
     tree, blank = _hierarchy([profiles.background[c] for c in columns])
@@ -175,7 +175,7 @@ def compare_self_reports(
     bank = load_self_report() if bank is None else bank
     if any(item.part != SELF_REPORT for item in bank.items):
         raise GroupError("groups.not_self_report", bank=bank.id)
-    if (few := smallest if isinstance(smallest, int) else smallest.smallest) < SMALLEST:
+    if (few := smallest.smallest if isinstance(smallest, Suppression) else smallest) < SMALLEST:
         raise GroupError("groups.self_report_smallest", least=SMALLEST, smallest=few)
     data = as_responses(responses, bank)
     statements = tuple(item.model_copy(update={"part": None}) for item in bank.items)
