@@ -43,6 +43,14 @@ def test_groups_of_profiles(command: Command, profiles: Path, tmp_path: Path) ->
     code, printed, err = command("groups", profiles, "--by", "город", "--headcount", heads, "--out", tmp_path / "groups")
     assert (code, printed) == (2, "")
     assert "Тюмень" in err
+    heads.write_text("город;учителей\nТюмень;100\nИшим;60\nТюмень;300\n", encoding="utf-8")
+    code, printed, err = command("groups", profiles, "--by", "город", "--headcount", heads, "--out", tmp_path / "groups")
+    assert (code, printed) == (2, "")
+    assert "Названо дважды: Тюмень" in err
+    assert command("groups", profiles, "--by", " город , согласие", "--out", tmp_path / "two.json")[0] == 0
+    code, printed, err = command("groups", profiles, "--by", "город, город", "--out", tmp_path / "groups")
+    assert (code, printed) == (2, "")
+    assert "Названо дважды: город" in err
     assert command("report", tmp_path / "groups" / "result.json", "--out", tmp_path / "again.html")[0] == 0
 
 
@@ -56,6 +64,21 @@ def test_routes_with_mentors_of_the_same_place(command: Command, profiles: Path,
     code, printed, err = command("routes", profiles, "--catalogue", "synthetic", "--mentors", "consent", "--language", "en")
     assert (code, printed) == (2, "")
     assert "consent" in err
+    code, printed, err = command("routes", profiles, "--catalogue", "synthetic", "--near", "город")
+    assert (code, printed) == (2, "")
+    assert "--mentors" in err
+
+
+def test_routes_within_a_price_from_a_day_on(command: Command, profiles: Path, tmp_path: Path) -> None:
+    given = ("--catalogue", "synthetic", "--price", 7000, "--near", " город ", "--mentors", "согласие")
+    for day in ("2027-03-01", "01.03.2027"):
+        assert command("routes", profiles, *given, "--since", day, "--out", tmp_path / "routes.json")[0] == 0
+        found = Routes.from_json((tmp_path / "routes.json").read_text(encoding="utf-8"))
+        prices = np.array([one.price for one in found.programmes] + [0.0])
+        assert prices[found.steps].sum(axis=1).max() <= 7000
+        assert found.since == "2027-03-01"
+        assert not [one.id for one in found.programmes if one.start and f"{one.start}" < found.since]
+    assert command("routes", profiles, *given, "--since", "завтра")[0] == 2
 
 
 def test_growth_needs_two_diagnoses_of_one_bank(command: Command, profiles: Path, tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import builtins
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Literal
@@ -20,13 +21,13 @@ from hypothesis import strategies as st
 import competency_dx as cdx
 from competency_dx.arrays import names
 from competency_dx.competencies import CertificationRule
-from competency_dx.errors import MissingDependencyError, ReportError
+from competency_dx.errors import CompetencyDxError, MissingDependencyError, ReportError
 from competency_dx.findings import in_results_only
 from competency_dx.reports.outcome_pages import change_said, part_of
 from competency_dx.reports.pages import strings
 from competency_dx.reports.prints import page_parts
 from competency_dx.result import Result
-from competency_dx.routes import load_catalogue
+from competency_dx.routes import WHY, load_catalogue
 
 Language = Literal["ru", "en"]
 LANGUAGES: tuple[Language, ...] = ("ru", "en")
@@ -187,15 +188,67 @@ def test_a_draft_says_each_step_and_what_stays_open(results: dict[str, Result], 
     for p, person in enumerate(map(str, routes.persons)):
         for k in routes.steps[p][routes.steps[p] >= 0]:
             assert f"({routes.programmes[k].id})" in texts[person]
-        assert texts[person].count("Probability of a deficit") == ((routes.chosen[p] >= 0) | (routes.why[p] > 0)).sum()
-        for programme in routes.unmet.get(person, {}):
-            assert f"{programme}:" in texts[person]
+        told = (routes.chosen[p] >= 0) | ((routes.why[p] > 0) & (routes.why[p] != WHY.index("no_conclusion")))
+        assert texts[person].count("Probability of a deficit") == told.sum()
+        for programme, limit in routes.unmet.get(person, {}).items():
+            assert f"Wish {programme}." in texts[person]
+            assert escape(strings("en")[f"route_left_{limit}"], quote=False) in texts[person]
         assert "not an assignment" in texts[person]
     demand = (tmp_path / "index.html").read_text(encoding="utf-8")
     for k, one in enumerate(routes.programmes):
         row = re.search(rf'<tr><th scope="row">{one.id} .*?</tr>', demand)
         assert row
         assert f'<td class="n">{(routes.steps == k).sum()}</td>' in row[0]
+
+
+WRITTEN = ("", ".html", ".xlsx", ".docx", ".csv", ".pdf", ".json")
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value encountered", "ignore:All-NaN slice")
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_selection_of_nobody_or_of_one_is_answered_by_every_verb(profiles: cdx.DeficitProfiles, n: int, tmp_path: Path) -> None:
+    bank = cdx.load_bank("mathematics")
+    placed = replace(profiles, background={"place": names(PLACES)})
+    few = placed.select([str(p) for p in placed.persons[:n]])
+    data = replace(cdx.simulate(bank, 60, rng=np.random.default_rng(3)), background={"place": names(PLACES)})
+    answers = data.select(persons=[str(p) for p in data.persons[:n]])
+    verbs: dict[str, Callable[[], object]] = {
+        "diagnose": lambda: cdx.diagnose(answers, bank),
+        "score": lambda: cdx.score(answers, bank),
+        "calibrate": lambda: cdx.calibrate(answers, model="PCM", bank=bank),
+        "compare_groups": lambda: cdx.compare_groups(few, "place"),
+        "measure_growth": lambda: cdx.measure_growth(few, placed),
+        "recommend": lambda: cdx.recommend(few, load_catalogue("synthetic")),
+        "certify": lambda: cdx.certify(few, CertificationRule(minimum={"MAT": 60.0})),
+        "next_items": lambda: cdx.next_items(few, bank, n=2),
+        "check_items": lambda: cdx.check_items(answers),
+        "check_fit": lambda: cdx.check_fit(answers, bank),
+        "check_dif": lambda: cdx.check_dif(answers, by="place"),
+        "plausible_values": lambda: cdx.plausible_values(answers, bank, rng=np.random.default_rng(1)),
+        "profiles": lambda: few,
+    }
+    with in_results_only():
+        for name, verb in verbs.items():
+            try:
+                made = verb()
+            except CompetencyDxError as fault:
+                told = [fault.text("ru"), fault.text("en"), name]
+            else:
+                told = []
+            assert not any("\n" in text or text == "profiles" for text in told)
+            if told:
+                continue
+            assert isinstance(made, Result)
+            assert type(made).from_json(made.to_json()).to_json() == made.to_json()
+            for kind in made.chart_kinds():
+                made.chart(kind)
+            for ending in WRITTEN if name in {"profiles", "recommend", "certify"} else WRITTEN[:1]:
+                target = tmp_path / f"{name}{ending}"
+                if name == "profiles" and not n:
+                    with pytest.raises(ReportError, match="nobody to report on"):
+                        cdx.report(made, target)
+                else:
+                    cdx.report(made, target)
 
 
 def read(folder: Path) -> Iterator[str]:

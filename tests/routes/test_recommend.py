@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from dataclasses import replace
 from datetime import date, timedelta
@@ -25,8 +26,9 @@ from competency_dx.bank import Text
 from competency_dx.competencies import STATES
 from competency_dx.errors import BankError, CompetencyDxWarning, RouteError
 from competency_dx.routes import WHY, Catalogue, Effect, Programme, load_catalogue
-from competency_dx.routes.allocation import HOUR, Bundles, RouteProblem, allocate, best, expected_below
+from competency_dx.routes.allocation import HOUR, Bundles, RouteProblem, allocate, best, expected_below, ordered
 from competency_dx.routes.mentors import matched
+from competency_dx.routes.reasons import RouteReasons
 
 Array = NDArray[np.float64]
 FIRST = date(2027, 1, 1)
@@ -191,7 +193,7 @@ def test_limits_dates_and_prerequisites_hold(hours: float, price: float, budget:
             late = [n for n, codes in enumerate(treated) if any(framework.within(c, edge.origin) for c in codes)]
             early = [n for n, codes in enumerate(treated) if any(framework.within(c, edge.destination) for c in codes)]
             assert not late or not early or max(late) <= min(early)
-    assert (routes.closes <= routes.shortfall + 1e-9).all()
+    assert (routes.closes <= np.nan_to_num(routes.shortfall) + 1e-9).all()
     assert ((routes.chosen >= 0) == (routes.closes > 0)).all()
     assert routes.gap <= 0.006
 
@@ -264,7 +266,7 @@ def test_what_is_undecided_is_asked_about_again() -> None:
     found = profiles(PHY_S_01=states)
     routes = cdx.recommend(found, catalogue(programme("all", ("PHY.S", 20))))
     assert routes.to_frame().empty
-    assert [why(routes, person) for person in found.persons] == [{"PHY.S.01": "ask_again"}, {"PHY.S.01": "ask_again"}, {}]
+    assert [why(routes, person) for person in found.persons] == [{"PHY.S.01": "ask_again"}, {"PHY.S.01": "no_conclusion"}, {}]
     some = found.reasons.copy()
     some[:, [k for k, fact in enumerate(found.items) if "PHY.S.01" in fact.competencies][:2]] = 1
     again = cdx.recommend(replace(found, reasons=some), catalogue(programme("all", ("PHY.S", 20))))
@@ -279,18 +281,122 @@ def test_what_is_undecided_is_asked_about_again() -> None:
         ("budget", {"price": 80}, {"budget": 50}),
         ("seats", {"seats": 0}, {}),
         ("several", {"seats": 0, "hours": 80}, {}),
+        ("begun", {"start": FIRST, "end": FIRST + timedelta(9)}, {"since": FIRST + timedelta(1)}),
         ("dates", {"start": FIRST, "end": FIRST + timedelta(3)}, {}),
     ],
 )
-def test_what_binds_is_told(limit: str, one: dict[str, Any], options: dict[str, float]) -> None:
+def test_what_binds_is_told(limit: str, one: dict[str, Any], options: dict[str, Any]) -> None:
     days: dict[str, Any] = {"start": FIRST + timedelta(2), "end": FIRST + timedelta(9)} if limit == "dates" else {}
     good = programme("good", ("PHY.S.01", 15), **days)
     bad = programme("bad", ("PHY.S.02", 5), **({"hours": 10} | one))
     found = profiles(PHY_S_01=["confirmed"], PHY_S_02=["confirmed"])
-    routes = cdx.recommend(found, catalogue(good, bad), wishes={"1": ["bad"]}, **options)  # type: ignore[arg-type]
+    routes = cdx.recommend(found, catalogue(good, bad), wishes={"1": ["bad"]}, **options)
     assert (chosen(routes), why(routes)) == (["good"], {"PHY.S.02": limit})
     assert routes.unmet == {"1": {"bad": limit}}
     assert any(str(1) in line for line in routes.summary("ru")[2:])
+
+
+@pytest.mark.parametrize(
+    ("state", "brings", "options", "told"),
+    [
+        ("likely", ("PHY.S.02", 9), {}, "reversible_first"),
+        ("indeterminate", ("PHY.S.02", 9), {}, "ask_again"),
+        ("insufficient_data", ("PHY.S.02", 9), {}, "no_conclusion"),
+        ("not_found", ("PHY.S.02", 9), {}, "not_needed"),
+        ("confirmed", ("PHY.S.02", 9), {"categories": ("MAT",)}, "other_category"),
+        ("likely", ("PHY.S.02", 9), {"categories": ("MAT",)}, "other_category"),
+        ("confirmed", ("PHY.S.02", 0.01), {}, "closes_nothing"),
+        ("confirmed", ("MAT.S.02", 9), {}, "no_conclusion"),  # a competency that was not diagnosed
+        ("confirmed", ("PHY.S.02", 9), {"weights": {"PHY.S.02": 0}}, "no_weight"),
+        ("likely", ("PHY.S.02", 9), {"kind": "self_study", "weights": {"PHY.S.02": 0}}, "no_weight"),
+        ("confirmed", ("PHY.S.02", 9), {"hours": 80}, "hours"),
+        ("confirmed", ("PHY.S.02", 9), {"start": FIRST, "end": FIRST, "since": FIRST + timedelta(1)}, "begun"),
+    ],
+)
+def test_a_wish_is_refused_for_what_is_so(state: str, brings: tuple[str, float], options: dict[str, Any], told: str) -> None:
+    of_verb = {name: options[name] for name in ("weights", "since") if name in options}
+    one = programme("one", brings, **{name: x for name, x in options.items() if name not in of_verb})
+    routes = cdx.recommend(profiles(PHY_S_02=[state]), catalogue(one), wishes={"1": ["one"]}, **of_verb)
+    assert (chosen(routes), routes.unmet) == ([], {"1": {"one": told}})
+    if state in {"confirmed", "likely"}:
+        assert why(routes) == {"PHY.S.02": "no_programme" if told in {"other_category", "no_conclusion"} else told}
+
+
+def test_a_hard_prerequisite_without_a_programme_is_why_a_wish_is_not_met(tmp_path: Path) -> None:
+    whole = cdx.load_framework("teacher").model_dump(mode="json", exclude_none=True)
+    whole["prerequisites"] = [{"origin": "PHY.S.01", "destination": "PHY.S.02", "strength": "hard"}]
+    (tmp_path / "own.json").write_text(json.dumps(whole), encoding="utf-8")
+    found, two = profiles(PHY_S_01=["confirmed"], PHY_S_02=["confirmed"]), programme("two", ("PHY.S.02", 9))
+    for hours, told in ((10, "prerequisite"), (5, "several")):
+        of = catalogue(two, framework=str(tmp_path / "own.json"))
+        assert cdx.recommend(found, of, hours=hours, wishes={"1": ["two"]}).unmet == {"1": {"two": told}}
+
+
+def test_what_closes_less_is_not_said_to_want_hours() -> None:
+    found, one, two = profiles(PHY_S_02=["confirmed"]), programme("one", ("PHY.S.02", 9)), programme("two", ("PHY.S.02", 5), hours=70)
+    assert cdx.recommend(found, catalogue(one, two), wishes={"1": ["two"]}).unmet == {"1": {"two": "closes_less"}}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_with_its_one_reason_taken_away_a_programme_fits(seed: int) -> None:
+    """Of routes drawn at random: without the one limit that is told nothing keeps the programme out of the route as it stands."""
+    problem = drawn_problem(seed, 1, 5, 3)
+    row, _, _ = allocate(problem)
+    steps = [ordered(problem, row[0])[0]]
+    state, every = np.where(problem.open, 0, 3), np.ones(5, dtype=bool)
+    brings, none = np.ones((5, 3), dtype=bool), np.zeros((3, 3), dtype=bool)
+    because = RouteReasons(problem, row, steps, problem.left(row), problem.closes, state, brings, every, ~every, np.ones(3))
+    free: dict[str, Any] = {"hours": {"hours": 1e9}, "price": {"price": 1e9}, "prerequisite": {"hard": none, "before": none}}
+    for k in set(range(5)) - {*row[0].tolist()}:
+        told = because.of_wish(0, k)
+        assert told in WHY
+        if told in free:
+            again = because._replace(problem=problem._replace(**free[told]))
+            assert again.of_wish(0, k) != told or told == "prerequisite"
+        if told == "closes_less":
+            now = [problem.closes[0, m, d] if m >= 0 else 0 for d, m in enumerate(row[0])]
+            gain = np.maximum(problem.closes[0, k] - now, 0).sum()
+            assert gain <= HOUR * problem.programmes[k].hours
+
+
+@pytest.mark.parametrize("absent", [1, 3])
+def test_where_a_profile_concludes_nothing_a_route_says_nothing(absent: int, tmp_path: Path) -> None:
+    bank = cdx.load_bank("physics")
+    answers = cdx.simulate(bank, 6, rng=np.random.default_rng(3)).to_frame()
+    ids = [item.id for item in bank.items]
+    answers.loc[answers.index[:absent], ids] = np.nan
+    answers.loc[answers.index[absent:], ids[:40]] = np.nan
+    made = cdx.diagnose(cdx.load_responses(answers, bank=bank, layout=cdx.Layout(cells="scored")), bank)
+    routes = cdx.recommend(made, load_catalogue("synthetic"))
+    untold = made.state[:, [made.index(c.code) for c in routes.competencies]] == STATES.index("insufficient_data")
+    assert untold[:absent].all()
+    assert (np.isnan(routes.p_deficit) == untold).all()
+    assert (np.isnan(routes.shortfall) == untold).all()
+    assert ((routes.why == WHY.index("no_conclusion")) == untold).all()
+    assert not (routes.closes[untold] > 0).any()
+    assert ((routes.answered == 0) == (np.arange(6) < absent)).all()
+    n, expected = routes.needs()[:, :2].T
+    assert (n == (~untold).sum(axis=0)).all()
+    np.testing.assert_allclose(expected, np.nansum(routes.p_deficit, axis=0))
+    cdx.report(routes, tmp_path, language="en")
+    pages = {p.stem: p.read_text(encoding="utf-8") for p in (tmp_path / "persons").iterdir()}
+    for p, person in enumerate(map(str, routes.persons)):
+        assert ("There are no answers" in pages[person]) == (p < absent)
+        assert pages[person].count("Probability of a deficit") == (~untold[p] & ((routes.chosen[p] >= 0) | (routes.why[p] > 0))).sum()
+    for line in map(str.strip, routes.summary("ru")):
+        assert "nan" not in line
+    assert type(routes).from_json(routes.to_json()).to_json() == routes.to_json()
+
+
+def test_programmes_that_began_earlier_are_left_out_and_the_day_is_told() -> None:
+    old, new = (programme(f"{n}", ("PHY.S.01", n), start=day, end=day) for n, day in ((9, FIRST), (5, date(2030, 1, 1))))
+    found = profiles(PHY_S_01=["confirmed"])
+    any_day, later = cdx.recommend(found, catalogue(old, new)), cdx.recommend(found, catalogue(old, new), since=date(2029, 1, 1))
+    assert (chosen(any_day), chosen(later)) == (["9"], ["5"])
+    assert (any_day.since, later.since) == ("", "2029-01-01")
+    assert any("01.01.2029" in line for line in later.summary("ru"))
+    assert "since" not in any_day.provenance.settings
+    assert any_day.to_json() == cdx.recommend(found, catalogue(old, new)).to_json()
 
 
 def test_wishes_decide_between_equals_and_are_answered() -> None:
@@ -315,8 +421,11 @@ def test_seats_go_where_they_close_most_and_the_rest_wait_in_order_of_need() -> 
     routes = cdx.recommend(found, catalogue(programme("one", ("PHY.S.01", 60), seats=1)))
     assert routes.to_frame()["person"].tolist() == ["2"]
     assert routes.waiting == {"one": ("4", "1", "3")}
+    limited = catalogue(programme("one", ("PHY.S.01", 60), price=10, seats=3))
+    assert cdx.recommend(found, limited, budget=25).waiting == {}  # of three seats two are taken
     poor = cdx.recommend(found, catalogue(programme("one", ("PHY.S.01", 60), price=10)), budget=25)
     assert sorted(poor.to_frame()["person"]) == ["2", "4"]
+    assert poor.waiting == {}
     same = replace(found, percent=np.full_like(percent, 40.0), percent_low=percent * 0 + 35, percent_high=percent * 0 + 45)
     tied = [
         cdx.recommend(one, catalogue(programme("one", ("PHY.S.01", 60), seats=0))).waiting["one"]
@@ -377,6 +486,7 @@ def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
         ("routes.unknown", lambda: cdx.recommend(found, catalogue(good), wishes={"nobody": ["a"]})),
         ("routes.unknown", lambda: cdx.recommend(found, catalogue(good), wishes={"1": ["b"]})),
         ("routes.negative", lambda: cdx.recommend(found, catalogue(good), hours=-1)),
+        ("routes.nobody", lambda: cdx.recommend(found.select([]), catalogue(good))),
         ("errors.argument", lambda: cdx.recommend(found, catalogue(good), weights={"PHY.S.01": float("nan")})),
         ("routes.negative", lambda: cdx.recommend(found, catalogue(good), weights={"PHY.S.01": -1.0})),
         ("errors.argument", lambda: cdx.recommend(found, {"programmes": []})),  # type: ignore[arg-type]
@@ -421,11 +531,64 @@ def test_a_catalogue_from_a_table_is_that_of_the_document(tmp_path: Path, ending
     assert found.id == "region"
 
 
-def test_a_table_says_which_cell_is_wrong(tmp_path: Path) -> None:
+HEAD = "id,title_ru,kind,hours,price,seats,categories,competency,gain"
+RUSSIAN = 'Код программы,Название,Вид,Часы,"Цена, руб.",Мест,Категории,Компетенция,Прибавляет,Начало,Конец'
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([HEAD, "p,П,programme,8,0,,MAT,MAT.S.01,много"], "row 2, programme p, column gain is 'много'"),
+        ([HEAD, "p,П,programme,8,0,,MAT,MAT.S.01,5", "q,К,programme,x,0,,MAT,MAT.S.02,5"], "row 3, programme q, column hours is 'x'"),
+        ([HEAD, "p,П,programme,8,0,,MAT,MAT.S.01,5", "p,П,programme,8,0,,MAT,MAT.S.02,0"], "row 3, programme p, column gain"),
+        ([HEAD, "p,П,прогулка,8,0,,MAT,MAT.S.01,5"], "row 2, programme p, column kind: 'прогулка'; expected programme; internship"),
+        ([HEAD, "p,П,programme,8,0,,MATH,MAT.S.01,5"], r"programme: code.*p: MATH"),
+        ([HEAD, "p,П,programme,8,0,,MAT,MAT.S.99,5"], r"programme: code.*p: MAT\.S\.99"),
+        (["когда,title_ru", "1,П"], "columns that no catalogue has: когда"),
+        (["id,код,title_ru", "1,1,П"], "named twice: id"),
+        *(
+            ([HEAD, "p,П,programme,8,0,3,MAT,MAT.S.01,5", f"p,{row},MAT.S.02,5"], f"row 3, programme p, column {name}")
+            for name, row in {
+                "hours": "П,programme,72,0,3,MAT",
+                "price": "П,programme,8,1,3,MAT",
+                "seats": "П,programme,8,0,25,MAT",
+                "kind": "П,internship,8,0,3,MAT",
+                "categories": "П,programme,8,0,3,PHY",
+                "title_ru": "К,programme,8,0,3,MAT",
+            }.items()
+        ),
+    ],
+)
+def test_a_table_says_which_cell_is_wrong(tmp_path: Path, rows: list[str], told: str) -> None:
     path = tmp_path / "region.csv"
-    path.write_text("id,title_ru,kind,hours,competency,gain\np,П,programme,8,MAT.S.01,много\n", encoding="utf-8")
-    with pytest.raises(BankError, match=r"programmes\[0\]\.brings\[0\]\.gain"):
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    with pytest.raises(BankError, match=told) as caught:
         load_catalogue(path)
+    assert "at least 1, found 0" not in str(caught.value)
+    assert "строка" in caught.value.text("ru") or "строка" not in told
+    assert not re.search("programmes|brings|expected", caught.value.text("ru"))
+
+
+def test_a_table_of_russian_words_dates_and_numbers_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "region.csv"
+    said = 'П-1,Курс,Курс,36,6 500,25,MAT,{},"12,5",01.02.2027,3.3.2027'
+    path.write_text("\n".join([RUSSIAN, said.format("MAT.S.01"), "П-1,,,,,,,MAT.S.02,3,,"]), encoding="utf-8")
+    [one] = load_catalogue(path).programmes
+    assert (one.id, one.title.ru, one.kind, one.hours, one.price, one.seats) == ("П-1", "Курс", "programme", 36, 6500, 25)
+    assert (one.start, one.end, one.categories) == (date(2027, 2, 1), date(2027, 3, 3), ("MAT",))
+    assert [(e.competency, e.gain) for e in one.brings] == [("MAT.S.01", 12.5), ("MAT.S.02", 3)]
+
+
+@pytest.mark.parametrize(("field", "code"), [("categories", "MATH"), ("categories", "MAT.S"), ("competency", "MAT.S.99")])
+def test_codes_of_a_catalogue_are_those_of_its_framework(tmp_path: Path, field: str, code: str) -> None:
+    document = catalogue(programme("a", ("PHY.S.01", 5))).model_dump(mode="json", exclude_none=True)
+    document["programmes"][0] |= {"categories": [code]} if field == "categories" else {"brings": [{"competency": code, "gain": 5}]}
+    (tmp_path / "own.json").write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(BankError, match=f"a: {code}") as caught:
+        load_catalogue(tmp_path / "own.json")
+    assert caught.value.code == "routes.codes"
+    with pytest.raises(RouteError, match=f"a: {code}"):
+        cdx.recommend(profiles(PHY_S_01=["confirmed"]), Catalogue.model_validate(document))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -484,6 +647,9 @@ def test_no_mentor_has_more_mentees_than_agreed_and_neighbours_come_first() -> N
         assert counts.get("4", 0) == 1
     near = mentors(cohort()[1].with_mentors(cohort()[0], {"2": 1, "4": 1, "6": 1}, near=["town"]))
     assert near == {"1": "2", "3": "4", "5": "6"}
+    for yes in (True, np.True_, "TRUE", "да"):  # a column is read as texts
+        said = replace(cohort()[0], background={"agrees": np.array([yes, yes, "", "", "", ""], dtype=object)})
+        assert len(mentors(cohort()[1].with_mentors(said, "agrees"))) == 2
     by_column = mentors(cohort()[1].with_mentors(cohort()[0], "agrees", mentees=1))
     assert set(by_column.values()) <= {"2", "4", "6"}
     assert len(by_column) == 3

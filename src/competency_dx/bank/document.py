@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, ClassVar, TypeVar
 
@@ -18,6 +18,7 @@ from competency_dx.personal_data import hidden_text
 SHOWN_FAULTS = 5
 
 D = TypeVar("D", bound="Document")
+Place = Callable[[Sequence[object]], str | Mapping[str, str]]
 
 
 class Document(BaseModel):
@@ -81,15 +82,20 @@ def fault_sentence(fault: Mapping[str, Any], place: str | Mapping[str, str]) -> 
     return phrase(code if has_sentence(code) else "bank.field_other", place=place, given=given, **facts)
 
 
-def parse(kind: type[D], data: object, source: str | Mapping[str, str]) -> D:
+def parse(kind: type[D], data: object, source: str | Mapping[str, str], place: Place | None = None) -> D:
     """Validate plain data as a document; raises `BankError` with one sentence and path (``items[3].key``) per fault, five at most."""
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        named = ([part for part in f["loc"] if "[" not in str(part)] for f in found)  # without kinds: "tuple[str, ...]"
-        places = ("".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc) for loc in named)
-        faults = [fault_sentence(f, at.removeprefix(".") or "(document)") for f, at in zip(found, places, strict=True)]
+        every = error.errors(include_url=False)
+        above = {f["loc"][:n] for f in every for n in range(len(f["loc"]))}
+        found = [f for f in every if f["type"] != "too_short" or f["loc"] not in above]  # pydantic counts no entries with faults
+        named = (tuple(part for part in f["loc"] if "[" not in str(part)) for f in found)  # without kinds: "tuple[str, ...]"
+        faults = [fault_sentence(f, (place or _path)(loc)) for f, loc in zip(found, named, strict=True)]
         more = phrase("bank.more_faults", n=len(faults) - SHOWN_FAULTS) if len(faults) > SHOWN_FAULTS else {}
         told = {at: "; ".join(f[at] for f in faults[:SHOWN_FAULTS]) + more.get(at, "") for at in LANGUAGES}
         raise BankError("bank.document", source=source, faults=told) from None
+
+
+def _path(loc: Sequence[object]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".") or "(document)"

@@ -1,6 +1,7 @@
 """The commands: load, one verb, write; for typer, which reads annotations at run time. Rooms are imported where they are used."""
 
 import math
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -224,7 +225,8 @@ def groups(
     from competency_dx.groups import compare_groups
 
     persons, heads = steps.profiles_of(profiles), steps.headcount_of(headcount) if headcount else None
-    found = heard(terminal, lambda: compare_groups(persons, by.split(","), headcount=heads, weights=weights), known=persons.findings)
+    columns = steps.columns_of(by)
+    found = heard(terminal, lambda: compare_groups(persons, columns, headcount=heads, weights=weights), known=persons.findings)
     steps.summarised(found, out or Path(f"{profiles.stem}-groups"), terminal)
 
 
@@ -244,7 +246,9 @@ def routes(
     *,
     catalogue: str,
     hours: float = 72.0,
-    budget: float | None = None,
+    price: float = math.inf,
+    budget: float = math.inf,
+    since: datetime | None = None,
     mentors: str | None = None,
     near: str = "",
     out: Given = None,
@@ -253,11 +257,13 @@ def routes(
     """Recommend each person programmes that close most of what is missing, and mentors from among those who agreed."""
     from competency_dx.routes import load_catalogue, recommend
 
+    if near and not mentors:
+        raise CommandError("cli.near_alone")
     persons, offers = steps.profiles_of(profiles), load_catalogue(catalogue)
-    most = math.inf if budget is None else budget
-    found = heard(terminal, lambda: recommend(persons, offers, hours=hours, budget=most), known=persons.findings)
+    limits: dict[str, Any] = {"hours": hours, "price": price, "budget": budget, "since": since and since.date()}
+    found = heard(terminal, lambda: recommend(persons, offers, **limits), known=persons.findings)
     if mentors:
-        found = found.with_mentors(persons, mentors, near=[name for name in near.split(",") if name])
+        found = found.with_mentors(persons, mentors, near=steps.columns_of(near))
     steps.summarised(found, out or Path(f"{profiles.stem}-routes"), terminal)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from competency_dx.cli.arguments import Estimation
 from competency_dx.cli.terminal import MARKS, Terminal, folded, heard, table_lines
 from competency_dx.display import code_word, column_title, decimal
-from competency_dx.errors import CommandError, DocumentError
+from competency_dx.errors import CommandError, DocumentError, repeated
 from competency_dx.findings import Finding
 from competency_dx.limits import read_bytes, reading
 from competency_dx.wording import SHOWN_IDS, toml_content
@@ -150,7 +150,17 @@ def headcount_of(path: Path) -> dict[str, int]:
     strange = [name for name, n in rows if not n.isdecimal()]
     if not rows or strange:
         raise CommandError("cli.headcount", path=path, strange=strange)
+    if twice := repeated(name for name, _ in rows):
+        raise CommandError("cli.twice", twice=twice)
     return {name: int(n) for name, n in rows}
+
+
+def columns_of(text: str) -> list[str]:
+    """Return the columns that an option names, divided by commas, none of them twice."""
+    out = [name for part in text.split(",") if (name := part.strip())]
+    if twice := repeated(out):
+        raise CommandError("cli.twice", twice=twice)
+    return out
 
 
 def minima_of(texts: Sequence[str]) -> dict[str, float]:

@@ -282,8 +282,9 @@ class DeficitProfiles(Result):
         say = result_words("competencies", language)
         labels = [f"{c.code} {c.title.text(self.language)}"[:48] for c in self.competencies]
         if kind == "states":
-            return deficit_chart(labels, 100 * np.isin(self.state, (0, 1)).mean(axis=0), language)
-        spread = np.nanmean(self.percent, axis=0), *np.nanquantile(self.percent, [0.05, 0.95], axis=0)
+            return deficit_chart(labels, 100 * np.isin(self.state, (0, 1)).sum(axis=0) / max(len(self), 1), language)
+        of = self.percent if len(self) else np.full((1, len(labels)), np.nan)
+        spread = np.nanmean(of, axis=0), *np.nanquantile(of, [0.05, 0.95], axis=0)
         titles = {"title": say("percent", persons=len(self)), "x_label": say("percent_axis")}
         return interval_chart(labels, spread, x_lines=self.standards.cuts, **titles)
 

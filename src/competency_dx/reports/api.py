@@ -88,6 +88,8 @@ def _written(result: Result, language: Language, show: Shown) -> Written:
     """Return how a result of this kind is written; what that takes is imported only when there is such a result."""
     if show == "aggregates" and result.kind != "deficit_profiles":
         raise ReportError("reports.aggregates_of", given=type(result).__name__)
+    if result.kind == "deficit_profiles" and not len(getattr(result, "persons", ())):
+        raise ReportError("reports.nobody")
     module, name = MAKERS.get(show if show == "aggregates" else result.kind, ("result_page", "result_report"))
     made: Written = getattr(import_module(f"competency_dx.reports.{module}"), name)(result, language)
     return made

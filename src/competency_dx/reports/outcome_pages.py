@@ -1,6 +1,7 @@
 """What follows from profiles: groups and their needs, routes of persons, decisions, changes between two diagnoses, next items."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 from urllib.parse import quote
 
@@ -14,10 +15,11 @@ from competency_dx.growth import SURE, Growth
 from competency_dx.reports.files import file_names, frame_sheet, sheet_of
 from competency_dx.reports.pages import Language, Sheet, Written, about, bounded, pages_of, render, strings
 from competency_dx.reports.report_context import branches, column_key, column_title, level_ranges, unit_title
-from competency_dx.routes import WHY, Programme, Routes
+from competency_dx.routes import WHY, Programme, Routes, day_text
 
 PLACES = ("column_school", "column_municipality", "column_region")
 NEEDS, HALF = 3, 0.5
+JOINER = "\u2060"  # at which no line is broken
 
 
 def region_report(groups: GroupReport, language: Language) -> Written:
@@ -87,6 +89,8 @@ def route_report(routes: Routes, language: Language) -> Written:
         "hours": np.array([*(one.hours for one in routes.programmes), 0.0])[routes.steps].sum(axis=1),
         "why": WHY,
         "dates": lambda one: _dates(one, language),
+        "day": lambda text: _day(date.fromisoformat(text), language),
+        "named": lambda one: t["route_programme"].format(title=one.title.text(language), id=one.id),
     }
     return Written(
         page=lambda beside: render("demand.html", language, shared | {"links": [quote(f) * beside for f in files]}),
@@ -113,7 +117,12 @@ def _level(routes: Routes, p: int, language: Language) -> tuple[str, str, str] |
 def _dates(one: Programme, language: Language) -> str:
     if one.start is None or one.end is None:
         return strings(language)["route_any_time"]
-    return "–".join(day.strftime("%d.%m.%Y" if language == "ru" else "%Y-%m-%d") for day in (one.start, one.end))
+    return f"{JOINER}–{JOINER}".join(_day(day, language) for day in (one.start, one.end))
+
+
+def _day(day: date, language: Language) -> str:
+    """Return a day that no line break parts."""
+    return day_text(day, language).replace("-", f"{JOINER}-{JOINER}")
 
 
 def decision_report(decisions: Decisions, language: Language) -> Written:

@@ -215,6 +215,8 @@ class Bundles:
 
     def divided(self) -> tuple[Ints, float, float]:
         """Return programmes under seats and budget (P, D), what they are worth and what any could be worth at most."""
+        from scipy.optimize import LinearConstraint, linprog, milp
+
         every, limited = self.problem.programmes, np.isfinite(self.problem.budget)
         scarce = [k for k in np.flatnonzero(self.member.any(axis=0)) if every[k].seats is not None]
         size, prices = max(self.problem.budget / 1000, 1.0), self.member @ np.array([one.price for one in every])
@@ -225,10 +227,14 @@ class Bundles:
             new = self.settled(use @ charge)
             bound = min(bound, float(sum(self.worth[p, s] - use[s] @ charge for p, s in new) + limit @ charge))
             columns |= dict.fromkeys(new)
-            reached, charge = self._priced(columns, use, limit)
-            if bound - reached <= CLOSE * bound:
+            value, rows, upper = self._program(columns, use, limit)
+            part: Any = linprog(-value, A_ub=rows, b_ub=upper, method="highs")
+            charge = np.maximum(-part.ineqlin.marginals[len(self.worth) :], 0.0)
+            if bound + part.fun <= CLOSE * bound:
                 break
-        return *self.routes_of(self._chosen([*columns], use, limit)), bound
+        limits, whole = LinearConstraint(rows, -np.inf, upper), np.ones(len(value), dtype=np.int64)
+        found: Any = milp(-value, integrality=whole, constraints=limits, options=WHOLE)
+        return *self.routes_of([c for c, x in zip(columns, found.x, strict=True) if round(x)]), bound
 
     def _program(self, columns: Collection[Column], use: Floats, limit: Floats) -> tuple[Floats, Any, Floats]:
         """Return values of routes, rows (one route for a person, seats, budget) and their upper limits."""
@@ -237,20 +243,3 @@ class Bundles:
         p, s = np.array([*columns]).T
         one = csr_array((np.ones(len(p)), (p, np.arange(len(p)))), shape=(len(self.worth), len(p)))
         return self.worth[p, s], vstack([one, csr_array(use[s].T)]).tocsr(), np.concatenate([np.ones(len(self.worth)), limit])
-
-    def _priced(self, columns: Collection[Column], use: Floats, limit: Floats) -> tuple[float, Floats]:
-        """Return what parts of routes can reach, and the prices of seats and budget there."""
-        from scipy.optimize import linprog
-
-        value, rows, upper = self._program(columns, use, limit)
-        found: Any = linprog(-value, A_ub=rows, b_ub=upper, method="highs")
-        return -float(found.fun), np.maximum(-found.ineqlin.marginals[len(self.worth) :], 0.0)
-
-    def _chosen(self, columns: Collection[Column], use: Floats, limit: Floats) -> list[Column]:
-        """Return the best whole routes."""
-        from scipy.optimize import LinearConstraint, milp
-
-        value, rows, upper = self._program(columns, use, limit)
-        limits, whole = LinearConstraint(rows, -np.inf, upper), np.ones(len(value), dtype=np.int64)
-        found: Any = milp(-value, integrality=whole, constraints=limits, options=WHOLE)
-        return [c for c, x in zip(columns, found.x, strict=True) if round(x)]

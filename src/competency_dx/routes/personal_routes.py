@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
+from datetime import date
 from itertools import chain
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from scipy.special import ndtri
 
 from competency_dx.arrays import Bools, Floats, Ints, Names, value
 from competency_dx.bank import CompetencyFramework, load_framework
-from competency_dx.competencies import STATES, Competency, DeficitProfiles, Standards
+from competency_dx.competencies import Competency, DeficitProfiles, Standards
 from competency_dx.display import Chart, point_chart, result_words
 from competency_dx.errors import RouteError, checked
 from competency_dx.findings import Finding, Template
@@ -22,17 +23,9 @@ from competency_dx.result import DataFrame, Result, frame
 from competency_dx.routes.allocation import RouteProblem, allocate, expected_below, ordered
 from competency_dx.routes.catalogue import Catalogue, Programme
 from competency_dx.routes.mentors import matched, room_of
+from competency_dx.routes.reasons import ASK_AGAIN, CONFIRMED, LEAST, LIKELY, NO_CONCLUSION, UNDECIDED, UNTOLD, WHY, RouteReasons, Why
 from competency_dx.schemas import Ids, Probability, held_to
 
-Why = Literal[
-    "", "hours", "price", "dates", "seats", "budget", "several", "prerequisite", "closes_less", "not_needed",
-    "reversible_first", "no_programme", "ask_again",
-]  # fmt: skip
-"""Why a deficit or a wish has no step: the one limit that binds, several of them, or another reason."""
-WHY: tuple[Why, ...] = get_args(Why)
-ASK_AGAIN = WHY.index("ask_again")
-CONFIRMED, LIKELY, UNDECIDED, _, UNTOLD = range(len(STATES))
-LEAST = 0.1  # points of percent: what closes less of a deficit is not for it
 WISHED = 1.1  # what a programme closes counts for so much where the person asked for it
 
 
@@ -40,22 +33,26 @@ WISHED = 1.1  # what a programme closes counts for so much where the person aske
 class Routes(Result):
     """A route for each person (P) through the programmes (K) of a catalogue that close deficits in D competencies.
 
-    `level` (P,) is the place in the levels of the standards, which name the type of route; `steps` (P, S) are places in
-    `programmes`, in order. By person and competency: `shortfall`, the expected points of percent below the lowest cut; `closes`,
-    how many of them the route closes; `chosen`, by which programme; `instead`, the two that would close most in its place; `why`,
-    the place in `WHY`; `unseen`, the number of items not given yet. No programme and no level are -1. `unmet` are the wishes
-    without a step, by person and programme; `waiting` who would take a programme if it had more seats, the largest shortfall
-    first. `gap` is the share of what can be closed that the routes may miss. `mentor` (P,) is the place in `persons` of who is
-    offered as a mentor, -1 for nobody, `mentored` (P, D) says in which competencies; both are empty before `with_mentors`.
+    `level` (P,) is the place in the levels of the standards, which name the type of route, `answered` (P,) the number of items with
+    an answer; `steps` (P, S) are places in `programmes`, in order. By person and competency: `shortfall`, the expected points of
+    percent below the lowest cut; `closes`, how many of them the route closes; `chosen`, by which programme; `instead`, the two that
+    would close most in its place; `why`, the place in `WHY`; `unseen`, the number of items not given yet. No programme and no level
+    are -1; `p_deficit` and `shortfall` are NaN where the profile concludes nothing. `unmet` are the wishes without a step, by person
+    and programme; `waiting` who would take a programme if it had more seats, the largest shortfall first. No programme begins before
+    `since`, "" for any day. `gap` is the share of what can be closed that the routes may miss. `mentor` (P,) is the place in
+    `persons` of who is offered as a mentor, -1 for nobody, `mentored` (P, D) says in which competencies; both are empty before
+    `with_mentors`.
     """
 
     kind: ClassVar[str] = "routes"
-    schema_version: ClassVar[int] = 3
+    schema_version: ClassVar[int] = 4
+    oldest: ClassVar[int] = 4  # earlier ones tell deficits where nothing was concluded, and do not say where that is
     pictures: ClassVar[tuple[str, ...]] = ("competencies",)
     persons: Annotated[Names, held_to(uniqueItems=True)]
     competencies: Annotated[tuple[Competency, ...], held_to(key="code", each="order.competencies", within="parent?")]
     programmes: Annotated[tuple[Programme, ...], held_to(key="id", each="order.programmes")]
     standards: Standards
+    answered: Annotated[Ints, held_to("persons", minimum=0)]
     level: Annotated[Ints, held_to("persons", minimum=-1, placeIn="standards.levels")]
     steps: Annotated[Ints, held_to("persons", "S", minimum=-1, placeIn="programmes")]
     p_deficit: Annotated[Floats, held_to("persons", "competencies", minimum=0, maximum=1)]
@@ -68,6 +65,7 @@ class Routes(Result):
     unmet: Mapping[Annotated[str, held_to(among="persons")], Mapping[str, Why]]
     waiting: Mapping[str, Annotated[Ids, held_to(among="persons")]]
     gap: Probability
+    since: str
     language: str
     findings: tuple[Finding, ...]
     provenance: Provenance
@@ -146,7 +144,7 @@ class Routes(Result):
             raise RouteError("routes.no_column", absent=sorted(absent), columns=list(profiles.background))
         room, shared = room_of(profiles, agreed, mentees), [profiles.background[name] for name in near]
         strength, needed = profiles.strength[:, [profiles.index(c.code) for c in self.competencies]], self.chosen >= 0
-        needed |= (self.why > 0) & (self.why != ASK_AGAIN)
+        needed |= (self.why > 0) & ~np.isin(self.why, (ASK_AGAIN, NO_CONCLUSION))
         strong = (strength == CONFIRMED) & (room > 0)[:, None]
         mentor = matched(np.where(needed, self.shortfall, 0.0), strong, room, shared, self.persons)
         n_agreed, n_strong, offered = (int(x.sum()) for x in (room > 0, strong.any(axis=1), mentor >= 0))
@@ -157,24 +155,33 @@ class Routes(Result):
         made, mentored = replace(self.provenance, inputs=inputs, settings=settings), needed & strong[mentor] & (mentor >= 0)[:, None]
         return replace(self, mentor=mentor, mentored=mentored, findings=findings, provenance=made)
 
+    def needs(self) -> Floats:
+        """Return by competency (D, 4) of how many persons something is concluded, expected deficits, mean shortfall and closed."""
+        n = (~np.isnan(self.p_deficit)).sum(axis=0)
+        means = (np.nansum(x, axis=0) / np.where(n, n, np.nan) for x in (self.shortfall, self.closes))
+        return np.column_stack([n, np.nansum(self.p_deficit, axis=0), *means])
+
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return how much the steps close, what they take, and what stays open for which reason."""
         say, taken = result_words("routes", language), [self.programmes[k] for k in self.steps[self.steps >= 0]]
         hours, price = float(sum(one.hours for one in taken)), float(sum(one.price for one in taken))
-        counts, asked = np.bincount(self.why.ravel()), self.why == ASK_AGAIN
-        needed = self.shortfall[((self.chosen >= 0) | (self.why > 0)) & ~asked].sum()
+        counts, asked, absent = np.bincount(self.why.ravel()), self.why == ASK_AGAIN, int((self.answered == 0).sum())
+        needed = np.nansum(self.shortfall[((self.chosen >= 0) | (self.why > 0)) & ~asked])
         return [
             say("head", persons=len(self), steps=len(taken), hours=hours, price=price),
-            say("closed", closed=float(self.closes.sum()), needed=float(needed), gap=100 * self.gap),
+            *([say("absent", n=absent)] if absent else []),
+            say("closed", closed=float(self.closes.sum()), needed=float(needed)),
+            *([say("gap", gap=100 * self.gap)] if self.gap >= 0.0005 else []),  # shown with one decimal place
+            *([say("since", since=day_text(date.fromisoformat(self.since), language))] if self.since else []),
             *(say(WHY[k], n=int(counts[k])) for k in np.flatnonzero(counts) if k),
             *([say("waiting", programmes=len(self.waiting))] if self.waiting else []),
             *([say("mentors", persons=offered)] if (offered := int((self.mentor >= 0).sum())) else []),
         ]
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - there is one
-        """Return the mean expected shortfall by competency, without the routes and after them."""
-        say, before = result_words("routes", language), self.shortfall.mean(axis=0)
-        columns = {say("before"): before, say("after"): before - self.closes.mean(axis=0)}
+        """Return the mean expected shortfall by competency of those of whom something is concluded, without routes and after them."""
+        say, (_, _, before, closed) = result_words("routes", language), self.needs().T
+        columns = {say("before"): before, say("after"): before - closed}
         return point_chart([c.code for c in self.competencies], columns, title=say("shortfall"), x_label=say("points"))
 
 
@@ -188,13 +195,16 @@ def recommend(
     budget: float = np.inf,
     weights: Mapping[str, float] | None = None,
     wishes: Mapping[str, Sequence[str]] | None = None,
+    since: date | None = None,
 ) -> Routes:
     """Choose for each person the programmes that close most of the expected shortfall.
 
     The shortfall of a competency is the expected number of points of percent below the lowest cut; of several programmes for it
     the one that closes most counts. Confirmed deficits take any programme, likely ones what can be left at any time; what is
-    undecided is asked about again. Where seats or the budget do not suffice, all routes together close as much as possible.
-    Raises `RouteError` when a limit or a weight is negative, or weights, wishes or the catalogue name what does not exist.
+    undecided is asked about again, and where a profile concludes nothing a route says nothing either. Where seats or the budget do
+    not suffice, all routes together close as much as possible.
+    Raises `RouteError` when there are no persons, a limit or a weight is negative, or weights, wishes or the catalogue name what
+    does not exist.
 
     Parameters
     ----------
@@ -208,39 +218,50 @@ def recommend(
         What a point of a competency counts, 1 where nothing is said.
     wishes : mapping of str to sequence of str, optional
         Programmes that persons ask for; what they close counts a tenth more.
+    since : date, optional
+        Programmes that begin before this day are left out; without it those of any dates are taken.
     """
     weights, wishes, every = weights or {}, wishes or {}, catalogue.programmes
+    if not len(profiles):
+        raise RouteError("routes.nobody")
     if wrong := [x for x in (hours, price, budget) if not x >= 0] + [x for x in weights.values() if not 0 <= x < np.inf]:
         raise RouteError("routes.negative", wrong=wrong)
     codes, framework = [c.code for c in profiles.competencies], load_framework(catalogue.framework)
     at = [codes.index(leaf) for leaf in profiles.population.leaves if leaf in codes]  # a propensity to omit is none
     leaves, ids, persons = [codes[c] for c in at], [one.id for one in every], [str(p) for p in profiles.persons]
-    strange = {*leaves, *(e.competency for one in every for e in one.brings)} - {n.code for n in framework.nodes if not n.replaced_by}
+    strange = {*leaves} - {n.code for n in framework.nodes if not n.replaced_by} | {*catalogue.strange(framework)}
     if strange := strange | {*weights} - {*leaves} | {*wishes} - {*persons} | {*chain(*wishes.values())} - {*ids}:
         raise RouteError("routes.unknown", strange=sorted(strange))
     state, shortfall, points = profiles.state[:, at], *_points(profiles, every, framework, at)
+    begun = np.array([since is not None and one.start is not None and one.start < since for one in every])
     wish = np.array([[WISHED if k in wishes.get(p, ()) else 1.0 for k in ids] for p in persons])[:, :, None]
-    weight = wish * np.array([weights.get(leaf, 1.0) for leaf in leaves])
+    weight = np.array([weights.get(leaf, 1.0) for leaf in leaves])
     counts = (state == CONFIRMED)[:, None] | ((state == LIKELY)[:, None] & np.array([[one.reversible] for one in every]))
-    closes, (before, hard) = np.where(counts & (points >= LEAST), points * weight, 0.0), _edges(framework, leaves)
+    closes = np.where(counts & (points >= LEAST) & ~begun[:, None], points * wish * weight, 0.0)
+    before, hard = _edges(framework, leaves)
     problem = RouteProblem(every, closes, np.isin(state, (CONFIRMED, LIKELY)), before, hard, hours, price, budget)
     chosen, alone, gap = allocate(problem)
     steps, left = [ordered(problem, row)[0] for row in chosen], problem.left(chosen)
-    instead, why = _reasons(problem, points, chosen, steps, left)
-    why[np.isin(state, (UNDECIDED, UNTOLD)) & (profiles.p_deficit[:, at] > 1 - profiles.rule.confirmed)] = ASK_AGAIN
+    brings = np.array([[any(framework.within(leaf, e.competency) for e in one.brings) for leaf in leaves] for one in every])
+    fits = np.array([_is_for(one, profiles) for one in every])
+    because = RouteReasons(problem, chosen, steps, left, points, state.astype(np.int64), brings, fits, begun, weight)
+    (instead, why), unmet = because.of_deficits(), {}
+    why[state == UNDECIDED], why[state == UNTOLD] = ASK_AGAIN, NO_CONCLUSION
+    for p, person in ((p, person) for p, person in enumerate(persons) if person in wishes):
+        asked = dict.fromkeys(ids.index(k) for k in wishes[person])
+        unmet[person] = {ids[k]: because.of_wish(p, k) for k in asked if k not in chosen[p]}
     order = sorted(range(len(persons)), key=lambda p: (-shortfall[p] @ problem.open[p], digest_text(persons[p])))
-    waiting = {k: tuple(persons[p] for p in order if i in alone[p] and i not in chosen[p]) for i, k in enumerate(ids)}
-    unmet: dict[str, dict[str, Why]] = {person: {} for person in wishes}
-    for p, k in ((p, k) for p, person in enumerate(persons) for k in wishes.get(person, ()) if ids.index(k) not in chosen[p]):
-        limit = _limit(problem, steps[p], ids.index(k), left)
-        unmet[persons[p]][k] = (limit or "closes_less") if closes[p, ids.index(k)].any() else "not_needed"
+    full = {k: [p for p in order if i in alone[p] and i not in chosen[p]] for i, k in enumerate(ids) if left[0][i] < 1}
+    waiting = {k: tuple(persons[p] for p in rows) for k, rows in full.items() if rows}
     inside = np.array([[leaf in fact.competencies for leaf in leaves] for fact in profiles.items], dtype=np.int64)
     unseen = (profiles.reasons == Reason.NOT_ADMINISTERED) @ inside
     used = np.unique([*chosen[chosen >= 0], *instead[instead >= 0]]).astype(np.int64)
+    roots = [c for c, one in enumerate(profiles.competencies) if one.parent is None]
     place, longest = np.full(len(every) + 1, -1), max(map(len, steps), default=0)
     place[used] = np.arange(len(used))
     digest = digest_arrays(profiles.points, profiles.reasons, profiles.p_deficit)
-    numbers = {"hours": hours, "price": price, "budget": budget, **weights}
+    limits = {name: x for name, x in (("hours", hours), ("price", price), ("budget", budget)) if np.isfinite(x)}
+    numbers = {name: f"{x:g}" for name, x in (limits | {**weights}).items()} | ({"since": f"{since}"} if since else {})
     told = _findings(catalogue, [every[k] for k in used], np.array(leaves)[((chosen >= 0) & (unseen == 0)).any(axis=0)].tolist())
     digests = {"profiles": digest, "catalogue": f"{catalogue.id} {catalogue.version} {catalogue.digest}"}
     return Routes(
@@ -249,20 +270,22 @@ def recommend(
         language=profiles.language,
         programmes=tuple(every[k] for k in used),
         standards=profiles.standards,
-        p_deficit=profiles.p_deficit[:, at],
-        level=profiles.level[:, [c.parent for c in profiles.competencies].index(None)].astype(np.int64),
+        answered=profiles.n_items[:, roots].sum(axis=1),
+        p_deficit=np.where(state == UNTOLD, np.nan, profiles.p_deficit[:, at]),
+        level=profiles.level[:, roots[0]].astype(np.int64),
         why=why,
-        shortfall=shortfall,
+        shortfall=np.where(state == UNTOLD, np.nan, shortfall),
         gap=gap,
+        since=f"{since or ''}",
         steps=place[np.array([[*step, *[-1] * (longest - len(step))] for step in steps], dtype=np.int64)],
         chosen=place[chosen],
         closes=np.where(chosen >= 0, np.take_along_axis(points, chosen[:, None], 1)[:, 0], 0.0),
         instead=place[instead],
         unseen=unseen,
         unmet=unmet,
-        waiting={k: who for k, who in waiting.items() if who},
+        waiting=waiting,
         findings=told,
-        provenance=provenance("recommend", digests, {name: f"{x:g}" for name, x in numbers.items()}),
+        provenance=provenance("recommend", digests, numbers),
     )
 
 
@@ -275,15 +298,24 @@ def _points(
     """
     mean, width = profiles.percent[:, at], (profiles.percent_high - profiles.percent_low)[:, at]
     sd, cut = width / (2 * ndtri((1 + profiles.rule.interval) / 2)), profiles.standards.deficit_cut
-    roots = {c.code for c in profiles.competencies if c.parent is None}
     points = np.zeros((len(mean), len(every), len(at)))
     for k, one in enumerate(every):
-        for effect in one.brings if not one.categories or roots & {*one.categories} else ():
+        for effect in one.brings if _is_for(one, profiles) else ():
             d = [d for d, c in enumerate(at) if framework.within(profiles.competencies[c].code, effect.competency)]
             top = np.array([min(effect.target, cut), min(effect.target, cut) - effect.gain])[:, None, None]
             upper, lower = expected_below(top, mean[:, d], sd[:, d])
             points[:, k, d] = np.maximum(points[:, k, d], np.nan_to_num(upper - lower))
     return np.nan_to_num(expected_below(np.array(cut), mean, sd)), points
+
+
+def day_text(day: date, language: str) -> str:
+    """Return a day as it is written in a language."""
+    return f"{day:%d.%m.%Y}" if language == "ru" else f"{day}"
+
+
+def _is_for(one: Programme, profiles: DeficitProfiles) -> bool:
+    """Tell whether a programme is for teachers of the category of the profiles."""
+    return not one.categories or any(c.parent is None and c.code in one.categories for c in profiles.competencies)
 
 
 def _edges(framework: CompetencyFramework, leaves: Sequence[str]) -> Bools:
@@ -293,31 +325,6 @@ def _edges(framework: CompetencyFramework, leaves: Sequence[str]) -> Bools:
         origin, destination = ([framework.within(leaf, end) for leaf in leaves] for end in (edge.origin, edge.destination))
         out[: 2 if edge.strength == "hard" else 1] |= np.outer(origin, destination)
     return out
-
-
-def _reasons(
-    problem: RouteProblem, points: Floats, chosen: Ints, steps: Sequence[list[int]], left: tuple[Floats, float]
-) -> tuple[Ints, Ints]:
-    """Return two other programmes for each deficit (P, D, 2), and why there is none (P, D)."""
-    instead, why = np.full((*chosen.shape, 2), -1), np.zeros(chosen.shape, dtype=np.int64)
-    for p, d in zip(*np.nonzero(problem.open), strict=True):
-        able = [k for k in np.argsort(-problem.closes[p, :, d], kind="stable") if problem.closes[p, k, d] > 0]
-        others = [k for k in able if k != chosen[p, d]][:2]
-        instead[p, d, : len(others)] = others
-        if chosen[p, d] < 0:
-            limits = [_limit(problem, steps[p], k, left) or "prerequisite" for k in able]
-            none = "reversible_first" if (points[p, :, d] >= LEAST).any() else "no_programme"
-            why[p, d] = WHY.index(next((x for x in limits if x != "several"), "several") if able else none)
-    return instead, why
-
-
-def _limit(problem: RouteProblem, steps: Sequence[int], k: int, left: tuple[Floats, float]) -> Why:
-    """Return the limit that keeps a programme out of a route, "several" where more than one do."""
-    one, taken = problem.programmes[k], [problem.programmes[m] for m in steps if m != k]
-    hours, price = sum(x.hours for x in (one, *taken)), sum(x.price for x in (one, *taken))
-    binds = (hours > problem.hours, price > problem.price, any(map(one.overlaps, taken)), left[0][k] < 1, left[1] < one.price)
-    found = [WHY[1 + n] for n, bound in enumerate(binds) if bound]  # hours, price, dates, seats, budget
-    return found[0] if len(found) == 1 else "several" if found else ""
 
 
 def _findings(catalogue: Catalogue, used: Sequence[Programme], unseen: Sequence[str]) -> tuple[Finding, ...]:
