@@ -222,10 +222,7 @@ def recommend(
         Programmes that begin before this day are left out; without it those of any dates are taken.
     """
     weights, wishes, every = weights or {}, wishes or {}, catalogue.programmes
-    if not len(profiles):
-        raise RouteError("routes.nobody")
-    if wrong := [x for x in (hours, price, budget) if not x >= 0] + [x for x in weights.values() if not 0 <= x < np.inf]:
-        raise RouteError("routes.negative", wrong=wrong)
+    settings = _settings(profiles, {"hours": hours, "price": price, "budget": budget}, weights, since)
     codes, framework = [c.code for c in profiles.competencies], load_framework(catalogue.framework)
     at = [codes.index(leaf) for leaf in profiles.population.leaves if leaf in codes]  # a propensity to omit is none
     leaves, ids, persons = [codes[c] for c in at], [one.id for one in every], [str(p) for p in profiles.persons]
@@ -247,22 +244,18 @@ def recommend(
     because = RouteReasons(problem, chosen, steps, left, points, state.astype(np.int64), brings, fits, begun, weight)
     (instead, why), unmet = because.of_deficits(), {}
     why[state == UNDECIDED], why[state == UNTOLD] = ASK_AGAIN, NO_CONCLUSION
-    for p, person in ((p, person) for p, person in enumerate(persons) if person in wishes):
-        asked = dict.fromkeys(ids.index(k) for k in wishes[person])
-        unmet[person] = {ids[k]: because.of_wish(p, k) for k in asked if k not in chosen[p]}
+    for p, person in ((persons.index(person), person) for person in wishes):
+        unmet[person] = {k: because.of_wish(p, i) for k in wishes[person] if (i := ids.index(k)) not in chosen[p]}
     order = sorted(range(len(persons)), key=lambda p: (-shortfall[p] @ problem.open[p], digest_text(persons[p])))
-    full = {k: [p for p in order if i in alone[p] and i not in chosen[p]] for i, k in enumerate(ids) if left[0][i] < 1}
-    waiting = {k: tuple(persons[p] for p in rows) for k, rows in full.items() if rows}
+    full = {k: tuple(persons[p] for p in order if i in alone[p] and i not in chosen[p]) for i, k in enumerate(ids) if left[0][i] < 1}
     inside = np.array([[leaf in fact.competencies for leaf in leaves] for fact in profiles.items], dtype=np.int64)
     unseen = (profiles.reasons == Reason.NOT_ADMINISTERED) @ inside
     used = np.unique([*chosen[chosen >= 0], *instead[instead >= 0]]).astype(np.int64)
-    roots = [c for c, one in enumerate(profiles.competencies) if one.parent is None]
     place, longest = np.full(len(every) + 1, -1), max(map(len, steps), default=0)
     place[used] = np.arange(len(used))
-    digest = digest_arrays(profiles.points, profiles.reasons, profiles.p_deficit)
-    limits = {name: x for name, x in (("hours", hours), ("price", price), ("budget", budget)) if np.isfinite(x)}
-    numbers = {name: f"{x:g}" for name, x in (limits | {**weights}).items()} | ({"since": f"{since}"} if since else {})
     told = _findings(catalogue, [every[k] for k in used], np.array(leaves)[((chosen >= 0) & (unseen == 0)).any(axis=0)].tolist())
+    root = [c.parent for c in profiles.competencies].index(None)
+    digest = digest_arrays(profiles.points, profiles.reasons, profiles.p_deficit)
     digests = {"profiles": digest, "catalogue": f"{catalogue.id} {catalogue.version} {catalogue.digest}"}
     return Routes(
         persons=profiles.persons,
@@ -270,9 +263,9 @@ def recommend(
         language=profiles.language,
         programmes=tuple(every[k] for k in used),
         standards=profiles.standards,
-        answered=profiles.n_items[:, roots].sum(axis=1),
+        answered=profiles.n_items[:, root],
         p_deficit=np.where(state == UNTOLD, np.nan, profiles.p_deficit[:, at]),
-        level=profiles.level[:, roots[0]].astype(np.int64),
+        level=profiles.level[:, root].astype(np.int64),
         why=why,
         shortfall=np.where(state == UNTOLD, np.nan, shortfall),
         gap=gap,
@@ -283,10 +276,21 @@ def recommend(
         instead=place[instead],
         unseen=unseen,
         unmet=unmet,
-        waiting=waiting,
+        waiting={k: who for k, who in full.items() if who},
         findings=told,
-        provenance=provenance("recommend", digests, numbers),
+        provenance=provenance("recommend", digests, settings),
     )
+
+
+def _settings(
+    profiles: DeficitProfiles, limits: Mapping[str, float], weights: Mapping[str, float], since: date | None
+) -> dict[str, str]:
+    """Return the limits, weights and the day as a document tells them; raises `RouteError` for nobody and for what cannot be."""
+    if not len(profiles):
+        raise RouteError("routes.nobody")
+    if wrong := [x for x in limits.values() if not x >= 0] + [x for x in weights.values() if not 0 <= x < np.inf]:
+        raise RouteError("routes.negative", wrong=wrong)
+    return {name: f"{x:g}" for name, x in {**limits, **weights}.items() if x < np.inf} | ({"since": f"{since}"} if since else {})
 
 
 def _points(
