@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
@@ -15,8 +17,9 @@ from scipy.special import ndtri
 from scipy.stats import norm
 
 import competency_dx as cdx
-from competency_dx.adaptive.selection import look_up, prospect
-from competency_dx.competencies import LeafOutlook, leaf_outlook, plan_of
+from competency_dx.adaptive.selection import chance_decided, look_up, prospect
+from competency_dx.bank import Item, Stimulus
+from competency_dx.competencies import STATUSES, LeafOutlook, leaf_outlook, plan_of
 from competency_dx.errors import BankError, DiagnosisError, ModelError, ResponsesError
 from competency_dx.responses import Reason
 
@@ -97,8 +100,8 @@ def test_expected_loss_is_the_average_over_what_the_answers_may_say() -> None:
         expected = quad(loss, -8, 8, points=bounds)[0]
         decided = 1 - (norm.cdf(bounds[2]) - norm.cdf(bounds[0]))
         at = (np.array([z]), np.array([r]))
-        assert look_up(table.loss, *at)[0] == pytest.approx(expected, abs=1e-3)
-        assert look_up(table.decided, *at)[0] == pytest.approx(decided, abs=5e-3)
+        assert look_up(table, *at)[0] == pytest.approx(expected, abs=1e-3)
+        assert chance_decided(0.8, *at)[0] == pytest.approx(decided, abs=1e-9)
 
 
 def test_an_item_takes_as_much_variance_as_it_does_on_average_over_its_answers() -> None:
@@ -135,6 +138,99 @@ def test_enemies_and_shared_passages_do_not_meet() -> None:
         assert free[0].id not in ids or len(ids) == 1
     with pytest.raises(BankError, match=r"enemies .* is no other item of the bank"):
         replace(bank(), items=(bank().items[0].model_copy(update={"enemies": ("nothing",)}), *bank().items[1:]))
+
+
+def with_items(**changes: Any) -> cdx.ItemBank:
+    """Return the bank with all items that form A leaves changed."""
+    free = {i.id for i in bank().items} - set(first().items)
+    items = (Item.model_validate(i.model_dump() | (changes if i.id in free else {})) for i in bank().items)
+    return replace(bank(), items=tuple(items))
+
+
+STIMULI: list[dict[str, Any]] = [
+    {"text": "Условие опыта: <b> & тележка\nвторая строка"},
+    {"table": (("Класс", "Число"), ("7А", "12 < 13"))},
+    {
+        "svg": "<svg xmlns='http://www.w3.org/2000/svg' width='300px' height='80'><rect width='200' height='50'/></svg>",
+        "alt": {"ru": "Прямоугольник «А»", "en": 'A "box"'},
+    },
+]
+
+
+@pytest.mark.parametrize("stimulus", STIMULI)
+def test_a_stimulus_is_met_once_and_shown_wherever_the_question_is(stimulus: dict[str, Any], tmp_path: Path) -> None:
+    shown = with_items(stimulus=stimulus)
+    found = cdx.next_items(cdx.diagnose(first().select(persons=["1", "2"]), shown), shown, n=6)
+    assert [len(found[person]) for person in found.persons] == [1, 1]
+    simulated = cdx.adaptive.simulate_adaptive(shown, 3, rng=np.random.default_rng(1), most=40, least_gain=0.0)
+    assert simulated.length.max() <= len(first().items) + 1
+    assert cdx.NextItems.from_json(found.to_json())["1"][0].stimulus == Stimulus.model_validate(stimulus)
+    words = ["12 < 13"] if "table" in stimulus else ["Прямоугольник «А»"] if "svg" in stimulus else ["<b> & тележка", "вторая строка"]
+    book = openpyxl.load_workbook(cdx.report(found, tmp_path / "form.xlsx", language="ru"))
+    cells = " ".join(str(cell) for row in book.worksheets[1].iter_rows(values_only=True) for cell in row)
+    page = cdx.report(found, tmp_path / "form.html", language="ru").read_text(encoding="utf-8")
+    for word in words:
+        assert word in cells
+        assert escape(word, quote=False) in page
+    assert page.count('class="stimulus"') == len(found.forms())
+    pytest.importorskip("docx")
+    if "svg" not in stimulus:
+        document = ZipFile(cdx.report(found, tmp_path / "form.docx", language="ru")).read("word/document.xml").decode()
+        assert all(escape(word, quote=False) in document for word in words)
+
+
+def test_retired_items_are_asked_of_nobody() -> None:
+    kept = with_items(status="retired")
+    profiles = cdx.diagnose(first(), kept)
+    assert not cdx.next_items(profiles, kept).questions
+    simulated = cdx.adaptive.simulate_adaptive(kept, 5, rng=np.random.default_rng(1), most=64, least_gain=0.0)
+    assert simulated.length.max() <= len(first().items)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("form", ["person", "group"])
+@pytest.mark.parametrize("status", ["misfit", "low_effort"])
+def test_stopped_profiles_are_asked_nothing_and_others_as_without_them(form: Any, status: str) -> None:
+    others, code = first(), STATUSES.index(status)
+    diagnosed = cdx.diagnose(others, bank())
+    halted = diagnosed.status.copy()
+    halted[[0, 3]] = code
+    state = np.where(halted == code, np.int8(4), diagnosed.state)
+    found = cdx.next_items(replace(diagnosed, status=halted, state=state), bank(), n=4, form=form)
+    assert not found["1"]
+    assert not found.undecided[[0, 3]].any()
+    assert set(found.decisions_frame()["person"]) == {str(p) for p in found.persons} - {"1", "4"}
+    assert [f.scope for f in found.findings if f.code == "adaptive.stopped"] == [("1", "4")]
+    rest = cdx.next_items(diagnosed.select(persons=[str(p) for p in found.persons if p not in {"1", "4"}]), bank(), n=4, form=form)
+    assert [q.item for q in found["2"]] == [q.item for q in rest["2"]]
+    assert [q.item for q in found.forms()[0][1]] == [q.item for q in rest.forms()[0][1]]
+
+
+def test_nothing_asked_decides_nothing_and_says_what_was_wanted() -> None:
+    common = cdx.load_bank("common")
+    everything = cdx.diagnose(cdx.simulate(common, 60, rng=np.random.default_rng(1)), common)
+    for form in ("person", "group"):
+        found = cdx.next_items(everything, common, n=5, form=form)
+        assert not found.questions
+        assert np.nansum(found.p_decided) == 0
+        np.testing.assert_array_equal(found.loss_before, found.loss_after)
+        for language in ("ru", "en"):
+            said = found.summary(language)
+            assert " 5" in said[0]
+            assert said[-1] == found.findings[-1].text(language)
+    reasons = np.full((2, len(bank().items)), Reason.NOT_ADMINISTERED, dtype=np.uint8)
+    reasons[0, ::2] = reasons[1, 1::2] = Reason.ANSWERED
+    whole = answers().select(persons=["1", "2"])
+    profiles = cdx.diagnose(replace(whole, reasons=reasons, scores=np.where(reasons == 0, whole.scores, 0)), bank())
+    assert [f.code for f in cdx.next_items(profiles, bank(), form="group").findings] == ["adaptive.no_common_items"]
+    assert cdx.next_items(profiles, bank()).questions
+
+
+def test_more_than_there_is_costs_and_changes_nothing() -> None:
+    few, many = (cdx.next_items(profiles(), bank(), n=n) for n in (len(bank().items), 10**6))
+    assert many.chosen.shape == few.chosen.shape
+    np.testing.assert_array_equal(many.chosen, few.chosen)
+    assert (few.most, many.most) == (len(bank().items), 10**6)
 
 
 def test_profiles_of_another_bank_are_refused_and_their_population_is_kept() -> None:

@@ -6,6 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +24,7 @@ from competency_dx.competencies import STATES
 from competency_dx.competencies.conclusion import NUMBERS, STATUSES, levels, roll_up, statuses
 from competency_dx.errors import CompetencyDxWarning, DiagnosisError
 from competency_dx.models import NormalPopulation
+from competency_dx.responses import Reason
 
 Floats = NDArray[np.float64]
 MakeBank = Callable[..., ItemBank]
@@ -397,23 +401,47 @@ def test_strengths_are_deficits_seen_from_the_other_end(scored_bank: MakeBank) -
     np.testing.assert_allclose(here.percent_low, 100 - there.percent_high, atol=1e-2)
 
 
+@pytest.mark.filterwarnings("ignore:A tenth of the items or more")
 def test_omitted_answers_count_as_wrong_unless_told_otherwise(scored_bank: MakeBank) -> None:
-    from competency_dx.responses import Reason
-
-    full = cdx.load_responses(four_blocks(1, 0.75))
-    from dataclasses import replace
-
+    """They move what is estimated, and are none of the answers that a conclusion needs."""
+    full, bank = cdx.load_responses(four_blocks(1, 0.75)), scored_bank(FOUR)
     reasons = full.reasons.copy()
     reasons[0, :10] = Reason.OMITTED
     data = replace(full, reasons=reasons, scores=np.where(reasons == 0, full.scores, 0))
-    bank = scored_bank(FOUR)
     wrong = cdx.diagnose(data, bank)
     left_out = cdx.diagnose(data, bank, rule=cdx.DeficitRule(missing=cdx.MissingPolicy(omitted="ignore")))
     c = wrong.index("S")
-    assert wrong.n_items[0, c] == 25
-    assert left_out.n_items[0, c] == 15
+    assert wrong.n_items[0, c] == left_out.n_items[0, c] == 15
     assert wrong.p_deficit[0, c] > left_out.p_deficit[0, c]
     assert {e.treated_as for e in wrong["0"]["S.1.1"].evidence} == {"omitted"}
+    assert wrong["0"]["S.1.1"].status == "no_items"
+    (said,) = (f for f in wrong["0"].findings if f.code == "competencies.omitted")
+    assert said.facts == {"omitted": 10, "given": 25}
+    assert not left_out["0"].findings
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("token", ["-", "\N{EM DASH}", "omitted", "пропуск", "нет ответа", "not reached", ""])
+@pytest.mark.parametrize("missing", [{}, {"omitted": "modelled"}, {"omitted": "ignore"}, {"not_reached": "incorrect"}])
+def test_whoever_gave_no_answer_is_concluded_nothing_of(token: str, missing: dict[str, Any], tmp_path: Path) -> None:
+    """Whatever fills the cells, and the same alone as among others; one answer among omissions decides nothing either."""
+    bank = cdx.load_bank("mathematics")
+    form = list(bank.forms[0].items)
+    table = cdx.simulate(bank, 5, rng=np.random.default_rng(1)).select(items=form).to_frame().astype(object)
+    table.loc[4, form] = table.loc[3, form[1:]] = token
+    table.to_csv(tmp_path / "absent.csv", index=False)
+    layout = cdx.Layout(missing_tokens={"": "omitted"}) if not token else None
+    data = cdx.load_responses(tmp_path / "absent.csv", bank=bank, layout=layout)
+    rule = cdx.DeficitRule(missing=cdx.MissingPolicy(**missing))
+    profiles = cdx.diagnose(data, bank, rule=rule)
+    assert profiles["5"].status == "no_responses"
+    assert (profiles.state[3:] == STATES.index("insufficient_data")).all()
+    assert profiles.n_items[4].max() == 0
+    assert profiles.n_items[3].max() == 1
+    assert not any(c.evidence for c in profiles["5"].conclusions)
+    for person in ("4", "5"):
+        assert cdx.diagnose(data.select(persons=[person]), bank, rule=rule)[person].to_json() == profiles[person].to_json()
+    assert not cdx.score(data, bank).n_items[4:].any()
 
 
 def test_a_calibration_is_no_bank() -> None:

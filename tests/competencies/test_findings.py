@@ -60,6 +60,24 @@ def test_another_population_is_noticed_and_answered_by_a_cohort(bank: cdx.ItemBa
     assert "population_differs" not in codes(cdx.diagnose(data, bank, population=cdx.Cohort()))
 
 
+@pytest.mark.parametrize(("n", "shift", "said"), [(60, -2.0, True), (20, -2.0, True), (19, -2.0, False), (60, 0.0, False)])
+def test_few_persons_of_another_population_are_told_of_their_mean(bank: cdx.ItemBank, n: int, shift: float, said: bool) -> None:
+    remarks = codes(cdx.diagnose(answers(bank, n, shift=shift), bank))
+    assert ("few_differ" in remarks) == said
+    if said:
+        assert remarks["few_differ"].facts["shift"] == pytest.approx(shift, abs=1.0)
+
+
+@pytest.mark.parametrize("n", [1, 19, 40])
+def test_persons_who_omit_much_are_named_whatever_their_number(bank: cdx.ItemBank, n: int) -> None:
+    profiles = cdx.diagnose(answers(bank, n, omitted=0.5), bank)
+    assert codes(profiles)["omitting"].scope[0] == "p0"
+    assert {f.code for profile in profiles for f in profile.findings} == {"competencies.omitted"}
+    few = cdx.diagnose(answers(bank, n, omitted=0.01), bank)
+    assert "omitting" not in codes(few)
+    assert not any(profile.findings for profile in few)
+
+
 def test_testlets_are_noticed_and_named(bank: cdx.ItemBank) -> None:
     remark = codes(cdx.diagnose(answers(bank, 300, testlets=4), bank))["local_dependence"]
     assert remark.facts["high"] > 2 * remark.facts["chance"]

@@ -8,12 +8,12 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from competency_dx.adaptive.follow_up import excluding
+from competency_dx.adaptive.follow_up import excluding, items_in_use
 from competency_dx.adaptive.selection import LEAST_GAIN, Problem, select
 from competency_dx.arrays import Bools, Floats, Ints, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import R201, DeficitRule, Plan, Standards, leaf_outlook, plan_of
-from competency_dx.display import Chart, Series, code_word, result_words
+from competency_dx.display import Chart, Series, code_word, decimal, result_words
 from competency_dx.errors import DiagnosisError, ModelError, checked
 from competency_dx.models import ItemParameters, abilities, bank_parameters, curve_information, expected_scores, measuring, simulate
 from competency_dx.persons import uncertain_items
@@ -23,6 +23,7 @@ from competency_dx.result import DataFrame, Result, crossed
 from competency_dx.schemas import Ids, held_to
 
 WORLDS = 32  # draws of the parameters of uncertain items, shared out among the persons
+WIDTHS = (8, 12, 10, 8)  # of the columns of the summary
 STANDARDS = R201()
 RULE = DeficitRule()
 Way = Callable[[Problem, Ints], Ints]  # the next item of some persons, who are at these rows of the simulated table
@@ -68,9 +69,10 @@ class AdaptiveSimulation(Result):
         say = result_words("adaptive", language)
         lines = [say("simulation", persons=self.length.shape[1], most=self.decided.shape[1] - 1), say("simulation_heads")]
         for s, name in enumerate(self.strategies):
-            last = {key: float(getattr(self, key)[s, -1]) for key in ("decided", "false", "rmse")}
-            row = say("simulation_row", length=float(self.length[s].mean()), **last)
-            lines.append(f"{code_word('strategy', name, language):<16}{row}")
+            last = [decimal(float(getattr(self, key)[s, -1]), 2, language) for key in ("decided", "false", "rmse")]
+            cells = [decimal(float(self.length[s].mean()), 1, language), *last]
+            row = "".join(cell.rjust(wide) for cell, wide in zip(cells, WIDTHS, strict=True))
+            lines.append(f"{code_word('strategy', name, language).replace('_', ' '):<16}{row}")
         return lines
 
     def chart(self, kind: str, language: str = "en") -> Chart:
@@ -101,7 +103,7 @@ def simulate_adaptive(
     Parameters
     ----------
     bank : ItemBank
-        Items to choose from.
+        Items to choose from; retired ones are asked of nobody.
     persons : int or ndarray, shape (P, D)
         How many, or their θ on the D competencies that items are evidence for directly.
     rng : numpy.random.Generator
@@ -145,7 +147,8 @@ def _sequence(
     """Return the length (S, P), and by number of items (S, N + 1) the share decided, the false share and the error of θ."""
     (most, least_gain), (theta, answers, deficit), S = stop, truth, len(ways)  # persons of all S ways in one table, way by way
     (P, I), D = answers.scores.shape, len(made.units.leaves)
-    excluded, on_leaf = excluding(bank, answers.items), made.units.leaf[:, None] == np.arange(D)
+    excluded, in_use = excluding(bank, answers.items), items_in_use(bank, answers.items)
+    on_leaf = made.units.leaf[:, None] == np.arange(D)
     asked, p = np.zeros((S * P, I), dtype=np.bool_), np.full((S * P, D), 0.5)
     mean, share = np.zeros((2, S * P, D))
     going, length, path = np.arange(S * P), np.zeros(S * P, dtype=np.int64), np.zeros((3, S, most + 1))
@@ -162,7 +165,7 @@ def _sequence(
             path[:, s, k] = sure[rows].mean(), false.mean() if len(false) else np.nan, error
         if k == most or not len(going):
             continue
-        free = ~(asked[going].astype(float) @ excluded > 0)
+        free = ~(asked[going].astype(float) @ excluded > 0) & in_use
         problem = Problem(outlook, made.units.leaf, answered[going], ~sure[going], rule, free, excluded).within_reach()
         promise = (problem.loss(problem.start()) - problem.loss(problem.after(np.where(free, np.arange(I), -1)))).sum(axis=1)
         goes_on = (promise >= max(least_gain, LEAST_GAIN)) & free.any(axis=1)

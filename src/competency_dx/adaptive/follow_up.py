@@ -10,7 +10,7 @@ import numpy as np
 
 from competency_dx.adaptive.selection import Problem, select
 from competency_dx.arrays import Bools, Floats, Ints, Names, value
-from competency_dx.bank import Item, ItemBank, ItemType, Text
+from competency_dx.bank import Item, ItemBank, ItemType, Stimulus, Text
 from competency_dx.competencies import STATUSES, Competency, DeficitProfiles, Plan, outlook_of
 from competency_dx.display import Chart, Series, point_chart, result_words
 from competency_dx.errors import DiagnosisError, checked
@@ -22,6 +22,7 @@ from competency_dx.schemas import Count, Finite, held_to
 
 FormKind = Literal["person", "group"]
 BORROWED = STATUSES.index("borrowed")
+STOPPED = [STATUSES.index(status) for status in ("misfit", "low_effort")]
 PASSAGE = 200  # characters of a first paragraph that make it a passage several items ask about
 
 
@@ -29,12 +30,13 @@ PASSAGE = 200  # characters of a first paragraph that make it a passage several 
 class Question:
     """What a person sees of an item: never its key, its solution or what a wrong option tells.
 
-    `competency` is the leaf that the item is evidence for.
+    `competency` is the leaf that the item is evidence for. The stimulus, a text, table or picture, is shown above the stem.
     """
 
     item: str
     title: Text
     type: ItemType
+    stimulus: Stimulus | None
     stem: str
     options: Mapping[str, str]
     left: Mapping[str, str]
@@ -45,7 +47,7 @@ class Question:
 
 def question(item: Item, competency: str) -> Question:
     """Return what a person sees of an item."""
-    shown: dict[str, Any] = {name: getattr(item, name) for name in ("type", "stem", "options", "left", "unit", "max_score")}
+    shown: dict[str, Any] = {name: getattr(item, name) for name in ("type", "stimulus", "stem", "options", "left", "unit", "max_score")}
     return Question(item=item.id, title=item.title or Text(ru=item.id, en=item.id), competency=competency, **shown)
 
 
@@ -62,14 +64,16 @@ class NextItems(Result):
         N items that anybody is asked, as they are shown.
     form : {"person", "group"}
         A form for each person, or one for all of them.
+    most : int
+        How many items a person were wanted at most.
     chosen : int array (P, n)
-        Positions in `questions`, the most useful first; -1 where no further item helps.
+        Positions in `questions`, the most useful first; -1 where no further item helps. n is no more than the bank has items.
     expected_loss : float array (P, n + 1)
         Expected loss over the leaves to decide, before and after each further item.
     p_deficit : float array (P, D)
         P(percent below the cut) by the answers so far.
     undecided : bool array (P, D)
-        Leaves without a conclusion, which the items are chosen for.
+        Leaves without a conclusion, which the items are chosen for; none of a person whose whole profile stopped.
     loss_before, loss_after : float array (P, D)
         Expected loss of each undecided leaf without and with the items, 0 of the others.
     p_decided : float array (P, D)
@@ -79,12 +83,13 @@ class NextItems(Result):
     """
 
     kind: ClassVar[str] = "next_items"
-    schema_version: ClassVar[int] = 2
+    schema_version: ClassVar[int] = 3
     pictures: ClassVar[tuple[str, ...]] = ("decisions", "loss")
     persons: Annotated[Names, held_to(uniqueItems=True)]
     competencies: Annotated[tuple[Competency, ...], held_to(key="code", each="order.competencies", within="parent?")]
     questions: Annotated[tuple[Question, ...], held_to(key="item", each="order.questions")]
     form: FormKind
+    most: Annotated[Count, held_to(minimum=1)]
     chosen: Annotated[Ints, held_to("persons", "N", minimum=-1, placeIn="questions")]
     expected_loss: Annotated[Floats, held_to("persons", "N+1")]
     p_deficit: Annotated[Floats, held_to("persons", "competencies", minimum=0, maximum=1)]
@@ -112,6 +117,12 @@ class NextItems(Result):
         """Return what the person in a row is asked, in order."""
         return tuple(self.questions[k] for k in self.chosen[row] if k >= 0)
 
+    def forms(self) -> list[tuple[str, tuple[Question, ...]]]:
+        """Return person and questions of each form that asks anything; the person is "" where all have the same one."""
+        asked = [(str(person), self.asked(row)) for row, person in enumerate(self.persons)]
+        some = [form for form in asked if form[1]]
+        return [("", some[0][1])] if some and self.form == "group" else some
+
     def to_frame(self) -> DataFrame:
         """Return one row per person and item, in the order of asking.
 
@@ -137,17 +148,26 @@ class NextItems(Result):
         return frame(person=self.persons[row], competency=codes[leaf], title=titles[leaf], **numbers)
 
     def summary(self, language: str = "en") -> Sequence[str]:
-        """Return how many items are asked of how many persons, and what they are expected to decide."""
+        """Return how many items are asked of how many persons, what they are expected to decide, and why some are asked nothing."""
         asked, open_ = (self.chosen >= 0).sum(axis=1), self.undecided.sum()
         say, P = result_words("adaptive", language), len(self)
-        whose = say("one_form") if self.form == "group" else say("a_person", n=float(asked.mean()) if P else 0.0)
+        n, mean = int(asked.max(initial=0)), float(asked.mean()) if P else 0.0
+        whose = say("one_form", n=n) if self.form == "group" else say("a_person", n=mean)
         decided, before, after = (float(np.nansum(x)) for x in (self.p_decided, self.loss_before, self.loss_after))
         return [
-            say("head", persons=P, bank=self.bank.text(language), whose=whose, most=int(asked.max(initial=0))),
+            say("head", persons=P, bank=self.bank.text(language), whose=whose, most=self.most),
             say("undecided", n=int(open_), decided=decided, confirmed=self.confirmed),
             say("loss", before=before, after=after),
-            *([say("items", items=tuple(q.item for q in (self.asked(0) if P else ())))] if self.form == "group" else []),
+            *(say("items", items=tuple(q.item for q in questions)) for _, questions in self.forms() if self.form == "group"),
+            *(finding.text(language) for finding in self.findings),
         ]
+
+    @classmethod
+    def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
+        if version >= cls.schema_version:
+            return document
+        questions = [{"stimulus": None} | question for question in document["questions"]]
+        return document | {"questions": questions, "most": max((len(row) for row in document["chosen"]), default=1)}
 
     def chart(self, kind: str, language: str = "en") -> Chart:
         """Return the share of persons undecided before and after by competency, or the mean expected loss by item."""
@@ -176,7 +196,8 @@ def next_items(
     A competency is undecided while neither P(deficit) nor P(no deficit) reaches the rule's `confirmed`, while fewer items than
     the rule's `min_items` were answered, or while a conclusion would rest on other competencies alone. A false conclusion costs
     1, leaving one open 1 - `confirmed`; the items are those that leave the least expected loss, all of them together, given
-    everything the answers so far say of all competencies.
+    everything the answers so far say of all competencies. Whose profile stopped as a whole is asked nothing: answers of another
+    kind do not mend those that contradict each other or were given without reading.
     `report` writes the result as a form to fill in; ``responses.joined(follow_up)`` and `diagnose` then update the profiles.
     Raises `DiagnosisError` when profiles and bank do not belong together, or a code is not among the profiles' competencies.
 
@@ -187,16 +208,15 @@ def next_items(
     bank : ItemBank
         The bank they were made with.
     n : int, default 12
-        At most so many items; fewer where no further one helps.
+        At most so many items; fewer where no further one helps or the bank has no more.
     form : {"person", "group"}
-        A form for each person, or one for all of them, of items that nobody among them was given.
+        A form for each person, or one for all of them, of items that nobody among those asked was given.
     competencies : str or sequence of str, optional
         Codes of the competencies to decide, with all below them; every undecided one when None.
     """
     if n < 1:
         raise DiagnosisError("adaptive.form", n=n)
     outlook, made = outlook_of(profiles, bank)
-    in_use = np.array([bank.item(item).status != "retired" for item in made.parameters.items])
     met, excluded = profiles.reasons != Reason.NOT_ADMINISTERED, excluding(bank, made.parameters.items)
     answered, borrowed = (x[:, made.units.leaves] for x in (profiles.n_items, profiles.status == BORROWED))
     problem = Problem(
@@ -205,11 +225,13 @@ def next_items(
         answered=answered,
         open=_undecided(profiles, made, np.asarray(borrowed | (answered < profiles.rule.min_items)), competencies),
         rule=profiles.rule,
-        allowed=~(met.astype(float) @ excluded > 0) & in_use,
+        allowed=~(met.astype(float) @ excluded > 0) & items_in_use(bank, made.parameters.items),
         excluded=excluded,
     )
-    chosen = select(problem.within_reach(), n, together=form == "group")
-    out = _result(profiles, bank, made, problem, chosen, form)
+    going = np.flatnonzero(~np.isin(profiles.status, STOPPED).any(axis=1))
+    chosen = np.full((len(profiles), min(n, len(excluded))), -1)
+    chosen[going] = select(problem.rows(going).within_reach(), n, together=form == "group")
+    out = _result(profiles, made, problem, chosen, (bank, n, form))
     announce(out.findings)
     return out
 
@@ -217,18 +239,23 @@ def next_items(
 def _undecided(profiles: DeficitProfiles, made: Plan, bare: Bools, competencies: str | Sequence[str] | None) -> Bools:
     """Return which leaves of each person are to be decided (P, D); `bare` are those without enough answers of their own."""
     p, rule = profiles.p_deficit[:, made.units.leaves], profiles.rule
-    out = (np.maximum(p, 1 - p) < rule.confirmed) | bare
+    out = ((np.maximum(p, 1 - p) < rule.confirmed) | bare) & ~np.isin(profiles.status, STOPPED).any(axis=1, keepdims=True)
     if competencies is not None:
         wanted = [profiles.index(code) for code in ([competencies] if isinstance(competencies, str) else competencies)]
         out &= made.units.below[wanted].any(axis=0)
     return np.asarray(out)
 
 
+def items_in_use(bank: ItemBank, items: Sequence[str]) -> Bools:
+    """Return which items are not retired (I,)."""
+    return np.array([bank.item(item).status != "retired" for item in items])
+
+
 def excluding(bank: ItemBank, items: Sequence[str]) -> Bools:
-    """Return which items exclude each other (I, I): an item itself, enemies, and items on one stem or passage."""
+    """Return which items exclude each other (I, I): an item itself, enemies, and items on one stimulus, stem or passage."""
     place = {item: k for k, item in enumerate(items)}
     out = np.eye(len(items), dtype=np.bool_)
-    shared: dict[str, list[int]] = {}
+    shared: dict[str | Stimulus, list[int]] = {}
     for item, k in place.items():
         definition = bank.item(item)
         for enemy in definition.enemies:
@@ -236,23 +263,32 @@ def excluding(bank: ItemBank, items: Sequence[str]) -> Bools:
                 out[k, place[enemy]] = out[place[enemy], k] = True
         stem = definition.stem.strip()
         first = stem.split("\n")[0]
-        for text in {stem} | ({first} if len(first) >= PASSAGE else set()):
-            if text:
-                shared.setdefault(text, []).append(k)
+        for seen in {stem, definition.stimulus} | ({first} if len(first) >= PASSAGE else set()):
+            if seen:
+                shared.setdefault(seen, []).append(k)
     for together in shared.values():
         out[np.ix_(together, together)] = True
     return out
 
 
-def _result(profiles: DeficitProfiles, bank: ItemBank, made: Plan, problem: Problem, chosen: Ints, form: FormKind) -> NextItems:
+def _unasked(profiles: DeficitProfiles, problem: Problem, chosen: Ints, form: FormKind) -> tuple[Finding, ...]:
+    """Return why persons are asked nothing: their profile stopped, or there is nothing to ask of them, or of all alike."""
+    stopped, silent = np.isin(profiles.status, STOPPED).any(axis=1), problem.open.any(axis=1) & (chosen < 0).all(axis=1)
+    for_all = form == "group" and len(profiles) > 1 and problem.allowed[silent].any()
+    nothing = Template("adaptive.no_common_items") if for_all else Template("adaptive.no_items")
+    return Template("adaptive.stopped").about(profiles.persons[stopped]) + nothing.about(profiles.persons[silent])
+
+
+def _result(profiles: DeficitProfiles, made: Plan, problem: Problem, chosen: Ints, wanted: tuple[ItemBank, int, FormKind]) -> NextItems:
+    """Return the items `chosen` (P, n) of a bank, of which so many were wanted, in forms of a kind."""
+    bank, most, form = wanted
     steps = [*accumulate(chosen.T, problem.absorb, initial=problem.start())]
     losses, asked = [problem.cost(left) for left in steps], np.unique(chosen[chosen >= 0])
     place = np.full(len(made.parameters.items) + 1, -1)
     place[asked] = np.arange(len(asked))
     leaf = [made.units.leaf_codes[d] for d in made.units.leaf]
-    helpless = profiles.persons[problem.open.any(axis=1) & (chosen < 0).all(axis=1)]
     settings = {
-        "items": f"at most {chosen.shape[1]}, {'one form for all' if form == 'group' else 'a form for each person'}",
+        "items": f"at most {most}, {'one form for all' if form == 'group' else 'a form for each person'}",
         "loss": f"false conclusion 1, no conclusion {1 - problem.rule.confirmed:g}; conclusions from "
         f"{problem.rule.min_items} items that take away {problem.rule.own_share:g} of the variance",
         "method": "joint normal approximation, greedy with exchanges",
@@ -264,16 +300,17 @@ def _result(profiles: DeficitProfiles, bank: ItemBank, made: Plan, problem: Prob
         competencies=tuple(made.units.competencies[c] for c in made.units.leaves),
         questions=tuple(question(bank.item(made.parameters.items[k]), leaf[k]) for k in asked),
         form=form,
+        most=most,
         chosen=place[chosen],
         expected_loss=np.stack([loss.sum(axis=1) for loss in losses], axis=1),
         p_deficit=problem.outlook.p_deficit,
         undecided=problem.open,
         loss_before=losses[0],
         loss_after=losses[-1],
-        p_decided=np.where(problem.open, problem.decided(steps[-1]), np.nan),
+        p_decided=np.where(problem.open, (chosen >= 0).any(axis=1, keepdims=True) * problem.decided(steps[-1]), np.nan),
         confirmed=problem.rule.confirmed,
         bank=bank.title,
         language=bank.header.language,
-        findings=Template("adaptive.no_items").about(helpless),
+        findings=_unasked(profiles, problem, chosen, form),
         provenance=provenance("next_items", inputs, settings),
     )

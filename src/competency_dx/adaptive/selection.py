@@ -29,23 +29,22 @@ LEAST_GAIN = 1e-9
 SMALLEST = 1e-9
 
 
-class Prospect(NamedTuple):
-    """Expected loss and probability of a conclusion by |z| and √r (Z, R)."""
-
-    loss: Floats
-    decided: Floats
+def chance_decided(confirmed: float, z: Floats, r: Floats) -> Floats:
+    """Return the probability that |z'| reaches the quantile of `confirmed`; with r = 0 nothing changes, and it is 0 or 1."""
+    least, root = ndtri(confirmed) * np.sqrt(1 - r), np.sqrt(np.maximum(r, SMALLEST))
+    later = ndtr((np.abs(z) - least) / root) + ndtr((-np.abs(z) - least) / root)
+    return np.asarray(np.where(r > 0, later, np.abs(z) >= least))
 
 
 @lru_cache(maxsize=16)
-def prospect(confirmed: float) -> Prospect:
-    """Return the tables for conclusions that are drawn from a probability of `confirmed`."""
+def prospect(confirmed: float) -> Floats:
+    """Return the expected loss by |z| and √r (Z, R) where conclusions are drawn from a probability of `confirmed`."""
     z = np.linspace(0.0, HIGHEST_Z, Z_STEPS + 1)[:, None, None]
     root = np.minimum(np.linspace(0.0, 1.0, R_STEPS + 1), np.sqrt(MOST))[:, None]
     error = np.linspace(-REACH, REACH, NODES)
     weight = np.exp(-0.5 * error**2)
     later = ndtr(-np.abs(z + root * error) / np.sqrt(1 - root**2))
-    open_cost = 1 - confirmed
-    return Prospect(*(x @ (weight / weight.sum()) for x in (np.minimum(later, open_cost), later <= open_cost)))
+    return np.asarray(np.minimum(later, 1 - confirmed) @ (weight / weight.sum()))
 
 
 def look_up(table: Floats, z: Floats, r: Floats) -> Floats:
@@ -125,7 +124,7 @@ class Problem(NamedTuple):
     def loss(self, left: Remaining) -> Floats:
         """Return the expected loss of each leaf to decide (P, D), 0 elsewhere; a part of it while its own answers are too few."""
         share = np.minimum(left.taken / self.outlook.variance, MOST)
-        expected = look_up(prospect(self.rule.confirmed).loss, self._z, share)
+        expected = look_up(prospect(self.rule.confirmed), self._z, share)
         return np.asarray(self.open * self._weighed(expected, self._part(left.answered, left.precision, self._given_others)))
 
     def cost(self, left: Remaining) -> Floats:
@@ -138,7 +137,7 @@ class Problem(NamedTuple):
         share = np.minimum(left.taken / self.outlook.variance, MOST)
         own = left.precision * np.diagonal(left.theta, axis1=1, axis2=2)
         supported = (left.answered >= self.rule.min_items) & (own >= self.rule.own_share)
-        return np.where(supported, look_up(prospect(self.rule.confirmed).decided, self._z, share), 0.0)
+        return np.where(supported, chance_decided(self.rule.confirmed, self._z, share), 0.0)
 
     def after_each(self, left: Remaining) -> Floats:
         """Return the expected loss (P, I) after one item more, for every item."""
@@ -153,7 +152,7 @@ class Problem(NamedTuple):
             covariance = s[who] * left.percent[who, c][:, self.leaf] + out.item_shared[who] * on
             taken = left.taken[who, c, None] + covariance**2 / total[who]
             share = np.minimum(taken / out.variance[who, c, None], MOST)
-            expected = look_up(prospect(self.rule.confirmed).loss, z[who, c, None], share)
+            expected = look_up(prospect(self.rule.confirmed), z[who, c, None], share)
             precision = left.precision[who, c, None] + on * s[who] ** 2 / out.item_noise[who]
             loss[who] += self._weighed(expected, self._part(left.answered[who, c, None] + on, precision, others[who, c, None]))
         return loss
@@ -178,12 +177,14 @@ class Problem(NamedTuple):
 
 
 def select(problem: Problem, n: int, *, together: bool) -> Ints:
-    """Return at most n items for each person (P, n), the most useful first, -1 where no further one helps.
+    """Return at most n items for each person (P, n), the most useful first, -1 where no further one helps; n is at most I.
 
     Greedy, then exchanges: each item in turn is put back and the best one taken for it, until nothing changes. If `together`,
     all persons get the items that are best for the sum of their losses.
     """
+    n = min(n, len(problem.leaf))
     chosen = _greedy(problem, n, together=together)
+    chosen = chosen[:, (chosen >= 0).any(axis=0)]
     for _ in range(ROUNDS):
         before = chosen.copy()
         for k in range(chosen.shape[1]):

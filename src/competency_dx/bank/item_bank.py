@@ -152,7 +152,7 @@ class ItemBank(Result):
         correlations with standard errors. One competency brings mean and variance, and correlations stay as they were.
         Parameters that the calibration left as they were, those of anchors, keep their record: status, standard errors, number
         of answers, date; and so do the items by which a `Link` to this bank puts a new calibration on its scale. Items of another
-        subject keep their parameters and their population. New records get a date: the one given, today's without one.
+        subject keep their parameters and their population. New records and population get a date: the one given, or today's.
         Raises `BankError` when the calibration has other items or competencies than the bank, or would leave parameters of two
         scales in it.
         """
@@ -173,6 +173,7 @@ class ItemBank(Result):
         now = kept | fresh | held
         records = tuple(now[i.id] for i in self.items if i.id in now)
         population = calibration.bank_population()
+        population = population.model_copy(update={"date": population.date or day})
         if not population.leaves:
             before = self.header.population
             as_before = LeafPopulation(mean=before.mean, sd=float(before.variance) ** 0.5)

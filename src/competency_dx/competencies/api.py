@@ -23,7 +23,7 @@ from competency_dx.findings import Template, announce, gathered
 from competency_dx.kernels.blocks import in_turn, one_blas_thread
 from competency_dx.persons import Matched, as_responses, match, reasons_of
 from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.responses import Omissions, Reason, Reasons, Responses
+from competency_dx.responses import Omissions, Reason, Reasons, Responses, answers_given
 from competency_dx.result import DataFrame, frame
 
 DEFAULT_STANDARDS = R201()
@@ -76,6 +76,8 @@ def diagnosed(
     made = plan(bank, standards, None if isinstance(population, Cohort) else population)
     stated, matched = population, match(responses, made.parameters, rule.missing)
     reasons = reasons_of(matched.data, made.parameters.items)
+    absent = ~matched.observed.any(axis=1, keepdims=True)  # whoever gave no answer omitted none either
+    reasons = np.where(absent & (reasons != Reason.INVALID), np.uint8(Reason.NOT_ADMINISTERED), reasons)
     if isinstance(population, Cohort):
         population = cohort_populations(joint_answers(matched, reasons, made, rule.missing), made, population)
         made = plan(bank, standards, population)  # a grid that suits it
@@ -124,9 +126,13 @@ def diagnosed(
 
 
 def _judged(matched: Matched, reasons: Reasons, made: Plan, rule: DeficitRule, population: object, effortless: Bools) -> Diagnosed:
-    """Return what the answers say of each person and unit, and what is concluded; `effortless` (P,) answered without reading."""
+    """Return what the answers say of each person and unit, and what is concluded; `effortless` (P,) answered without reading.
+
+    What counts as wrong without an answer moves the estimates, but is none of the answers that a conclusion needs.
+    """
     answers = joint_answers(matched, reasons, made, rule.missing, population)
-    at, n_items = estimates(answers, matched, made, rule), matched.observed.astype(np.int64) @ made.units.member.T
+    given = matched.observed & answers_given(reasons)
+    at, n_items = estimates(answers, matched, made, rule), given.astype(np.int64) @ made.units.member.T
     covered = (n_items[:, made.units.leaves] > 0) @ made.share.T
     status = statuses(n_items, at.own_share, covered, (at.misfit, effortless), rule)
     state = rule.state_index(at.below[:, :, 0], status == REPORTED)

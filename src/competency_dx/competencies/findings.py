@@ -13,12 +13,13 @@ from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.population import LeafPopulations, clusters
 from competency_dx.findings import Finding, Template
 from competency_dx.persons import Matched
-from competency_dx.responses import Omissions, Reason, Reasons
+from competency_dx.responses import Omissions, Reason, Reasons, answers_given
 
-LEAST_PERSONS = 100
+LEAST_PERSONS, LEAST_SHIFTED = 100, 20  # of a cohort whose spread can be told, and whose mean
 SHIFT = 0.3  # population SD
 SPREADS = (0.75, 1.33)
 OMITTED = 0.05  # share of the cells shown
+OMITTED_BY_ONE = 0.1  # beyond it a percent moves by five points and more where half of the persons solve the items omitted
 COMPARED, LEAST_COMPARED = 200, 20  # persons on whom treatments of omissions are compared
 NAMED_PAIRS = 3
 
@@ -43,14 +44,25 @@ def remarks(d: Diagnosed, *, from_bank: bool, again: Callable[[Ints, Omissions],
         Template(code).about(persons[(d.status == STATUSES.index(code.removeprefix("competencies."))).any(axis=1)])
         for code in ("competencies.misfit", "competencies.low_effort")
     ]
-    others = [_omissions(d, again), _dependence(d), _population(d) if from_bank else ()]
+    missed, given = counted_as_wrong(np.where(d.matched.observed, d.reasons, np.uint8(Reason.NOT_ADMINISTERED)))
+    omitting = Template("competencies.omitting").about(persons[missed > OMITTED_BY_ONE * given])
+    others = [omitting, _omissions(d, again), _dependence(d), _population(d) if from_bank else ()]
     return tuple(finding for part in (*stopped, *others) for finding in part)
 
 
+def counted_as_wrong(reasons: Reasons) -> tuple[Ints, Ints]:
+    """Return of the reasons (…, I) of cells that count how many items have no answer and are taken for wrong, and of how many (…)."""
+    missed = np.isin(reasons, (Reason.OMITTED, Reason.NOT_REACHED))
+    return missed.sum(axis=-1), (missed | answers_given(reasons)).sum(axis=-1)
+
+
 def _population(d: Diagnosed) -> tuple[Finding, ...]:
-    """Compare the persons with the population: their expected means sum up to the shift, and they vary by what was learnt."""
+    """Compare the persons with the population: their expected means sum up to the shift, and they vary by what was learnt.
+
+    What few persons vary by says nothing, and `Cohort` asks for more: a shift alone is told of them, with another remedy.
+    """
     who = d.matched.observed.any(axis=1)
-    if who.sum() < LEAST_PERSONS:
+    if who.sum() < LEAST_SHIFTED:
         return ()
     root = d.made.units.parent.index(-1)
     share, populations = d.made.share[root], d.made.populations
@@ -62,9 +74,13 @@ def _population(d: Diagnosed) -> tuple[Finding, ...]:
     judged = d.made.judged_se()
     of_items = float(np.sqrt(judged @ judged)) / len(judged)
     error = float(np.hypot(np.sqrt(variance / learnt.sum()), of_items / np.sqrt(variance)))
-    if abs(shift) < SHIFT + 2 * error and SPREADS[0] < spread < SPREADS[1]:
+    few = who.sum() < LEAST_PERSONS
+    if abs(shift) < SHIFT + 2 * error and (few or SPREADS[0] < spread < SPREADS[1]):
         return ()
-    return (Template("competencies.population_differs").of(persons=int(who.sum()), shift=shift, spread=spread),)
+    facts: dict[str, Any] = {"persons": int(who.sum()), "shift": shift}
+    if few:
+        return (Template("competencies.few_differ").of(**facts),)
+    return (Template("competencies.population_differs").of(**facts, spread=spread),)
 
 
 def _omissions(d: Diagnosed, again: Callable[[Ints, Omissions], Diagnosed]) -> tuple[Finding, ...]:

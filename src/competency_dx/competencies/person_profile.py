@@ -96,7 +96,7 @@ class Profile(JsonDocument):
     """
 
     kind: ClassVar[str] = "profile"
-    schema_version: ClassVar[int] = 2
+    schema_version: ClassVar[int] = 3
     person: str
     background: Mapping[str, str]
     conclusions: tuple[Conclusion, ...]
@@ -188,7 +188,7 @@ class Profile(JsonDocument):
             row |= {name: None if (x := getattr(c, name)) == "" else x for name in CONCLUDED}
             row |= {name: _short(row[name], DECIMALS.get(name, 4)) for name in OF_THE_PERSON}
             row["evidence"] = {e.item: _row(e) for e in c.evidence if e.item not in deeper}
-            row["evidence_text"] = result_words("competencies", self.language)("evidence", n=len(c.evidence), **earned)
+            row["evidence_text"] = result_words("competencies", self.language)("evidence", **earned)
             usual = _usual(unit.code)
             yield unit.code, {name: x for name, x in row.items() if x != usual.get(name, ...)}
 

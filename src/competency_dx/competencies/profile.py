@@ -15,6 +15,7 @@ from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.bank import Text
 from competency_dx.competencies.choices import DeficitRule, Standards
 from competency_dx.competencies.conclusion import STATES, Competency, Conclusion, Evidence, ItemFact, deficit_chart, reason, state_lines
+from competency_dx.competencies.findings import OMITTED_BY_ONE, counted_as_wrong
 from competency_dx.competencies.person_profile import HeldMisconception, Profile
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile_document import (
@@ -191,8 +192,14 @@ class DeficitProfiles(Result):
             language=self.language,
             provenance=self._references(p),
             status="scored" if (self.n_items[p] > 0).any() else "no_responses",
-            findings=Template("competencies.unreadable").about(self.items[i].item for i in unread.tolist()),
+            findings=(*Template("competencies.unreadable").about(self.items[i].item for i in unread.tolist()), *self._missed(p)),
         )
+
+    def _missed(self, p: int) -> Iterator[Finding]:
+        """Yield the finding on a person much of whose work is without an answer and counts as wrong."""
+        missed, given = counted_as_wrong(self.reasons[p])
+        if missed > OMITTED_BY_ONE * given and self.rule.missing.omitted != "modelled":
+            yield Template("competencies.omitted").of(omitted=int(missed), given=int(given))
 
     def _references(self, p: int) -> Provenance:
         """Return what a person's profile is made of; the answers are this person's alone."""

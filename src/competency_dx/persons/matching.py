@@ -137,7 +137,7 @@ def match(data: Responses, parameters: ItemParameters, policy: MissingPolicy) ->
     to, of = (np.array(side) for side in zip(*pairs, strict=True))
     out = np.zeros((len(codes), len(parameters.items)), dtype=np.int8)
     mask = np.zeros(out.shape, dtype=np.bool_)
-    out[:, to], mask[:, to] = codes[:, of], observed[:, of]
+    out[:, to], mask[:, to] = codes[:, of], observed[:, of] & policy.counted(data.reasons[:, of])
     _check_range(data, out, mask, parameters)
     known = set(parameters.items)
     unknown = Template("persons.no_parameters").about(item for item in data.items if item not in known)

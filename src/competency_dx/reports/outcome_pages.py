@@ -1,19 +1,22 @@
 """What follows from profiles: groups and their needs, routes of persons, decisions, changes between two diagnoses, next items."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from urllib.parse import quote
+from xml.etree.ElementTree import fromstring, tostring
 
 import numpy as np
 
 from competency_dx.adaptive import NextItems
+from competency_dx.bank import Stimulus
 from competency_dx.competencies import OUTCOMES, REASONS, STATUSES, Decisions
 from competency_dx.display import IntervalRow, interval_table, percent
 from competency_dx.groups import GroupReport
 from competency_dx.growth import SURE, Growth
-from competency_dx.reports.files import file_names, frame_sheet, sheet_of
-from competency_dx.reports.pages import Language, Sheet, Written, about, bounded, pages_of, render, strings
+from competency_dx.reports.files import file_names, findings_sheet, frame_sheet, sheet_of
+from competency_dx.reports.pages import Language, Sheet, Written, about, bounded, finding_lines, pages_of, plain, render, strings
 from competency_dx.reports.report_context import branches, column_key, column_title, level_ranges, unit_title
 from competency_dx.routes import WHY, Programme, Routes, day_text
 
@@ -172,10 +175,28 @@ def change_said(p_gain: float) -> str:
 
 def form_report(items: NextItems, language: Language) -> Written:
     """Return how the next items are written: a form to print, for everybody or for each who is asked, and one to fill in."""
-    rows, grouped, t = range(len(items)), items.form == "group", strings(language)
-    forms = [("" if grouped else str(items.persons[row]), items.asked(row)) for row in (rows[:1] if grouped else rows)]
-    values = {"bank": items.bank.text(language), "forms": [form for form in forms if form[1]]}
+    t, drawings = strings(language), {q.item: drawn(q.stimulus, language) for q in items.questions if q.stimulus and q.stimulus.svg}
+    values = about(items, language) | {"bank": items.bank.text(language), "forms": items.forms(), "drawings": drawings}
     return Written(page=lambda _: render("form.html", language, values), sheets=lambda: (form_sheets(items, language), t["form_title"]))
+
+
+def drawn(stimulus: Stimulus, language: Language) -> str:
+    """Return the picture of a stimulus as a part of a page, which has room for it, with words for those who do not see it."""
+    root = fromstring(stimulus.svg)
+    for node in root.iter():
+        node.tag = node.tag.rpartition("}")[2]  # a page names no name space
+    wide, high = (re.sub(r"\D*$", "", root.attrib.pop(side, "")) for side in ("width", "height"))
+    root.attrib.setdefault("viewBox", f"0 0 {wide or 400} {high or 300}")
+    words = stimulus.alt.text(language) if stimulus.alt else ""
+    return tostring(root, encoding="unicode").replace("<svg", f'<svg class="stimulus" role="img" aria-label="{plain(words)}"', 1)
+
+
+def told(stimulus: Stimulus | None, language: Language) -> str:
+    """Return a stimulus in the cell of a workbook: its text, its rows, or what its picture shows."""
+    if stimulus is None:
+        return ""
+    rows = "\n".join(" | ".join(row) for row in stimulus.table)
+    return stimulus.text.strip() or rows or (stimulus.alt.text(language) if stimulus.alt else "")
 
 
 def form_sheets(items: NextItems, language: Language) -> tuple[Sheet, ...]:
@@ -186,6 +207,7 @@ def form_sheets(items: NextItems, language: Language) -> tuple[Sheet, ...]:
     answers = {"person": frame["person"].tolist(), "item": frame["item"].tolist(), "answer": [None] * len(frame)}
     questions: dict[str, list[Any]] = {
         "item": [q.item for q in asked],
+        "stimulus": [told(q.stimulus, language) for q in asked],
         "question": ["\n".join([q.stem.strip(), *(f"{code}) {text}" for code, text in q.left.items())]) for q in asked],
         "options": ["\n".join(f"{code}) {text}" for code, text in q.options.items()) for q in asked],
         "how": [t[f"answer_{q.type}"] for q in asked],
@@ -195,4 +217,5 @@ def form_sheets(items: NextItems, language: Language) -> tuple[Sheet, ...]:
     expected = {name: decisions[name].tolist() for name in ("person", "competency", "title", "p_deficit", "p_decided")}
     expected["title"] = [titles[code] for code in expected["competency"]]
     sheets = (("sheet_answers", answers, 2), ("sheet_questions", questions, 1), ("sheet_decisions", expected, 3))
-    return tuple(sheet_of(t[name], columns, language, frozen) for name, columns, frozen in sheets)
+    written = tuple(sheet_of(t[name], columns, language, frozen) for name, columns, frozen in sheets)
+    return written if asked else (*written, findings_sheet(finding_lines(items.findings, language), language))

@@ -6,8 +6,8 @@ from typing import Any
 
 from competency_dx.arrays import value
 from competency_dx.competencies import Conclusion, Evidence, Profile
-from competency_dx.display import IntervalRow, chance, decimal, interval_table, percent
-from competency_dx.reports.pages import bounded, plain, several
+from competency_dx.display import IntervalRow, chance, count, decimal, interval_table, percent
+from competency_dx.reports.pages import bounded, plain
 from competency_dx.reports.report_context import Branch, ReportContext, Sign, column_key, column_title, false_share, named
 
 FOUND = ("confirmed", "likely")
@@ -34,6 +34,8 @@ def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
     drawn = {b.index for b in s.tree if profile.conclusions[b.index].status == "reported"}
     at = profile.conclusions
     deficits = sorted(_narrowest(s.tree, {k for k in drawn if at[k].state in FOUND}), key=lambda k: (at[k].state, -at[k].p_deficit))
+    doubtful = [k for k in deficits if spoken_against(at[k])]
+    deficits = [k for k in deficits if k not in doubtful]
     strong = sorted(_narrowest(s.tree, {k for k in drawn if at[k].strength in FOUND}), key=lambda k: -at[k].p_strength)
     held = sorted((m for m in profile.misconceptions if m.probability >= s.rule.likely), key=lambda m: -m.probability)
     return {
@@ -44,7 +46,8 @@ def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
         "priorities": [
             _statement(at[k], s.signs[at[k].state].name, at[k].p_deficit, s, s.signs[at[k].state]) for k in deficits[:PRIORITIES]
         ],
-        "other_deficits": [f"{s.titles[at[k].competency.code]} ({chance(at[k].p_deficit, s.language)})" for k in deficits[PRIORITIES:]],
+        "other_deficits": [_named(at[k], s) for k in deficits[PRIORITIES:]],
+        "doubtful": [f"{_named(at[k], s)}, {s.signs[at[k].state].name}" for k in doubtful],
         "unsure": [s.titles[at[k].competency.code] for k in _narrowest(s.tree, {k for k in drawn if at[k].state == "indeterminate"})],
         "misconceptions": [f"{m.misconception.title.text(s.language)} ({chance(m.probability, s.language)})" for m in held],
         "ask_next": [f"{fact.title.text(s.language)} ({fact.item})" for fact in profile.ask_next],
@@ -60,6 +63,16 @@ def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
     }
 
 
+def spoken_against(c: Conclusion) -> bool:
+    """Return whether all answers of its own speak against a deficit, which then rests on other competencies and on the population."""
+    moves = [e.influence for e in c.evidence]
+    return bool(moves) and max(moves) < FELT and sum(moves) < 0
+
+
+def _named(c: Conclusion, s: ReportContext) -> str:
+    return f"{s.titles[c.competency.code]} ({chance(c.p_deficit, s.language)})"
+
+
 def _narrowest(tree: Sequence[Branch], wanted: set[int]) -> list[int]:
     """Return the wanted units that have no wanted unit below them."""
     return [b.index for b in tree if b.index in wanted and not wanted & set(b.below)]
@@ -71,7 +84,7 @@ def _facts(profile: Profile, s: ReportContext) -> Iterator[tuple[str, str]]:
     columns = sorted(profile.background, key=lambda name: column_key(name) not in FIRST)
     yield from ((column_title(name, s.language), named(profile.background[name], s.language)) for name in columns)
     yield s.t["bank"], s.bank
-    yield s.t["answered"], several(used, "item", s.language)
+    yield s.t["answered"], count(used, s.language)
 
 
 def _stopped(profile: Profile, s: ReportContext) -> str:

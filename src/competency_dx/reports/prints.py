@@ -150,7 +150,8 @@ def _parts(node: ET.Element) -> Iterator[Part]:
         yield from ({"kind": "p", "look": look, "sign": "", "runs": [_text(line)]} for line in (node.text or "").splitlines())
     elif tag in {"ul", "ol"}:
         for k, item in enumerate(node, start=1):
-            yield {"kind": "li", "look": look, "sign": f"{k}." if tag == "ol" else "•", "runs": _without_end(_runs(item))}
+            sign = f"{k}." if tag == "ol" else "" if look == "plain" else "•"
+            yield {"kind": "li", "look": look, "sign": sign, "runs": _without_end(_runs(item))}
     elif tag == "dl":
         between, pairs = _text("\u2003 " if "facts" in look else "\n"), zip(node.iter("dt"), node.iter("dd"), strict=True)
         facts = [[*_runs(name, "strong"), _text(" " if "facts" in look else ": "), *_runs(said), between] for name, said in pairs]

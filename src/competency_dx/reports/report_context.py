@@ -136,7 +136,7 @@ def _thresholds(standards: Standards, rule: DeficitRule, language: Language) -> 
     return {name: percent(100 * getattr(rule, name), language) for name in shares} | {
         "cut": percent(standards.deficit_cut, language),
         "top": percent(standards.strength_cut, language),
-        "items": several(rule.min_items, "item_of", language),
+        "items": several(rule.min_items, "item", language),
     }
 
 

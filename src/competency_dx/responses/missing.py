@@ -62,12 +62,22 @@ class MissingPolicy:
         """Return for each value of `Reason` whether such a cell enters the estimation, shape (5,)."""
         return np.array([r is Reason.ANSWERED or getattr(self, r.name.lower()) == "incorrect" for r in Reason], dtype=np.bool_)
 
+    def counted(self, reasons: Reasons) -> Bools:
+        """Return the cells (P, I) that enter an estimation, none of those who gave no answer at all: they were not there."""
+        seen = self.table()[reasons]
+        return np.asarray(seen & (seen & answers_given(reasons)).any(axis=1, keepdims=True))
+
     def describe(self, language: str = "en") -> str:
         """Return the policy as one sentence."""
         say = result_words("responses", language)
         groups = {t: [say(f"reason_{n}") for n in _NAMES if getattr(self, n) == t] for t in get_args(Omissions)}
         wrong, left = (", ".join(part) or say("policy_none") for part in (groups["incorrect"], groups["ignore"] + groups["modelled"]))
         return say("policy", wrong=wrong, left=left) + (say("policy_modelled") if groups["modelled"] else "")
+
+
+def answers_given(reasons: Reasons) -> Bools:
+    """Return the cells in which the person wrote something, be it unreadable."""
+    return np.asarray((reasons == Reason.ANSWERED) | (reasons == Reason.INVALID))
 
 
 def cell_word(reason: Reason, language: str) -> str:

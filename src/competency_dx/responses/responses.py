@@ -81,9 +81,12 @@ class Responses(Result):
         return np.asarray(self.reasons == Reason.ANSWERED)
 
     def effective(self, policy: MissingPolicy | None = None) -> tuple[Codes, Bools]:
-        """Return scores (P, I), 0 where a reason makes them wrong, and cells that enter an estimation, by the policy or the default."""
-        counts = (policy or MissingPolicy()).table()
-        return self.scores, counts[self.reasons] if self.reasons.any() else np.broadcast_to(counts[0], self.scores.shape)
+        """Return scores (P, I), 0 where a reason makes them wrong, and cells that enter an estimation, by the policy or the default.
+
+        Of a person without a single answer nothing enters, whatever stands in the cells.
+        """
+        some = self.reasons.any()
+        return self.scores, (policy or MissingPolicy()).counted(self.reasons) if some else np.broadcast_to(np.True_, self.scores.shape)
 
     @checked(ResponsesError)
     def select(self, items: Iterable[str] | None = None, persons: Iterable[str] | None = None) -> Self:
