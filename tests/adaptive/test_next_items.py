@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from functools import cache
 from html import escape
@@ -19,8 +20,8 @@ from scipy.stats import norm
 import competency_dx as cdx
 from competency_dx.adaptive.selection import chance_decided, look_up, prospect
 from competency_dx.bank import Item, Stimulus
-from competency_dx.competencies import STATUSES, LeafOutlook, leaf_outlook, plan_of
-from competency_dx.errors import BankError, DiagnosisError, ModelError, ResponsesError
+from competency_dx.competencies import STATUSES, CertificationRule, Decisions, LeafOutlook, leaf_outlook, plan_of
+from competency_dx.errors import BankError, CompetencyDxWarning, DiagnosisError, ModelError, ResponsesError
 from competency_dx.responses import Reason
 
 openpyxl = pytest.importorskip("openpyxl")
@@ -85,6 +86,70 @@ def test_items_of_a_competency_asked_for_alone_serve_it() -> None:
     assert not chosen.undecided[:, codes != "PHY.S.02"].any()
     own = chosen.to_frame()
     assert (own[own["place"] == 1]["competency"] == "PHY.S.02").mean() > 0.5
+
+
+def decide(of: cdx.DeficitProfiles, rule: CertificationRule) -> Decisions:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        return cdx.certify(of, rule)
+
+
+@cache
+def certified(least: float, *codes: str) -> tuple[cdx.DeficitProfiles, cdx.Responses, Decisions]:
+    """Return profiles of many by a form, all their answers to the bank, and decisions by minima."""
+    drawn = cdx.simulate(bank(), 700, rng=np.random.default_rng(12))
+    of = cdx.diagnose(drawn.select(items=bank().forms[0].items), bank())
+    return of, drawn, decide(of, CertificationRule(minimum=dict.fromkeys(codes, least), purpose="certification"))
+
+
+def decided_with(more: pd.DataFrame, of: cdx.DeficitProfiles, drawn: cdx.Responses, rule: CertificationRule) -> float:
+    """Return the share of persons who are decided after answers to more items, named by person and item."""
+    place = {item: k for k, item in enumerate(drawn.items)}
+    kept = np.isin(drawn.items, bank().forms[0].items) & np.ones((len(drawn.persons), 1), dtype=bool)
+    rows = {str(person): k for k, person in enumerate(drawn.persons)}
+    for person, item in more[["person", "item"]].itertuples(index=False):
+        kept[rows[person], place[item]] = True
+    reasons = np.where(kept, drawn.reasons, np.uint8(Reason.NOT_ADMINISTERED))
+    known = replace(drawn, reasons=reasons, answers=None).select(persons=of.persons.tolist())
+    return float((decide(cdx.diagnose(known, bank()), rule).outcome < 2).mean())
+
+
+def test_items_for_a_rule_decide_more_of_its_minima_than_random_ones() -> None:
+    of, drawn, decisions = certified(75, "PHY")
+    open_, rng = of.select(decisions.undecided.tolist()), np.random.default_rng(0)
+    found = cdx.next_items(open_, bank(), n=8, decisions=decisions)
+    rest = [item for item in drawn.items if item not in bank().forms[0].items]
+    lots = [{"person": person, "item": item} for person in open_.persons for item in rng.choice(rest, 8, replace=False)]
+    by_rule, by_lot = (decided_with(x, open_, drawn, decisions.rule) for x in (found.to_frame(), pd.DataFrame(lots)))
+    assert by_rule > by_lot + 0.08
+    assert abs(np.nansum(found.p_decided) / len(open_) - by_rule) < 0.1
+
+
+@pytest.mark.parametrize("codes", [("PHY",), ("PHY.S", "PHY.M"), ("PHY.S.02",), ("PHY", "PHY.S.02")])
+def test_items_for_a_rule_are_of_its_competencies_and_its_undecided(codes: tuple[str, ...]) -> None:
+    of, _, decisions = certified(65, *codes)
+    some = of.select(of.persons[:60].tolist())
+    found = cdx.next_items(some, bank(), n=3, decisions=decisions)
+    told = [c.code for c in found.competencies]
+    assert set(codes) == {told[c] for c in np.flatnonzero(found.undecided.any(axis=0))}
+    undecided = np.isin(some.persons, decisions.undecided)
+    assert (found.undecided.any(axis=1) == undecided).all()
+    assert not (found.chosen[~undecided] >= 0).any()
+    asked = {code for q in found.questions if (code := q.competency)}
+    assert all(any(bank().framework.within(code, of_rule) for of_rule in codes) for code in asked) or len(codes) > 1
+    places = [told.index(code) for code in codes]
+    np.testing.assert_allclose(found.p_deficit[:, places], 1 - decisions.p_each[:60])
+    assert cdx.NextItems.from_json(found.to_json()).to_json() == found.to_json()
+    part = cdx.next_items(some, bank(), n=1, decisions=decisions, competencies="PHY.S")
+    below = {code for code in codes if bank().framework.within(code, "PHY.S")}
+    assert below == {told[c] for c in np.flatnonzero(part.undecided.any(axis=0))}
+
+
+def test_decisions_on_others_are_refused() -> None:
+    decisions = certified(65, "PHY")[2]
+    with pytest.raises(DiagnosisError) as caught:
+        cdx.next_items(cdx.diagnose(replace(first(), persons=first().persons + "x"), bank()), bank(), decisions=decisions)
+    assert caught.value.code == "adaptive.not_decided"
 
 
 def test_expected_loss_is_the_average_over_what_the_answers_may_say() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from competency_dx.adaptive import NextItems
 from competency_dx.bank import load_bank
 from competency_dx.competencies import Decisions, diagnose
 from competency_dx.groups import GroupReport
@@ -98,6 +99,17 @@ def test_decisions_by_minima(command: Command, profiles: Path, tmp_path: Path) -
     code, printed, err = command("certify", profiles, "--minimum", "sixty")
     assert (code, printed) == (2, "")
     assert "--minimum MAT=60" in err
+
+
+def test_what_to_ask_next_is_for_a_rule(command: Command, profiles: Path, tmp_path: Path) -> None:
+    decisions, asked = tmp_path / "decisions.json", tmp_path / "next.json"
+    assert command("certify", profiles, "--minimum", "PHY=50", "--out", decisions)[0] == 0
+    assert command("ask", profiles, "--bank", "physics", "--n", 2, "--decisions", decisions, "--out", asked)[0] == 0
+    found = NextItems.from_json(asked.read_text(encoding="utf-8"))
+    open_ = set(found.persons[found.undecided.any(axis=1)])
+    assert open_ == set(Decisions.from_json(decisions.read_text(encoding="utf-8")).undecided)
+    assert found.provenance.settings["minima"] == "PHY 50"
+    assert command("ask", profiles, "--bank", "physics", "--decisions", profiles)[0] == 2
 
 
 def test_what_to_ask_next_is_a_form(command: Command, profiles: Path, tmp_path: Path) -> None:

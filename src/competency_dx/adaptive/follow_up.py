@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from scipy.special import ndtri
 
-from competency_dx.adaptive.selection import Problem, select
+from competency_dx.adaptive.selection import SMALLEST, Problem, select
 from competency_dx.arrays import Bools, Floats, Ints, Names, value
 from competency_dx.bank import Item, ItemBank, ItemType, Stimulus, Text
-from competency_dx.competencies import STATUSES, Competency, DeficitProfiles, Plan, outlook_of
+from competency_dx.competencies import OUTCOMES, STATUSES, Competency, Decisions, DeficitProfiles, Plan, outlook_of
 from competency_dx.display import Chart, Series, point_chart, result_words
 from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, Template, announce
@@ -190,6 +192,7 @@ def next_items(
     n: int = 12,
     form: FormKind = "person",
     competencies: str | Sequence[str] | None = None,
+    decisions: Decisions | None = None,
 ) -> NextItems:
     """Choose the items whose answers are expected to decide most of what the diagnosis leaves open.
 
@@ -213,37 +216,67 @@ def next_items(
         A form for each person, or one for all of them, of items that nobody among those asked was given.
     competencies : str or sequence of str, optional
         Codes of the competencies to decide, with all below them; every undecided one when None.
+    decisions : Decisions, optional
+        What `certify` decided of these persons: then the minima of its rule are what is to be decided, with the certainty of the
+        rule, of those who got no verdict, and nothing else.
     """
     if n < 1:
         raise DiagnosisError("adaptive.form", n=n)
     outlook, made = outlook_of(profiles, bank)
     met, excluded = profiles.reasons != Reason.NOT_ADMINISTERED, excluding(bank, made.parameters.items)
     answered, borrowed = (x[:, made.units.leaves] for x in (profiles.n_items, profiles.status == BORROWED))
+    some = [competencies] if isinstance(competencies, str) else competencies
+    codes = [c.code for c in profiles.competencies] if some is None else some
+    wanted = np.asarray(made.units.below[[profiles.index(code) for code in codes]].any(axis=0))
     problem = Problem(
         outlook=outlook,
         leaf=made.units.leaf,
         answered=answered,
-        open=_undecided(profiles, made, np.asarray(borrowed | (answered < profiles.rule.min_items)), competencies),
+        open=_undecided(profiles, made, np.asarray(borrowed | (answered < profiles.rule.min_items))) & wanted,
         rule=profiles.rule,
         allowed=~(met.astype(float) @ excluded > 0) & items_in_use(bank, made.parameters.items),
         excluded=excluded,
     )
+    if decisions is not None:
+        problem = _by_rule(problem, decisions, profiles, made, wanted)
     going = np.flatnonzero(~np.isin(profiles.status, STOPPED).any(axis=1))
     chosen = np.full((len(profiles), min(n, len(excluded))), -1)
     chosen[going] = select(problem.rows(going).within_reach(), n, together=form == "group")
-    out = _result(profiles, made, problem, chosen, (bank, n, form))
+    out = _result(profiles, made, problem, chosen, (bank, n, form), decisions)
     announce(out.findings)
     return out
 
 
-def _undecided(profiles: DeficitProfiles, made: Plan, bare: Bools, competencies: str | Sequence[str] | None) -> Bools:
+def _undecided(profiles: DeficitProfiles, made: Plan, bare: Bools) -> Bools:
     """Return which leaves of each person are to be decided (P, D); `bare` are those without enough answers of their own."""
     p, rule = profiles.p_deficit[:, made.units.leaves], profiles.rule
-    out = ((np.maximum(p, 1 - p) < rule.confirmed) | bare) & ~np.isin(profiles.status, STOPPED).any(axis=1, keepdims=True)
-    if competencies is not None:
-        wanted = [profiles.index(code) for code in ([competencies] if isinstance(competencies, str) else competencies)]
-        out &= made.units.below[wanted].any(axis=0)
-    return np.asarray(out)
+    return np.asarray(((np.maximum(p, 1 - p) < rule.confirmed) | bare) & ~np.isin(profiles.status, STOPPED).any(axis=1, keepdims=True))
+
+
+def _targets(profiles: DeficitProfiles, made: Plan, decisions: Decisions | None) -> Ints:
+    """Return the units that a result tells of: the leaves, and what a rule has minima for."""
+    return np.unique([*made.units.leaves, *map(profiles.index, decisions.minima)]) if decisions else made.units.leaves
+
+
+def _by_rule(problem: Problem, decisions: Decisions, profiles: DeficitProfiles, made: Plan, wanted: Bools) -> Problem:
+    """Return the problem of deciding the minima of a rule, of those among the `wanted` leaves (D,)."""
+    place, targets = {str(person): k for k, person in enumerate(decisions.persons)}, _targets(profiles, made, decisions)
+    if strange := [str(person) for person in profiles.persons if str(person) not in place]:
+        raise DiagnosisError("adaptive.not_decided", person=strange[0], n=len(decisions))
+    rows, minima = [place[str(person)] for person in profiles.persons], [profiles.index(code) for code in decisions.minima]
+    stopped, undecided = np.isin(profiles.status, STOPPED).any(axis=1), decisions.outcome[rows] >= OUTCOMES.index("more_evidence")
+    p, known, certain = profiles.p_deficit.copy(), profiles.rule, decisions.rule.certain
+    p[:, minima] = 1 - decisions.p_each[rows]
+    sd = (profiles.percent_high - profiles.percent_low)[:, targets] / 2 / ndtri((1 + known.interval) / 2)
+    within = np.isin(targets, minima) & ~(made.units.below[targets] & ~wanted).any(axis=1)
+    lower = {name: min(getattr(known, name), certain) for name in ("likely", "indeterminate")}
+    return problem._replace(
+        outlook=problem.outlook._replace(p_deficit=p[:, targets], variance=np.maximum(sd**2, SMALLEST)),
+        answered=profiles.n_items[:, targets],
+        open=(undecided & ~stopped)[:, None] & within,
+        rule=replace(known, confirmed=certain, **lower),
+        weight=made.share[targets],
+    )
 
 
 def items_in_use(bank: ItemBank, items: Sequence[str]) -> Bools:
@@ -279,7 +312,14 @@ def _unasked(profiles: DeficitProfiles, problem: Problem, chosen: Ints, form: Fo
     return Template("adaptive.stopped").about(profiles.persons[stopped]) + nothing.about(profiles.persons[silent])
 
 
-def _result(profiles: DeficitProfiles, made: Plan, problem: Problem, chosen: Ints, wanted: tuple[ItemBank, int, FormKind]) -> NextItems:
+def _result(
+    profiles: DeficitProfiles,
+    made: Plan,
+    problem: Problem,
+    chosen: Ints,
+    wanted: tuple[ItemBank, int, FormKind],
+    decisions: Decisions | None,
+) -> NextItems:
     """Return the items `chosen` (P, n) of a bank, of which so many were wanted, in forms of a kind."""
     bank, most, form = wanted
     steps = [*accumulate(chosen.T, problem.absorb, initial=problem.start())]
@@ -292,12 +332,13 @@ def _result(profiles: DeficitProfiles, made: Plan, problem: Problem, chosen: Int
         "loss": f"false conclusion 1, no conclusion {1 - problem.rule.confirmed:g}; conclusions from "
         f"{problem.rule.min_items} items that take away {problem.rule.own_share:g} of the variance",
         "method": "joint normal approximation, greedy with exchanges",
+        **({"minima": decisions.provenance.settings["minima"]} if decisions else {}),
     }
     answers = digest_arrays(profiles.points, profiles.reasons, profiles.p_deficit)
     inputs = {"profiles": answers, "bank": f"{bank.id} {bank.version} {bank.digest}"}
     return NextItems(
         persons=profiles.persons,
-        competencies=tuple(made.units.competencies[c] for c in made.units.leaves),
+        competencies=tuple(made.units.competencies[c] for c in _targets(profiles, made, decisions)),
         questions=tuple(question(bank.item(made.parameters.items[k]), leaf[k]) for k in asked),
         form=form,
         most=most,

@@ -72,7 +72,8 @@ class Problem(NamedTuple):
     """Who may be asked what, and what is to be decided.
 
     The outlook of P persons; the leaf of each item (I,); answered items by leaf (P, D); leaves to decide (P, D); the rule of
-    conclusions; items that may be asked (P, I) and that exclude each other (I, I).
+    conclusions; items that may be asked (P, I) and that exclude each other (I, I). With `weight` (T, D) it is T sums of the percents
+    of leaves that are decided in place of leaves, and p_deficit, variance, `answered` and `open` are theirs (P, T).
     """
 
     outlook: LeafOutlook
@@ -82,11 +83,22 @@ class Problem(NamedTuple):
     rule: DeficitRule
     allowed: Bools
     excluded: Bools
+    weight: Floats | None = None
+
+    @property
+    def _weight(self) -> Floats:
+        return np.eye(self.open.shape[1]) if self.weight is None else self.weight
+
+    @property
+    def _inside(self) -> Floats:
+        """Return 1 where a leaf counts for what is decided, else 0 (T, D)."""
+        return (self._weight > 0).astype(float)
 
     def start(self) -> Remaining:
         """Return what is open before."""
-        V, slope = self.outlook.covariance, self.outlook.slope
-        return Remaining(V, slope[:, :, None] * V, np.zeros(slope.shape), self.answered.astype(float), self.outlook.precision)
+        V, percent = self.outlook.covariance, np.matmul(self._weight, self.outlook.slope[:, :, None] * self.outlook.covariance)
+        precision = self.outlook.precision @ self._inside.T
+        return Remaining(V, percent, np.zeros(self.open.shape), self.answered.astype(float), precision)
 
     def rows(self, persons: Ints) -> Problem:
         """Return the problem of some of the persons."""
@@ -95,9 +107,9 @@ class Problem(NamedTuple):
 
     def within_reach(self) -> Problem:
         """Return the problem without the leaves for which the items of the bank cannot do enough, were they all asked."""
-        on_leaf = (self.leaf[:, None] == np.arange(self.open.shape[1])).astype(float)
+        on_leaf = self._inside[:, self.leaf].T
         more = np.where(self.allowed, self.outlook.item_slope**2 / self.outlook.item_noise, 0.0) @ on_leaf
-        whole = self._part(self.answered + self.allowed @ on_leaf, self.outlook.precision + more, self._given_others)
+        whole = self._part(self.answered + self.allowed @ on_leaf, self.start().precision + more, self._given_others)
         return self._replace(open=self.open & (whole >= 1))
 
     def absorb(self, left: Remaining, items: Ints) -> Remaining:
@@ -108,11 +120,10 @@ class Problem(NamedTuple):
         shared = out.item_shared[rows, items] * asked
         with_theta = s[:, None] * left.theta[rows, d]
         with_percent = s[:, None] * left.percent[rows, :, d]
-        with_percent[rows, d] += shared
+        with_percent += self._weight[:, d].T * shared[:, None]
         total = s * with_theta[rows, d] + noise
-        answered, precision = left.answered.copy(), left.precision.copy()
-        answered[rows, d] += asked
-        precision[rows, d] += s**2 / noise
+        on = self._inside[:, d].T
+        answered, precision = left.answered + on * asked[:, None], left.precision + on * (s**2 / noise)[:, None]
         known = (with_theta / total[:, None])[:, None]
         theta, percent = left.theta - with_theta[:, :, None] * known, left.percent - with_percent[:, :, None] * known
         return Remaining(theta, percent, left.taken + with_percent**2 / total[:, None], answered, precision)
@@ -135,7 +146,7 @@ class Problem(NamedTuple):
     def decided(self, left: Remaining) -> Floats:
         """Return the probability that each leaf will have a conclusion (P, D)."""
         share = np.minimum(left.taken / self.outlook.variance, MOST)
-        own = left.precision * np.diagonal(left.theta, axis1=1, axis2=2)
+        own = left.precision / ((1 / np.diagonal(left.theta, axis1=1, axis2=2)) @ self._inside.T)
         supported = (left.answered >= self.rule.min_items) & (own >= self.rule.own_share)
         return np.where(supported, chance_decided(self.rule.confirmed, self._z, share), 0.0)
 
@@ -148,8 +159,8 @@ class Problem(NamedTuple):
             who = np.flatnonzero(self.open[:, c])
             if not len(who):
                 continue
-            on = self.leaf == c
-            covariance = s[who] * left.percent[who, c][:, self.leaf] + out.item_shared[who] * on
+            on = self._inside[c, self.leaf]
+            covariance = s[who] * left.percent[who, c][:, self.leaf] + out.item_shared[who] * self._weight[c, self.leaf]
             taken = left.taken[who, c, None] + covariance**2 / total[who]
             share = np.minimum(taken / out.variance[who, c, None], MOST)
             expected = look_up(prospect(self.rule.confirmed), z[who, c, None], share)
@@ -164,7 +175,7 @@ class Problem(NamedTuple):
     @property
     def _given_others(self) -> Floats:
         """Return the precision of θ of each leaf that population and the answers to all other items give so far (P, D)."""
-        return 1 / np.diagonal(self.outlook.covariance, axis1=1, axis2=2) - self.outlook.precision
+        return np.asarray((1 / np.diagonal(self.outlook.covariance, axis1=1, axis2=2) - self.outlook.precision) @ self._inside.T)
 
     def _part(self, answered: Floats, precision: Floats, others: Floats) -> Floats:
         """Return how far the answers to a leaf's own items are on the way to what a conclusion asks of them, 1 at the end."""

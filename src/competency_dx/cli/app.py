@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 REFUSED = 1  # exit code
 Model = Literal["Rasch", "2PL", "PCM", "GPCM", "GRM"]
 Method = Literal["EAP", "MAP", "ML", "WLE", "SumScore"]
+Form = Literal["person", "group"]
 Purpose = Literal["support", "certification"]
 Given = Path | None
 SCORE_FILES = (".csv", ".xlsx", ".json", ".html")
@@ -282,13 +283,15 @@ def certify(
 
 @command(app, "Choose further items to ask", form="form_kind", out="out_next")
 def ask(
-    profiles: Path, *, bank: str, n: int = 12, form: Literal["person", "group"] = "person", out: Given = None, terminal: Terminal
+    profiles: Path, *, bank: str, n: int = 12, form: Form = "person", decisions: Given = None, out: Given = None, terminal: Terminal
 ) -> None:
     """Choose the items whose answers would decide most of what is open, for each person or one form for all of them."""
     from competency_dx.adaptive import next_items
+    from competency_dx.competencies import Decisions
 
     persons, items = steps.profiles_of(profiles), steps.bank_of(bank)
-    found = heard(terminal, lambda: next_items(persons, items, n=n, form=form), known=persons.findings)
+    rule = steps.result_of(decisions, Decisions) if decisions else None
+    found = heard(terminal, lambda: next_items(persons, items, n=n, form=form, decisions=rule), known=persons.findings)
     steps.summarised(found, out or Path(f"{profiles.stem}-next"), terminal)
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from competency_dx.cli.arguments import Estimation
 from competency_dx.cli.terminal import MARKS, Terminal, folded, heard, table_lines
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from competency_dx.responses import Layout, Responses
     from competency_dx.result import DataFrame, Result
 
+R = TypeVar("R", bound="Result")
 ONE_SCALE = Estimation()
 HALF_A_SIGN = re.compile(r"\\u[dD][89a-fA-F]")
 FEW_PERSONS = 300  # below this number slopes are not estimated freely (the sample-size adviser)
@@ -135,9 +136,14 @@ def profiles_of(path: Path) -> DeficitProfiles:
     """Read profiles.json; raises `DocumentError` where it is another document."""
     from competency_dx.competencies import DeficitProfiles
 
+    return result_of(path, DeficitProfiles)
+
+
+def result_of(path: Path, wanted: type[R]) -> R:
+    """Read a document of one kind; raises `DocumentError` where it is another."""
     found = read_result(path)
-    if not isinstance(found, DeficitProfiles):
-        raise DocumentError("result.kind", found=found.kind, kind=DeficitProfiles.kind)
+    if not isinstance(found, wanted):
+        raise DocumentError("result.kind", found=found.kind, kind=wanted.kind)
     return found
 
 

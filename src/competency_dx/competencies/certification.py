@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from competency_dx.arrays import Floats, FrozenDict, Names, blocks, choice, names, value
+from competency_dx.arrays import Bools, Floats, FrozenDict, Names, blocks, choice, names, value
 from competency_dx.bank import Text
-from competency_dx.competencies.conclusion import REPORTED, STATUSES
+from competency_dx.competencies.conclusion import REPORTED, ROUNDING, STATUSES
 from competency_dx.competencies.outlook import own_evidence
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.display import Chart, Series, result_words
@@ -168,11 +168,11 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     z, se = _below(profiles, at, least)
     with one_blas_thread():
         p_all, p_same, equal = _twice(profiles, at, z, se, rule.certain)
-    status, answered = profiles.status[:, at], (profiles.n_items > 0).any(axis=1)
-    bare, p_each = (status != REPORTED), ndtr(-z)
-    outcome = np.where(bare.any(axis=1), 2, _outcome(p_all, rule.certain))
-    outcome = np.where(answered, outcome, OUTCOMES.index("no_responses"))
-    reason = np.select([~answered | (outcome < 2), np.isin(status, FLAGS).any(axis=1), bare.any(axis=1)], [0, 3, 2], 1)
+    status, answered, p_each = profiles.status[:, at], (profiles.n_items > 0).any(axis=1), ndtr(-z)
+    told = status == REPORTED
+    fit = told.all(axis=1)
+    outcome = np.select([~answered, ~fit], [OUTCOMES.index("no_responses"), 2], _outcome(p_all, rule.certain))
+    reason = np.select([~answered | (outcome < 2), np.isin(status, FLAGS).any(axis=1), ~fit], [0, 3, 2], 1)
     findings = [Template("competencies.support_only").of()] if rule.purpose == "support" else []
     findings += [Template("competencies.judged_items").of()] if any(i.status == "provisional" for i in profiles.items) else []
     findings += Template("competencies.unanswered").about(profiles.persons[~answered])
@@ -180,11 +180,7 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     chosen = [profiles.competencies[c] for c in at]
     minima = ", ".join(f"{code} {least:g}" for code, least in rule.minimum.items())
     settings = {"minima": minima, "certain": f"{rule.certain:g}", "purpose": rule.purpose}
-    off, p_same = np.abs(profiles.percent[:, at] - least), np.where(bare.any(axis=1), np.nan, p_same)
-
-    def held(of: Floats) -> list[Floats]:
-        return [x[~b] for x, b in zip(of.T, bare.T, strict=True)]
-
+    nearest = np.where(told, np.abs(profiles.percent[:, at] - least), np.inf).argsort(axis=0, kind="stable").argsort(axis=0)
     return Decisions(
         persons=profiles.persons,
         rule=rule,
@@ -193,22 +189,23 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
         outcome=outcome.astype(np.int8),
         reason=reason.astype(np.int8),
         p_reached=p_all,
-        p_same=p_same,
+        p_same=np.where(fit, p_same, np.nan),
         p_each=p_each,
         **{name: getattr(profiles, name)[:, at] for name in (*FROM_PROFILES, "n_items", "status")},
-        se_at_minimum=_means([x[np.argsort(d, kind="stable")[: -(-len(d) // 10)]] for x, d in zip(held(se), held(off), strict=True)]),
-        accuracy=float(_means([np.maximum(p_all, 1 - p_all)[outcome < 2]])[0]),
-        consistency=float(_means([p_same[~np.isnan(p_same)]])[0]),
-        accuracy_two_way=_means(held(np.maximum(p_each, 1 - p_each))),
-        consistency_two_way=_means(held(equal)),
+        se_at_minimum=_mean(se, nearest < told.sum(axis=0) / 10),
+        accuracy=float(_mean(np.maximum(p_all, 1 - p_all), outcome < 2)),
+        consistency=float(_mean(p_same, fit)),
+        accuracy_two_way=_mean(np.maximum(p_each, 1 - p_each), told),
+        consistency_two_way=_mean(equal, told),
         confusion=np.array([[p_all[outcome == k].sum(), (1 - p_all[outcome == k]).sum()] for k in range(3)]),
         findings=tuple(findings),
         provenance=provenance("certify", profiles.inputs, settings),
     )
 
 
-def _means(of: Sequence[Floats]) -> Floats:
-    return np.array([x.mean() if len(x) else np.nan for x in of])
+def _mean(x: Floats, of: Bools) -> Floats:
+    """Return the mean over some persons, NaN where there is none."""
+    return np.asarray(np.where(of, x, 0.0).sum(axis=0) / np.where(of.any(axis=0), of.sum(axis=0), np.nan))
 
 
 def _outcome(p_all: Floats, certain: float) -> NDArray[np.int64]:
@@ -225,22 +222,18 @@ def _below(profiles: DeficitProfiles, at: list[int], least: Floats) -> tuple[Flo
     """
     low, high = profiles.percent_low[:, at], profiles.percent_high[:, at]
     tail = ndtri((1 - profiles.rule.interval) / 2)
-    cuts = ((profiles.standards.cuts[0], profiles.p_deficit[:, at]), (profiles.standards.cuts[-1], 1 - profiles.p_strength[:, at]))
-    x0, x1, x = (np.arcsin(np.sqrt(v / 100)) for v in (low, high, least))
-    steep = -2 * tail / np.maximum(x1 - x0, SMALLEST)
-    places, beside = [x0, x1], [np.zeros_like(x0), np.zeros_like(x0)]
-    for cut, p in cuts:
-        z = ndtri(np.clip(p, SMALLEST, 1 - SMALLEST))
-        known, place = np.abs(z) < FARTHEST_Z, np.arcsin(np.sqrt(cut / 100))
-        places.append(np.where(known, place, x0))
-        beside.append(np.where(known, z - tail - steep * (place - x0), 0.0))
+    cuts = np.array([profiles.standards.cuts[0], profiles.standards.cuts[-1]])[:, None, None]
+    z_cut = ndtri(np.clip([profiles.p_deficit[:, at], 1 - profiles.p_strength[:, at]], SMALLEST, 1 - SMALLEST))
+    x0, x1, x, place = (np.arcsin(np.sqrt(v / 100)) for v in (low, high, least, cuts))
+    steep, known = -2 * tail / np.maximum(x1 - x0, SMALLEST), np.abs(z_cut) < FARTHEST_Z
+    places = np.concatenate([[x0, x1], np.where(known, place, x0)])
+    beside = np.concatenate([0.0 * places[:2], np.where(known, z_cut - tail - steep * (place - x0), 0.0)])
     order = np.argsort(places, axis=0, kind="stable")
-    a, b = (np.take_along_axis(np.array(v), order, axis=0) for v in (places, beside))
+    a, b = (np.take_along_axis(v, order, axis=0) for v in (places, beside))
     z = tail + steep * (x - x0) + b[0]
     for left, right, rise in zip(a[:-1], a[1:], np.diff(b, axis=0), strict=True):
         z += rise * np.clip((x - left) / np.maximum(right - left, SMALLEST), 0.0, 1.0)
-    for cut, p in cuts:
-        z = np.where(least == cut, ndtri(np.clip(p, SMALLEST, 1 - SMALLEST)), z)
+    z = np.select([*(least == cuts)], [*z_cut], z)
     return z, (high - low) / (-2 * tail)
 
 
@@ -272,7 +265,7 @@ def _twice(profiles: DeficitProfiles, at: list[int], z: Floats, se: Floats, cert
         spread = np.matmul(np.matmul(slope, tau * V * sites.tau[rows, None] + tau * np.eye(D)), slope.transpose(0, 2, 1))
         sd = np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
         equal[rows] = ndtr(-np.where(z[rows] < 0, 1, -1) * middle / np.maximum(sd, SMALLEST))
-        root = np.linalg.cholesky(spread + SMALLEST * np.eye(M))
+        root = np.linalg.cholesky(spread + ROUNDING * np.eye(M))
         later = middle[:, None] + np.matmul(again, root.transpose(0, 2, 1))
         p_all[rows] = _all(g, z[rows, None], p_each[rows, None])[:, 0]
         now, then = (_outcome(p, certain) for p in (p_all[rows, None], _all(g[:, :SECOND_TESTS], later, ndtr(-later))))
