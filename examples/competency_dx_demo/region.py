@@ -253,7 +253,10 @@ def write_cohort(cohort: RegionCohort, path: Path, language: str) -> Path:
         elif path.suffix == ".csv":
             text = frame.to_csv(None, sep=";", index=False, lineterminator="\r\n")
             head = title + ";" * (frame.shape[1] - 1) + "\r\n"
-            path.write_bytes((head + text).encode("cp1251", errors="replace"))
+            try:
+                path.write_bytes((head + text).encode("cp1251"))
+            except UnicodeEncodeError:  # km² is not in that code page, and an answer must not be lost
+                path.write_bytes((head + text).encode("utf-8-sig"))
         else:
             frame.attrs["title"] = title
             frame.replace({"": None}).to_parquet(path, index=False)

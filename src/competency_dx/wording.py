@@ -63,12 +63,11 @@ def number(x: float, form: str, language: str) -> str:
     """Return a number in a usual format: with a true minus sign, a decimal comma in Russian, a dash for what is missing."""
     if not math.isfinite(x):
         return NONE if math.isnan(x) else f"{MINUS * (x < 0)}∞"
-    text = format(x, form)
+    grouped = language == "ru" and abs(x) >= 10_000 and form.endswith("f")  # as `count` does
+    text = format(x, form.replace(".", ",.") if grouped else form)
     if "-" in text:
         text = text.replace("-", "" if not text.strip(" -0.") else MINUS)
-    if language != "ru":
-        return text
-    text = text.replace(".", ",")
+    text = text.replace(",", THIN).replace(".", ",") if language == "ru" else text
     return text.replace("%", f"{NBSP}%") if text[-1] == "%" else text
 
 

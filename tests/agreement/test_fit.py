@@ -96,7 +96,7 @@ def test_infit_at_estimates(name: str, model: str, calibrated: Calibrated, resul
         out, _ = item_misfit(prob[i].T, none, x[:, i], p.points[i], np.arange(len(x)) % 10, None)
         mean = p.points[i] @ prob[i]
         variance, square = p.points[i] ** 2 @ prob[i] - mean**2, (x[:, i] - mean) ** 2
-        assert out[[4, 6]] == pytest.approx([square.sum() / variance.sum(), (square / variance).mean()], abs=1e-9)
+        assert out[[4, 7]] == pytest.approx([square.sum() / variance.sum(), (square / variance).mean()], abs=1e-9)
         least = np.maximum(variance, 1e-5**0.5)
         again = [square.sum() / least.sum(), (square / least).mean()]
         assert again == pytest.approx([expected["infit"][i], expected["outfit"][i]], abs=1e-3)

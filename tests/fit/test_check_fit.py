@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -65,6 +66,21 @@ def test_items_that_follow_the_model_are_kept_and_p_is_uniform() -> None:
     z = np.concatenate([[fit.infit_z, fit.outfit_z] for fit in fits], axis=1)
     assert np.abs(z.mean()) < 0.25
     assert 0.8 < z.std() < 1.2
+    for fit in fits:
+        for x, far, se in ((fit.infit, fit.infit_z, fit.se_infit), (fit.outfit, fit.outfit_z, fit.se_outfit)):
+            assert (x - 1) / se == pytest.approx(far, abs=1e-6)
+        lines, rows = fit.chart("infit").series[0], fit.by_trouble[::-1]
+        assert np.array(lines.high) - np.array(lines.low) == pytest.approx(
+            2 * 1.96 * fit.se_infit[rows], rel=1e-3
+        )  # however near 1 the infit is
+
+
+def test_earlier_documents_have_no_errors_of_infit_and_show_no_intervals() -> None:
+    fit = checked(answers(), tried=0)
+    document = {k: x for k, x in json.loads(fit.to_json()).items() if not k.startswith("se_")} | {"schema_version": 2}
+    before = cdx.fit.Fit.from_json(json.dumps(document))
+    assert np.isnan(np.array(before.chart("infit").series[0].low)).all()
+    assert before.to_frame()["se_infit"].isna().all()
 
 
 def test_dependent_items_are_a_testlet_and_the_calibration_follows() -> None:

@@ -16,12 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import small_documents as small
 
 import competency_dx as cdx
 from competency_dx.arrays import names
 from competency_dx.competencies import CertificationRule
 from competency_dx.findings import in_results_only
+from competency_dx.result import Result
 from competency_dx.routes import load_catalogue
 
 BROWSER = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), "")
@@ -38,17 +41,27 @@ pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium on this machine
 
 def run(page: Path, script: str, folder: Path) -> Any:
     """Return what a script reports of a page in a frame as wide as a telephone, its policy and nothing else taken out."""
-    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page.read_text(encoding="utf-8"))
-    tell = "const report = found => parent.postMessage(JSON.stringify(found), '*');"
-    shown = text.replace("</body>", f"<script>addEventListener('load', () => {{ {tell} {script} }});</script></body>")
-    frame = f'<iframe srcdoc="{html.escape(shown)}" style="width:360px;height:900px;border:0"></iframe><p id="out"></p>'
-    hear = "<script>addEventListener('message', m => { document.getElementById('out').textContent = m.data; });</script>"
-    (folder / "frame.html").write_text(f"<!doctype html><meta charset=utf-8>{hear}{frame}", encoding="utf-8")
+    return run_each([page.read_text(encoding="utf-8")], script, folder)[0]
+
+
+def run_each(pages: list[str], script: str, folder: Path, width: int = 360) -> list[Any]:
+    """Return what a script reports of each page in a frame of this width, all opened at once."""
+    frames = []
+    for k, page in enumerate(pages):
+        text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
+        tell = f"const report = found => parent.postMessage([{k}, found], '*');"
+        shown = text.replace("</body>", f"<script>addEventListener('load', () => {{ {tell} {script} }});</script></body>")
+        frames.append(f'<iframe srcdoc="{html.escape(shown)}" style="width:{width}px;height:900px;border:0"></iframe>')
+    show = "document.getElementById('out').textContent = JSON.stringify(all);"
+    hear = f"<script>const all = {{}}; addEventListener('message', m => {{ all[m.data[0]] = m.data[1]; {show} }});</script>"
+    whole = f'<!doctype html><meta charset=utf-8>{hear}{"".join(frames)}<p id="out"></p>'
+    (folder / "frame.html").write_text(whole, encoding="utf-8")
     command = [BROWSER, *QUIET.split(), f"--user-data-dir={folder / 'profile'}", "--dump-dom", (folder / "frame.html").as_uri()]
     out = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout
     found = re.search(r'<p id="out">(.*?)</p>', out, re.DOTALL)
     assert found, "the browser told nothing"
-    return json.loads(html.unescape(found[1]))
+    told = json.loads(html.unescape(found[1]))
+    return [told[str(k)] for k in range(len(pages))]
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +86,31 @@ def pages(profiles: cdx.DeficitProfiles, tmp_path_factory: pytest.TempPathFactor
 @pytest.mark.parametrize("name", ["region", "person", "cohort", "protocol", "demand", "draft"])
 def test_pages_fit_a_telephone_and_can_be_read(name: str, pages: dict[str, Path], tmp_path: Path) -> None:
     assert run(pages[name], f"{CHECKS} report(seen);", tmp_path) == []
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return a page of each kind of result that has one, with a long heading, wide numbers and 30 items where that can be."""
+    folder, out = tmp_path_factory.mktemp("kinds"), {}
+    texts, classes = map(small.read, small.FOLDER.glob("*.json.gz")), small.kinds()
+    read = [(classes[head["kind"]], head["schema_version"], text) for text in texts for head in [json.loads(text)]]
+    results: list[Any] = [of.from_json(text) for of, version, text in read if version == of.schema_version and issubclass(of, Result)]
+    picture = '<svg class="picture" role="img" aria-label="c" viewBox="0 0 7 3"></svg>'  # as wide as any, made in no time
+    with in_results_only(), pytest.MonkeyPatch.context() as patched:
+        patched.setattr("competency_dx.reports.result_page.chart_svg", lambda *_: picture)
+        data = cdx.simulate(cdx.load_bank("mathematics"), 60, rng=np.random.default_rng(1))
+        results += [data, cdx.load_bank("mathematics"), cdx.check_items(data), cdx.calibrate(data, model="PCM")]
+        for k, result in enumerate(results):
+            out[f"{result.kind} {k}"] = cdx.report(result, folder / f"{k}.html").read_text(encoding="utf-8")
+    return out
+
+
+@pytest.mark.parametrize("width", [360, 710])
+def test_no_page_of_any_kind_is_wider_than_its_screen_or_sheet(width: int, kinds: dict[str, str], tmp_path: Path) -> None:
+    """695 dots are what A4 has between the margins, a scroll bar takes 15; the rules of print hold there."""
+    texts = [text.replace("@media print", "@media all" if width == 710 else "@media print") for text in kinds.values()]
+    found = dict(zip(kinds, run_each(texts, f"{CHECKS} report(seen);", tmp_path, width), strict=True))
+    assert {name: seen for name, seen in found.items() if [x for x in seen if width == 360 or x.startswith("wider")]} == {}
 
 
 def test_the_checks_see_what_is_wrong(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from competency_dx.bank import Text
 from competency_dx.competencies import STATUSES, Misconception
 from competency_dx.errors import MissingDependencyError, ReportError
 from competency_dx.findings import Template
-from competency_dx.reports.cohort import binned, natural
+from competency_dx.reports.cohort import binned, in_order, natural
 from competency_dx.reports.pages import strings
 from competency_dx.responses import Layout
 
@@ -226,6 +226,9 @@ def test_many_numbers_become_bins_and_names_stay_names() -> None:
     assert binned(["7", "12", "7"], "ru") == ["7", "12", "7"]
     assert binned(["a", "2"], "ru") == ["a", "2"]
     assert sorted(["10–15", "2–5"], key=natural) == ["2–5", "10–15"]
+    assert in_order(["более 20 лет", "5–20 лет", "до 5 лет", "5–20 лет"]) == ["до 5 лет", "5–20 лет", "более 20 лет"]
+    assert in_order(["over 20", "10–20", "under 3", "3–9", ""]) == ["under 3", "3–9", "10–20", "over 20", ""]
+    assert in_order(["Школа 10", "Лицей 12", "Школа 9"]) == ["Лицей 12", "Школа 9", "Школа 10"]
 
 
 def test_both_languages_have_the_same_sections(few: cdx.DeficitProfiles, tmp_path: Path) -> None:

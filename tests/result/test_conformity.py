@@ -353,6 +353,7 @@ def test_html_is_a_table_without_scripts(result: Result) -> None:
 def test_every_kind_of_picture_draws(result: Result) -> None:
     from matplotlib import pyplot as plt
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
     assert result.chart_kinds()
     for kind in (None, *result.chart_kinds()[1:]):
@@ -361,6 +362,10 @@ def test_every_kind_of_picture_draws(result: Result) -> None:
         assert figure.axes
         assert figure.axes[0].has_data()
         figure.canvas.draw()
+        titles = {figure.get_suptitle(), *(axes.get_title(loc="left") for axes in figure.axes)} - {""}
+        ends = [text.get_window_extent() for text in figure.findobj(Text) if text.get_text() in titles]
+        assert not [text for text in ends if text.x0 < 0 or text.x1 > figure.bbox.x1 or text.y1 > figure.bbox.y1]
+        assert not [word for word in _words_of(result.chart(kind or result.chart_kinds()[0], "en")) if re.search("[а-яё]", word)]
         named = _words_of(result.chart(kind or result.chart_kinds()[0], "ru"))
         ticks = [
             label.get_text()
@@ -407,6 +412,8 @@ def test_nothing_is_english_on_a_russian_page(result: Result, tmp_path: Path, mo
     shown = [column for table in result_view(result, "ru")["tables"] for column in zip(*table["rows"], strict=True)]
     columns = [[text for text in column if text] for column in shown]
     assert not [column for column in columns if all(text.endswith(",000") for text in column) and column]  # counts are whole
+    assert not re.search(r"<th(?=[ >])(?![^>]*scope=)", page)  # whoever has a table read out hears which column a cell is in
+    assert not re.findall(r"(?<![\d.\w-])\d+\.\d+(?![\d.])", re.sub(r"teacher \d\.\d|Layout\(.*?\)", "", f"{said} {drawn} {seen}"))
     for text in (said, drawn, seen, cells):
         assert not _latin(text)
         assert text is cells or not re.search(r"(?<![^\W\d]-)(?<![\w.])-\d", text)

@@ -175,7 +175,7 @@ class NextItems(Result):
         """Return the share of persons undecided before and after by competency, or the mean expected loss by item."""
         say = result_words("adaptive", language)
         if kind == "decisions":
-            names = [f"{c.code} {c.title.text(self.language)}"[:48] for c in self.competencies]
+            names = [f"{c.code} {c.title.text(language)}" for c in self.competencies]
             before = 100 * self.undecided.mean(axis=0)
             columns = {say("before"): before, say("after"): before - 100 * np.nan_to_num(self.p_decided).mean(axis=0)}
             return point_chart(names, columns, title=say("decisions"), x_label=say("decisions_axis"))

@@ -123,6 +123,13 @@ class ItemBank(Result):
         return FrozenDict({item: leaf for item, leaf in leaves.items() if leaf})
 
     @property
+    def coverage(self) -> Mapping[str, tuple[Item, ...]]:
+        """Return the items of each node of the framework but topics, each with its leaf and all above it."""
+        of, within, nodes = self.leaves, self.framework.within, [node.code for node in self.framework.nodes if node.kind != "topic"]
+        found = {code: tuple(i for i in self.items if i.id in of and within(of[i.id], code)) for code in nodes}
+        return FrozenDict({code: items for code, items in found.items() if items})
+
+    @property
     def misconceptions(self) -> Mapping[str, Text]:
         """Return the declared misconceptions, code to titles."""
         return self.header.misconceptions
@@ -220,7 +227,7 @@ class ItemBank(Result):
             say("items", n=len(self.items), types=", ".join(types)),
             say("forms", forms=tuple(f"{f.id} ({len(f.items)})" for f in self.forms)),
             say("framework", id=self.framework.id, version=self.framework.version),
-            say("parameters", states=tuple(f"{n} {code_word('status', s, language)}" for s, n in states.items())),
+            say("parameters", states=tuple(f"{code_word('status', s, language)} {n}" for s, n in states.items())),
             self.digest[:23] + "…",
         ]
 
@@ -229,7 +236,7 @@ class ItemBank(Result):
         say, rows = result_words("bank", language), sorted(self.parameters, key=lambda r: sum(r.b) / len(r.b))
         centre = np.array([sum(r.b) / len(r.b) for r in rows])
         half = np.array([Z95 * math.hypot(*(s or 0.0 for s in r.se_b)) / len(r.b) for r in rows])  # of the mean of the steps
-        title, x_label = say("difficulty", title=self.title.text(language)), say("difficulty_axis")
+        title, x_label = say("difficulty"), say("difficulty_axis")
         return interval_chart([r.item for r in rows], (centre, centre - half, centre + half), title=title, x_label=x_label)
 
     @classmethod

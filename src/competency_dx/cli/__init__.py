@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
-from competency_dx.cli.terminal import LanguageCode, every_command, help_in, help_page_in, in_switches, language_of, usage_in
+from competency_dx.cli.terminal import LanguageCode, every_command, help_in, help_page_in, in_switches, language_of, pointed, usage_in
 from competency_dx.display import result_words
 from competency_dx.errors import CommandError, CompetencyDxError, needing
 from competency_dx.storage import why_of
@@ -56,7 +56,7 @@ def _call(arguments: Sequence[str], language: LanguageCode) -> int:
                 command.main(args=list(arguments), prog_name=NAME, standalone_mode=False)
             print(help_page_in(language, page.getvalue()), end="")
             return 0
-        code = command.main(args=list(arguments), prog_name=NAME, standalone_mode=False)
+        code = command.main(args=pointed(arguments), prog_name=NAME, standalone_mode=False)
     except typer.Abort:
         return INTERRUPTED
     except misuse as fault:

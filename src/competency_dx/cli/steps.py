@@ -193,10 +193,10 @@ def bank_lines(bank: ItemBank, terminal: Terminal) -> list[str]:
     texts = [
         f"{bank.id} {bank.version}: {bank.title.text(language)}",
         say("size", items=len(bank.items), points=sum(i.max_score for i in bank.items)),
-        ", ".join(_counts(i.type for i in bank.items)),
+        ", ".join(_counts("type", (i.type for i in bank.items), language)),
         say("forms", forms=tuple(f"{f.id} ({len(f.items)})" for f in bank.forms)) + say("common", n=common) * (common > 0),
         say("framework", id=bank.framework.id, version=bank.framework.version),
-        say("parameters", states=_counts(r.status for r in bank.parameters)),
+        say("parameters", states=_counts("status", (r.status for r in bank.parameters), language)),
         bank.digest[:23] + "…",
         *([f"{MARKS[f.severity].strip() or '-'} {f.text(language)}" for f in bank.findings()] or [say("no_findings")]),
     ]
@@ -212,24 +212,22 @@ def content_lines(refused: Iterable[Finding], terminal: Terminal) -> list[str]:
     return ["", *(lines or [terminal.words("nothing_refused")])]
 
 
-def _counts(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(f"{name} {n}" for name, n in Counter(names).items())
+def _counts(column: str, codes: Iterable[str], language: str) -> tuple[str, ...]:
+    return tuple(f"{code_word(column, code, language)} {n}" for code, n in Counter(codes).items())
 
 
 def _coverage(bank: ItemBank, terminal: Terminal) -> list[str]:
     """Return a line for each node of the framework with items: how many, their points, how many in each form."""
     *heads, title = terminal.words("coverage_heads").split("|")
     forms, titles, rows = bank.forms[:3], [title], []
-    for node in bank.framework.nodes:
-        items = {i.id: i for i in bank.items if any(bank.framework.within(c, node.code) for c in i.competencies)}
-        if items and node.kind != "topic":
-            numbers = [len(items), sum(i.max_score for i in items.values())]
-            numbers += [len(items.keys() & f.items) for f in forms]
-            rows.append([node.code, *map(str, numbers)])
-            titles.append(node.title.text(terminal.language))
+    for code, items in bank.coverage.items():
+        numbers = [len(items), sum(i.max_score for i in items), *(len({i.id for i in items} & {*f.items}) for f in forms)]
+        rows.append([code, *map(str, numbers)])
+        titles.append(bank.framework.node(code).title.text(terminal.language))
     lines = table_lines([*heads, *(f.id[:6] for f in forms)], rows, texts=1)
     width = min(TITLE, WIDTH - len(lines[0]) - 2)
-    return [f"{line}  {textwrap.shorten(s, width, placeholder='…')}" for line, s in zip(lines, titles, strict=True)]
+    told = [f"{line}  {textwrap.shorten(s, width, placeholder='…')}" for line, s in zip(lines, titles, strict=True)]
+    return [*told, "", *folded(terminal.words("coverage_note"))]
 
 
 def analysis_lines(analysis: ItemAnalysis, terminal: Terminal) -> list[str]:

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, cast
 
@@ -16,14 +17,14 @@ from competency_dx.arrays import value
 from competency_dx.display import decimal, result_words
 from competency_dx.errors import CompetencyDxWarning
 from competency_dx.findings import Finding
-from competency_dx.wording import toml_content
+from competency_dx.wording import NBSP, toml_content
 
 LanguageCode = Literal["ru", "en"]
 
 _SWITCHES, _RUSSIAN = (toml_content("cli", name) for name in ("switches", "russian"))
 R = TypeVar("R")
 Row = Sequence[str]
-WIDEST, TICK_SECONDS = 100, 0.1
+WIDEST, NARROW, TICK_SECONDS = 100, 12, 0.1
 MARKS = {"info": "·", "warning": "!", "error": "!!"}
 
 
@@ -57,8 +58,17 @@ def usage_in(language: LanguageCode, sentence: str) -> str:
     """Return what is wrong with the arguments, said by the library that reads them, in a language."""
     for rule in _RUSSIAN["usage"] if language == "ru" else ():
         if match := re.fullmatch(rule["en"], sentence):
-            return match.expand(rule["ru"])
+            return _valued(match.expand(rule["ru"]))
     return sentence
+
+
+def _valued(text: str) -> str:
+    """Return a Russian text with kinds and bounds of values in words, as wide as before where a column follows."""
+    for english, russian in _RUSSIAN["values"].items():
+        for found in reversed([*re.finditer(rf"(?:{english})(?P<gap> {{2,}})?", text)]):
+            words = found.expand(russian)
+            text = text[: found.start()] + (words.ljust(len(found[0])) if found["gap"] else words) + text[found.end() :]
+    return text
 
 
 def every_command(command: Any) -> Iterator[Any]:  # noqa: ANN401 - of typer, whose types it does not export
@@ -82,7 +92,14 @@ def help_page_in(language: LanguageCode, page: str) -> str:
     """Return a page of help with its headings in a language."""
     for english, russian in (_RUSSIAN["headings"] | _RUSSIAN["help"]).items() if language == "ru" else ():
         page = page.replace(cast("str", english), cast("str", russian))
-    return page
+    return _valued(page) if language == "ru" else page
+
+
+def pointed(arguments: Sequence[str]) -> list[str]:
+    """Return arguments of a call with a point in numbers that are written with a decimal comma."""
+    flags = {option["flag"] for option in toml_content("cli", "options").values() if option.get("kind") == "decimal"}
+    pairs = zip(["", *arguments], arguments, strict=False)
+    return [a.replace(",", ".") if before in flags or a.partition("=")[0] in flags else a for before, a in pairs]
 
 
 @value
@@ -105,8 +122,15 @@ class Terminal:
         self.lines(folded(text, self.indent, hang))
 
     def table(self, heads: Row, rows: Sequence[Row], texts: int = 0) -> None:
-        """Write a table on stderr: the first `texts` columns flush left, the others flush right."""
-        self.lines(" " * self.indent + line for line in table_lines(heads, rows, texts))
+        """Write a table on stderr: the first `texts` columns flush left, the others flush right, long cells over several lines."""
+        widths, room = [max(map(len, column)) for column in zip(heads, *rows, strict=True)], _width() - self.indent - 2 * len(heads) + 2
+        while sum(widths) > room and max(widths) > NARROW:
+            widths[widths.index(max(widths))] -= 1
+        lines: list[Row] = []
+        for row in (heads, *rows):
+            cells = (textwrap.wrap(c, w, break_long_words=False, break_on_hyphens=False) for c, w in zip(row, widths, strict=True))
+            lines += zip_longest(*cells, fillvalue="")
+        self.lines(" " * self.indent + line for line in table_lines(lines[0], lines[1:], texts))
 
     def lines(self, lines: Iterable[str]) -> None:
         """Write lines on stderr as they are."""
@@ -154,11 +178,15 @@ class Terminal:
         print(f"{head}: {seconds} {'с' if self.language == 'ru' else 's'}", file=sys.stderr)
 
 
+def _width() -> int:
+    return max(min(shutil.get_terminal_size().columns, WIDEST), 40)
+
+
 def folded(text: str, indent: int = 0, hang: int = 0) -> list[str]:
-    """Return the text as lines that fit the terminal; the second and later ones hang."""
-    width, blank = max(min(shutil.get_terminal_size().columns, WIDEST), 40), " " * indent
-    lines = textwrap.TextWrapper(width, blank, blank + " " * hang, break_long_words=False, break_on_hyphens=False)
-    return lines.wrap(text) or [""]
+    """Return the text as lines that fit the terminal; the second and later ones hang, a number keeps its sign of percent."""
+    blank, tied = " " * indent, text.replace(" %", f"{NBSP}%")
+    lines = textwrap.TextWrapper(_width(), blank, blank + " " * hang, break_long_words=False, break_on_hyphens=False)
+    return [line.replace(f"{NBSP}%", " %") for line in lines.wrap(tied)] or [""]
 
 
 def table_lines(heads: Row, rows: Sequence[Row], texts: int = 0) -> list[str]:

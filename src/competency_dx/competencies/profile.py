@@ -26,7 +26,7 @@ from competency_dx.competencies.profile_document import (
     profiles_document,
     profiles_fields,
 )
-from competency_dx.display import Chart, interval_chart, result_words
+from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, digest_document
@@ -279,7 +279,8 @@ class DeficitProfiles(Result):
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the size of the cohort and, for each reporting unit, how many persons are in each state."""
-        facts = {"persons": len(self), "bank": self.bank.text(language), "standards": self.standards.id}
+        scale = code_word("standards", self.standards.id, language)
+        facts = {"persons": len(self), "bank": self.bank.text(language), "standards": scale}
         counts = (self.state[:, :, None] == np.arange(len(STATES))).sum(axis=0)
         head = result_words("competencies", language)("head", **facts)
         return [head, *state_lines([c.code for c in self.competencies], counts, MAX_LINES - 1, language)]
@@ -287,10 +288,10 @@ class DeficitProfiles(Result):
     def chart(self, kind: str, language: str = "en") -> Chart:
         """Return the cohort's mean percent with the middle 90 %, or the share of confirmed and likely deficits."""
         say = result_words("competencies", language)
-        labels = [f"{c.code} {c.title.text(self.language)}"[:48] for c in self.competencies]
+        labels = [f"{c.code} {c.title.text(language)}" for c in self.competencies][::-1]
         if kind == "states":
-            return deficit_chart(labels, 100 * np.isin(self.state, (0, 1)).sum(axis=0) / max(len(self), 1), language)
-        of = self.percent if len(self) else np.full((1, len(labels)), np.nan)
+            return deficit_chart(labels, 100 * np.isin(self.state, (0, 1)).sum(axis=0)[::-1] / max(len(self), 1), language)
+        of = self.percent[:, ::-1] if len(self) else np.full((1, len(labels)), np.nan)
         spread = np.nanmean(of, axis=0), *np.nanquantile(of, [0.05, 0.95], axis=0)
         titles = {"title": say("percent", persons=len(self)), "x_label": say("percent_axis")}
         return interval_chart(labels, spread, x_lines=self.standards.cuts, **titles)

@@ -109,7 +109,7 @@ def draw(chart: Chart, language: str = "en") -> Figure:
     """Draw a chart, numbers in the notation of the language; the figure belongs to no window and is never shown by itself."""
     with needing("matplotlib", "plot", "plot()"):
         from matplotlib.figure import Figure
-        from matplotlib.ticker import ScalarFormatter
+        from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
     class Comma(ScalarFormatter):
         """Numbers as Russian writes them."""
@@ -122,14 +122,15 @@ def draw(chart: Chart, language: str = "en") -> Figure:
     across = min(chart.across, len(panels))
     places = figure.subplots(-(-len(panels) // across), across, squeeze=False).ravel()
     for axes, panel in zip(places, panels, strict=False):
-        _paint(axes, panel, title_size=9 if chart.panels else 11)
+        _paint(axes, panel, panel.title if chart.panels else "")
+        if panel.series and not panel.x_names and all(np.array_equal(s.x, np.round(s.x)) for s in panel.series):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no half an item
         for axis, named in ((axes.xaxis, panel.x_names), (axes.yaxis, panel.y_names)):
             if language == "ru" and not named and panel.cells is None:
                 axis.set_major_formatter(Comma())
     for axes in places[len(panels) :]:
         axes.set_visible(False)
-    if chart.panels:
-        figure.suptitle(chart.title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=ACCENT)
+    figure.suptitle(chart.title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=ACCENT, wrap=True)  # over several lines
     return figure
 
 
@@ -167,7 +168,7 @@ def _size(chart: Chart) -> tuple[float, float]:
     return WIDTH, min(max(3.4, ROW * len(chart.y_names) + 1.4), 60.0)
 
 
-def _paint(axes: Axes, chart: Chart, title_size: int) -> None:
+def _paint(axes: Axes, chart: Chart, title: str) -> None:
     """Draw one picture into its place."""
     for k, series in enumerate(chart.series):
         _add(axes, series, k if series.style is None else series.style)
@@ -185,7 +186,7 @@ def _paint(axes: Axes, chart: Chart, title_size: int) -> None:
         axes.set_ylim(chart.y_range)
     _name_series(axes, chart)
     above = 1.0 if chart.y_names else None  # names leave no factor above the axis that a title must give way to
-    axes.set_title(chart.title, loc="left", y=above, fontsize=title_size, fontweight="bold", color=ACCENT)
+    axes.set_title(title, loc="left", y=above, fontsize=9, fontweight="bold", color=ACCENT)
     axes.set_xlabel(chart.x_label, color=GREY)
     axes.set_ylabel(chart.y_label, color=GREY)
     axes.spines[["top", "right"]].set_visible(False)
@@ -220,6 +221,8 @@ def _name_series(axes: Axes, chart: Chart) -> None:
             axes.annotate(series.name, (float(series.x[top]), float(series.y[top])), ha=side, va="center", fontsize=SMALL, bbox=box)
     elif len(named) > LEGEND_ROWS:
         axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    elif named and chart.y_names:  # above the rows, any of which may reach to any corner
+        axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(named))
     elif named:
         axes.legend(frameon=False, fontsize=9)
 

@@ -113,7 +113,7 @@ def interval_table(rows: Sequence[IntervalRow], cuts: Sequence[float], zones: tu
         f'<td class="n">{escape(row.figures)}</td><td>{escape(row.words)}</td></tr>'
         for row in rows
     )
-    head = f'<tr class="head"><th></th><td class="scale">{_zones(cuts, zones)}</td><td></td><td></td></tr>'
+    head = f'<tr class="head"><td></td><td class="scale">{_zones(cuts, zones)}</td><td></td><td></td></tr>'
     return f'<table class="intervals" aria-label="{escape(title)}"><tbody>{head}{body}</tbody></table>'
 
 

@@ -30,7 +30,7 @@ def column_title(name: str, language: str) -> str:
     """Return how a page names a column of a table: English ones by its own name, Russian ones by ``columns.toml``."""
     stem = name.removeprefix("se_")
     title: str = toml_content("display", "columns").get(stem, {}).get("title", stem) if language == "ru" else name
-    return title if language != "ru" or stem == name else f"SE {title}"
+    return title if language != "ru" or stem == name else f"{title}, ст. ошибка"
 
 
 def code_word(column: str, code: str, language: str) -> str:

@@ -17,7 +17,7 @@ from competency_dx.responses import LEAST_ANSWERS
 
 METHOD = EAP(item_uncertainty="none")
 GROUPS, LEAST_GROUP = 10, 20
-COLUMNS = ("chi2", "df", "p", "rmsd", "infit", "infit_z", "outfit", "outfit_z")
+COLUMNS = ("chi2", "df", "p", "rmsd", "infit", "infit_z", "se_infit", "outfit", "outfit_z", "se_outfit")
 FLOOR, DRAWS, ROWS = 1e-200, 256, 64
 
 

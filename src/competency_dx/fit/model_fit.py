@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import field
-from textwrap import shorten
 from typing import Annotated, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, Names, value
+from competency_dx.arrays import Z95, Floats, Ints, Names, value
 from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.errors import FitError
 from competency_dx.findings import Finding, worth_a_line
@@ -22,7 +21,7 @@ from competency_dx.schemas import Ids, held_to
 
 OfItems = Annotated[Floats, held_to("items")]
 ORDER: tuple[Verdict, ...] = tuple(VERDICTS)
-PANELS, LINES, SHOWN = 9, 3, 12
+PANELS, LINES, SHOWN, LONG = 9, 3, 12, 180
 PARTS = ("statistic", "df", "p", "rmsea", "rmsea_low", "rmsea_high")
 
 
@@ -43,6 +42,8 @@ class Fit(Result):
         Root mean square difference of shares of points observed and expected in these groups, chance taken off.
     infit, infit_z, outfit, outfit_z : ndarray, shape (I,)
         Mean squares of the differences from that expectation; z is standard normal under the model.
+    se_infit, se_outfit : ndarray, shape (I,)
+        Their standard errors under the model; empty in documents of earlier versions.
     groups : ndarray, shape (I, 4, G)
         Persons, expected and observed mean points, standard error of their difference, by group.
     states_changed : ndarray, shape (I,)
@@ -66,8 +67,8 @@ class Fit(Result):
     """
 
     kind: ClassVar[str] = "fit"
-    schema_version: ClassVar[int] = 2
-    earlier_versions: ClassVar[tuple[int, ...]] = (1,)  # without the persons who are alike
+    schema_version: ClassVar[int] = 3
+    earlier_versions: ClassVar[tuple[int, ...]] = (1, 2)  # without the persons who are alike; without standard errors
     pictures: ClassVar[tuple[str, ...]] = ("curves", "infit", "components")
     items: Ids
     verdicts: Annotated[tuple[Verdict, ...], held_to("items")]
@@ -104,6 +105,8 @@ class Fit(Result):
     findings: tuple[Finding, ...]
     provenance: Provenance
     alike_with: Annotated[tuple[str, ...], held_to("persons?")] = field(default_factory=tuple)
+    se_infit: Annotated[Floats, held_to("items?")] = field(default_factory=lambda: np.empty(0))
+    se_outfit: Annotated[Floats, held_to("items?")] = field(default_factory=lambda: np.empty(0))
 
     @property
     def by_trouble(self) -> Ints:
@@ -127,6 +130,7 @@ class Fit(Result):
         """Return one row per item: verdict, reasons, share of states changed without it, statistics, the closest partner."""
         told = {f"reason_{lang}": [self.reason(item, lang) for item in self.items] for lang in ("ru", "en")}
         numbers = {name: getattr(self, name) for name in ("n", "states_changed", "s_x2", "s_df", "s_p", *COLUMNS, "p_adjusted")}
+        numbers = {name: x if len(x) else np.nan for name, x in numbers.items()}
         others = np.where(np.eye(len(self.items), dtype=np.bool_), -2.0, np.nan_to_num(self.q3, nan=-2.0))
         partner = [self.items[k] for k in others.argmax(axis=1)]
         return frame(item=self.items, verdict=self.verdicts, **told, **numbers, q3=others.max(axis=1), partner=partner)
@@ -154,6 +158,7 @@ class Fit(Result):
         say, counts, word = result_words("fit", language), Counter(self.verdicts), {v: code_word("verdict", v, language) for v in ORDER}
         worst = [i for i in self.by_trouble if self.verdicts[i] in {"repair", "drop", "look"}]
         told = [f"{word[self.verdicts[i]]} {self.items[i]}: {self.reason(self.items[i], language)}" for i in worst[:LINES]]
+        told = [t if len(t) <= LONG else f"{t[:LONG].rpartition('. ')[0] or t[:LONG]}. …" for t in told]  # whole sentences
         shares = [
             f" {say('changed', share=100 * self.states_changed[i])}" if np.isfinite(self.states_changed[i]) else ""
             for i in worst[:LINES]
@@ -166,7 +171,7 @@ class Fit(Result):
             say("model" if np.isfinite(self.c2[2]) else "srmsr", srmsr=self.srmsr, **dict(zip(PARTS, self.c2.tolist(), strict=True))),
             say("left" if np.isfinite(self.eigenvalues).all() else "pairs", pairs=tied, n=above),
             say("persons", flagged=sum(map(bool, self.flags)), n=len(self.flags)),
-            *(shorten(line, 150, placeholder=" …") + share for line, share in zip(told, shares, strict=True)),
+            *(line + share for line, share in zip(told, shares, strict=True)),
             *([say("more", n=len(worst) - LINES)] if len(worst) > LINES else []),
             *worth_a_line(self.findings, 2, language=language),
         ]
@@ -176,7 +181,7 @@ class Fit(Result):
         say, rows = result_words("fit", language), self.by_trouble
         if kind == "infit":
             x = np.nan_to_num(self.infit[rows[::-1]], nan=1.0)
-            half = 1.96 * np.abs(x - 1) / np.maximum(np.abs(self.infit_z[rows[::-1]]), 1e-6)
+            half = Z95 * self.se_infit[rows[::-1]] if len(self.se_infit) else np.full(len(x), np.nan)
             marks = Series(name="", mark="interval", x=x, y=np.arange(float(len(x))), low=x - half, high=x + half)
             names = tuple(self.items[i] for i in rows[::-1])
             return Chart(title=say("infit"), x_label=say("infit_axis"), series=(marks,), y_names=names, x_lines=(1.0,))

@@ -132,7 +132,7 @@ class GroupReport(Result):
             labels = [self.groups[r] or say("whole") for r in rows]
             values = [100 * x[rows, 0, 0] for x in (self.share, self.share_low, self.share_high)]
         else:
-            labels = [c.code for c in self.competencies]
+            labels = [f"{c.code} {c.title.text(language)}" for c in self.competencies]
             values = [100 * x[0, :, 0] for x in (self.share, self.share_low, self.share_high)]
         title = say(f"{kind}_title{self._kind}", code=self.competencies[0].code)
         return interval_chart(labels[::-1], np.stack(values)[:, ::-1], title=title, x_label=say(f"share_axis{self._kind}"))

@@ -125,5 +125,5 @@ class Growth(Result):
         g = int(np.argmax(self.n))
         at = np.stack([self.mean_change[g], self.mean_low[g], self.mean_high[g]])[:, ::-1]
         programme = self.groups[g] or say("without" if len(self.groups) > 1 else "whole")
-        labels = [c.code for c in self.competencies][::-1]
+        labels = [f"{c.code} {c.title.text(language)}" for c in self.competencies][::-1]
         return interval_chart(labels, at, title=say("title", programme=programme), x_label=say("axis"))

@@ -77,11 +77,12 @@ def s_x2(codes: Ints, prob: Floats, weight: Floats, n_categories: Ints, n_free: 
 def item_misfit(
     prob: Floats, slope: Floats, codes: Ints, points: Floats, group: Ints, elsewhere: Floats | None
 ) -> tuple[Floats, Floats]:
-    """Return X², df, p, RMSD, infit, z, outfit, z (8,), and persons, points expected and earned, error of the difference (4, G).
+    """Return X², df, p, RMSD, infit and outfit with z and standard error (10,), and of groups (4, G) what `Fit` says.
 
     `prob` (n, K) are π and `slope` (n, K, F) their derivatives, `points` (K,) those of categories, `group` (n,) persons of like
     expectation, `elsewhere` (F, F) the covariance of parameters that these answers did not give. X² = dᵀ V⁻¹ d is a weighted sum of
-    χ²: it is scaled to mean and variance of one (Satterthwaite 1946).
+    χ²: it is scaled to mean and variance of one (Satterthwaite 1946). Infit (w = 1) and outfit (w = 1 / V) are Σ w d² / Σ w V,
+    the score taken out, with the standard error √(Σ w² Var d² + J B Jᵀ) / Σ w V under the model: z is what they differ from 1 by it.
     """
     (n, K), G, x, P = prob.shape, int(group.max()) + 1, points[codes], np.maximum(prob, TINY)
     mean = P @ points
@@ -109,7 +110,8 @@ def item_misfit(
     for weight in (np.ones(n), 1 / np.maximum(variance, TINY)):
         J = np.einsum("n,nk,nkf->f", weight, off**2, slope)
         spread, excess = weight**2 @ (fourth - variance**2) + J @ B @ J, weight @ ((x - mean) ** 2 - variance)
-        out += [1 + excess / (weight @ variance), (excess + J @ shift) / np.sqrt(spread) if spread > TINY * n else 0.0]
+        excess, error, all_ = excess + J @ shift, np.sqrt(spread) if spread > TINY * n else np.nan, weight @ variance
+        out += [1 + excess / all_, np.nan_to_num(excess / error), error / all_]
     return np.array(out), np.stack([size, rows @ mean / size, rows @ x / size, np.sqrt(noise)])
 
 

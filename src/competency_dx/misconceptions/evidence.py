@@ -195,6 +195,6 @@ class MisconceptionEvidence(Result):
             p, axis = self.probability[np.isfinite(self.probability)], say("probability_axis")
             return histogram_chart(p, bins=np.linspace(0, 1, 21), title=say("probability"), x_label="P", y_label=axis)
         centre, se = self.parameters.prevalence[::-1].T
-        labels, ends = self._titles[::-1], (0.0, 1.0)
+        labels, ends = [self.titles[m].text(language) for m in self.misconceptions[::-1]], (0.0, 1.0)
         at = centre, np.maximum(centre - Z95 * se, 0), np.minimum(centre + Z95 * se, 1)
         return interval_chart(labels, at, title=say("prevalence"), x_label=say("prevalence_axis"), x_lines=ends)

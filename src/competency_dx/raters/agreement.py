@@ -93,6 +93,11 @@ class Agreement(Result):
         numbers = dict(zip(COLUMNS, self.table.T, strict=True))
         return frame(first=self.first, second=self.second, item=self.item, **numbers).astype({"works": int, "marks": int})
 
+    def to_table(self, language: str = "en") -> DataFrame:
+        """Return the table with a word for all experts and all items."""
+        word = result_words("raters", language)("all")
+        return self.to_frame().assign(**{name: [x or word for x in getattr(self, name)] for name in ("first", "second", "item")})
+
     def third_expert(self) -> DataFrame:
         """Return one row per difference: share of answers sent to a third expert, with interval, and the marks it costs."""
         return frame(**dict(zip(THIRD, self.third.T, strict=True)))
@@ -115,7 +120,9 @@ class Agreement(Result):
         kappa = np.where([bool(name) for name in self.first], self.table[:, COLUMNS.index("kappa")], np.nan)
         if np.isfinite(kappa).any():
             s = int(np.nanargmin(kappa))
-            out.append(say("worst", first=self.first[s], second=self.second[s], kappa=float(kappa[s]), works=int(self.table[s, 0])))
+            low, high = self.table[s, COLUMNS.index("kappa_low")], self.table[s, COLUMNS.index("kappa_high")]
+            pair = {"first": self.first[s], "second": self.second[s], "works": int(self.table[s, 0])}
+            out.append(say("worst", **pair, kappa=float(kappa[s]), low=float(low), high=float(high)))
         _, called, _, _, readings, cost = self.third[min(self.rule.difference, len(self.third)) - 1].tolist()
         facts = {"called": called, "readings": int(readings), "cost": cost, "settled": n[3], "open": n[4]}
         return [*out, say("third", difference=self.rule.difference, **facts), *worth_a_line(self.findings, language=language)]

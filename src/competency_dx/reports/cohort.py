@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from competency_dx.kernels.agreement import wilson
 from competency_dx.reports.report_context import Branch
 
 CELL_NUMBERS = ("percent", "percent_low", "percent_high", "share", "share_low", "share_high")
+OPEN = re.compile(r"(?:(до|менее|меньше|не более|under|below|less than|up to|<)|более|больше|свыше|over|above|more than|>) *\d")
 MOST_VALUES = 8  # different numbers in a column that are shown one by one
 
 
@@ -83,6 +84,20 @@ def natural(text: str) -> list[str | int]:
     return [int(part) if k % 2 else part for k, part in enumerate(re.split(r"(\d+)", text))]
 
 
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return the names of groups in order: ranges by where they begin if one is open, ``"до 5"``, otherwise as `natural` says."""
+    opened = {name: OPEN.match(name.strip().casefold()) for name in names}
+    if not any(opened.values()):
+        return sorted(opened, key=natural)
+
+    def begins(name: str) -> tuple[float, list[str | int]]:
+        digits, found = re.search(r"\d+", name), opened[name]
+        beside = 0.0 if found is None else -0.5 if found[1] else 0.5
+        return (float(digits[0]) + beside if digits else math.inf), natural(name)
+
+    return sorted(opened, key=begins)
+
+
 def binned(labels: Sequence[str], language: str) -> list[str]:
     """Return a column of many different numbers as quarters of the persons, ``"3–9"``; any other column as it is."""
     try:
@@ -105,7 +120,7 @@ def groups(labels: Sequence[Sequence[str]], percent: Floats, confirmed: Bools) -
     `labels` are T sequences of the group of each person, `percent` (P, C) the percents, NaN where nothing is concluded; `confirmed` (P,
     C) says whether a deficit is.
     """
-    names = [sorted(set(column), key=natural) for column in labels]
+    names = [in_order(column) for column in labels]
     places = [{name: k for k, name in enumerate(column)} for column in names]
     codes = np.array([[place[x] for x in column] for place, column in zip(places, labels, strict=True)]).T
     closed, cover = suppressed(codes, np.zeros((len(codes), 0)), [np.zeros(len(column), dtype=np.bool_) for column in names]), []

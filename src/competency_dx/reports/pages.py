@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache, partial
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Language = Literal["ru", "en"]
 SHOWN_SCOPE = 5
+BETWEEN, CALL = re.compile(r"(?<=[.!?…]) +(?=[A-ZА-ЯЁ«\d])"), re.compile(r"\b[A-Za-z_]+\(|--[a-z]|\b[a-z_]+=")
 
 
 SheetCell = str | float | int | bool | None
@@ -87,6 +89,11 @@ def engine_line(made: Provenance, language: Language) -> tuple[str, str]:
     return t["engine"], t["made_by"].format(version=made.library, verb=setting_name(made.verb, language, "verbs"))
 
 
+def of_input(name: str, language: Language) -> str:
+    """Return what a methods note calls an input."""
+    return strings(language).get(f"input_{name}", setting_name(name, language))
+
+
 def made_by(result: Result, language: Language) -> tuple[tuple[str, str], ...]:
     """Return the methods note of a result: its provenance, or its digest where it has none."""
     made = getattr(result, "provenance", None)
@@ -97,13 +104,19 @@ def made_by(result: Result, language: Language) -> tuple[tuple[str, str], ...]:
     return (engine_line(made, language), *((setting_name(name, language), setting_word(text, language)) for name, text in written))
 
 
+def said_on_page(finding: Finding, language: Language) -> str:
+    """Return what a finding says without the sentences that name a call or a switch, which readers of pages do not have."""
+    sentences = BETWEEN.split(text := finding.text(language))
+    return " ".join(s for s in sentences if not CALL.search(s)) or text
+
+
 def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[FindingLine, ...]:
     """Return findings for a table: at most five ids of the scope, the rest counted."""
     t, out = strings(language), []
     for f in findings:
         rest = len(f.scope) - SHOWN_SCOPE
         ids = [*f.scope[:SHOWN_SCOPE], *([t["and_more"].format(n=rest)] if rest > 0 else [])]
-        out.append(FindingLine(severity=t[f.severity], text=f.text(language), scope=", ".join(ids), code=f.code))
+        out.append(FindingLine(severity=t[f.severity], text=said_on_page(f, language), scope=", ".join(ids), code=f.code))
     return tuple(out)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from competency_dx.arrays import value
 from competency_dx.competencies import Conclusion, Evidence, Profile
 from competency_dx.display import IntervalRow, chance, count, decimal, interval_table, percent
-from competency_dx.reports.pages import bounded, plain
+from competency_dx.reports.pages import bounded, plain, said_on_page
 from competency_dx.reports.report_context import Branch, ReportContext, Sign, column_key, column_title, false_share, named
 
 FOUND = ("confirmed", "likely")
@@ -41,7 +41,7 @@ def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
     return {
         "person": profile.person,
         "facts": list(_facts(profile, s)),
-        "remarks": [finding.text(s.language) for finding in profile.findings],
+        "remarks": [said_on_page(finding, s.language) for finding in profile.findings],
         "stopped": _stopped(profile, s),
         "priorities": [
             _statement(at[k], s.signs[at[k].state].name, at[k].p_deficit, s, s.signs[at[k].state]) for k in deficits[:PRIORITIES]

@@ -59,13 +59,13 @@ def pages_docx(pages: Iterable[str], language: Language) -> bytes:
     sheet, style = book.sections[0], book.styles["Normal"]
     sheet.start_type = WD_SECTION_START.CONTINUOUS
     sheet.page_width, sheet.page_height = Cm(21), Cm(29.7)
-    sheet.left_margin = sheet.right_margin = sheet.top_margin = sheet.bottom_margin = Cm(1.5)
-    style.font.name, style.font.size, style.paragraph_format.space_after = "Arial", Pt(8.5), Pt(2)
+    sheet.left_margin = sheet.right_margin = sheet.top_margin = sheet.bottom_margin = Cm(1.2)
+    style.font.name, style.font.size, style.paragraph_format.space_after = "Arial", Pt(8), Pt(1)
     style.paragraph_format.line_spacing = 1.0
     for name, size in HEADINGS.items():
         heading = book.styles[name]
         heading.font.size, heading.font.color.rgb = Pt(size), RGBColor.from_string(ACCENT[1:].upper())
-        heading.paragraph_format.space_before, heading.paragraph_format.space_after = Pt(7), Pt(3)
+        heading.paragraph_format.space_before, heading.paragraph_format.space_after = Pt(5), Pt(2)
         heading.element.rPr.rFonts.attrib.clear()  # the fonts of a theme, which would go before the name
         heading.element.rPr.rFonts.attrib.update({qn(f"w:{of}"): "Arial" for of in ("ascii", "hAnsi", "cs", "eastAsia")})
     book.core_properties.title = next((_plain(part) for part in chain(*parts) if part["kind"] == "h1"), "")
@@ -150,7 +150,7 @@ def _parts(node: ET.Element) -> Iterator[Part]:
         yield from ({"kind": "p", "look": look, "sign": "", "runs": [_text(line)]} for line in (node.text or "").splitlines())
     elif tag in {"ul", "ol"}:
         for k, item in enumerate(node, start=1):
-            sign = f"{k}." if tag == "ol" else "" if look == "plain" else "•"
+            sign = f"{k}." if tag == "ol" else "" if "plain" in look.split() else "•"
             yield {"kind": "li", "look": look, "sign": sign, "runs": _without_end(_runs(item))}
     elif tag == "dl":
         between, pairs = _text("\u2003 " if "facts" in look else "\n"), zip(node.iter("dt"), node.iter("dd"), strict=True)

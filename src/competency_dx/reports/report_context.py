@@ -12,7 +12,7 @@ from competency_dx.arrays import value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
 from competency_dx.display import NBSP, decimal, interval, percent, tied, toml_content
 from competency_dx.display.theme import LOOKS, Look, symbol
-from competency_dx.reports.pages import FindingLine, Language, engine_line, finding_lines, several, strings
+from competency_dx.reports.pages import FindingLine, Language, engine_line, finding_lines, of_input, several, strings
 
 
 @value
@@ -158,7 +158,7 @@ def methods(profiles: DeficitProfiles, language: Language) -> tuple[tuple[str, s
         pairs.append((t["provisional_note"], t["provisional_text"].format(n=loose, total=len(profiles.items))))
     pairs.append((t["method"], f"{t['method_text']}{_correlations(profiles, language)}"))
     pairs.append((t["missing_answers"], profiles.rule.missing.describe(language)))
-    inputs = ((t.get(f"input_{name}", name), re.sub(r"(sha256:\w{12})\w+", r"\1…", text)) for name, text in made.inputs.items())
+    inputs = ((of_input(name, language), re.sub(r"(sha256:\w{12})\w+", r"\1…", text)) for name, text in made.inputs.items())
     return (*pairs, *inputs)
 
 

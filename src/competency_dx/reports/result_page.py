@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from competency_dx.bank import Item, ItemBank
-from competency_dx.display import NONE, chart_svg, code_word, column_title, count, decimal, number
+from competency_dx.bank import ItemBank
+from competency_dx.display import NONE, chart_svg, code_word, column_title, count, decimal, number, toml_content
 from competency_dx.findings import findings_of, in_results_only
 from competency_dx.quality import LEAST_ANSWERS, VERDICTS, WEAK, ItemAnalysis, OptionTrace, items_of
 from competency_dx.reports.files import csv_parts, findings_sheet, frame_sheet
-from competency_dx.reports.pages import Language, Sheet, Written, about, engine_line, finding_lines, made_by, render, several, strings
+from competency_dx.reports.pages import Language, Sheet, Written, about, engine_line, finding_lines, of_input, render, several, strings
 from competency_dx.result import DataFrame, Result
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 REMARKS = ("repair", "drop", "look")
 FIXED, BOUNDS = 5, ("", " ≥", " ≤")
-MOST_ROWS = 500
+MOST_ROWS, MOST_COLUMNS = 500, 8  # as many as a sheet of paper takes
+SHORT = 20  # letters of names that no line break parts
 
 
 def items_report(items: ItemAnalysis, language: Language) -> Written:
@@ -31,7 +32,7 @@ def items_report(items: ItemAnalysis, language: Language) -> Written:
         engine_line(items.provenance, language),
         (t["items_rule"], t["items_how"].format(least=LEAST_ANSWERS)),
         (t["missing_answers"], items.missing.describe(language)),
-        *((t.get(f"input_{name}", name), f"{digest[:19]}…") for name, digest in items.provenance.inputs.items()),
+        *((of_input(name, language), f"{digest[:19]}…") for name, digest in items.provenance.inputs.items()),
     ]
     return Written(page=lambda _: render("items.html", language, view), sheets=lambda: (item_sheets(items, language), t["items_title"]))
 
@@ -129,41 +130,52 @@ def result_report(result: Result, language: Language) -> Written:
 
     return Written(
         page=lambda _: render("result.html", language, {"v": result_view(result, language)}),
-        sheets=lambda: ([frame_sheet(*named, language) for named in _tables(result, language)], result.summary(language)[0]),
+        sheets=lambda: (
+            [frame_sheet(strings(language)[f"sheet_{name}"], table, language) for name, table in _tables(result, language).items()],
+            result.summary(language)[0],
+        ),
         further=files,
     )
 
 
-def _tables(result: Result, language: Language) -> list[tuple[str, DataFrame]]:
-    """Return the table of a result and the further ones, each with what it is called."""
-    more = {"table": result.to_table(language), **result.further_tables()}
-    return [(strings(language)[f"sheet_{name}"], table) for name, table in more.items()]
+def _tables(result: Result, language: Language) -> dict[str, DataFrame]:
+    """Return the table of a result and the further ones by their names."""
+    return {"table": result.to_table(language), **result.further_tables()}
 
 
 def result_view(result: Result, language: Language) -> dict[str, Any]:
     """Return what the template shows; `findings` is None for results that carry none, `analysis` for all but calibrations."""
-    head, *rest = result.summary(language)
+    (head, *rest), charts = result.summary(language), [result.chart(kind, language) for kind in result.chart_kinds()]
     analysis = items_of(cast("Calibration", result)) if result.kind == "calibration" else None
     return {
         "head": head,
         "summary": "\n".join(rest),
         "findings": finding_lines(findings_of(result), language) if hasattr(result, "findings") else None,
-        "charts": [chart_svg(result.chart(kind, language), f"c{k}", language) for k, kind in enumerate(result.chart_kinds())],
-        "tables": [{"title": title} | _shown(table, language) for title, table in _tables(result, language)],
-        "methods": made_by(result, language),
+        "charts": [(one.title, chart_svg(one, f"c{k}", language)) for k, one in enumerate(charts)],
+        "tables": [_shown(result.kind, *named, language) for named in _tables(result, language).items()],
+        "methods": about(result, language)["methods"],
         "analysis": analysis and items_view(analysis, language),
     }
 
 
-def _shown(frame: DataFrame, language: Language) -> dict[str, Any]:
-    """Return columns, the first rows and a note of a table as the template shows them."""
-    shown = frame.head(MOST_ROWS)
-    cells = [_texts(str(name), shown[name].tolist(), language) for name in shown.columns]
-    cut = strings(language)["shown_rows"].format(shown=count(MOST_ROWS, language), total=count(len(frame), language))
+def _shown(kind: str, table: str, frame: DataFrame, language: Language) -> dict[str, Any]:
+    """Return title, main columns, first rows and a note of a table; columns without a word or number are left out."""
+    t, main = strings(language), toml_content("reports", "shown")
+    told = [name for name in frame.columns if not len(frame) or (frame[name].notna() & (frame[name] != "")).any()]
+    names = [x for x in main.get(kind if table == "table" else f"{kind}_{table}", told[:MOST_COLUMNS]) if x in told]
+    cells = [_texts(str(name), frame[name].head(MOST_ROWS).tolist(), language) for name in names]
+    short = ["keep" * (max(map(len, column), default=0) <= SHORT) for column in cells]
+    looks = ["n" if frame[name].dtype.kind in "fiu" else look for name, look in zip(names, short, strict=True)]
+    note = [several(len(frame), "row", language)]
+    if len(frame) > MOST_ROWS:
+        note = [t["shown_rows"].format(shown=count(MOST_ROWS, language), total=count(len(frame), language))]
+    if len(names) < len(frame.columns):
+        note.append(t["shown_columns"].format(shown=len(names), total=count(len(frame.columns), language)))
     return {
-        "columns": [(column_title(str(name), language), frame[name].dtype.kind in "fiu") for name in frame.columns],
+        "title": t[f"sheet_{table}"],
+        "columns": [(column_title(str(name), language), look) for name, look in zip(names, looks, strict=True)],
         "rows": tuple(zip(*cells, strict=True)),
-        "note": several(len(frame), "row", language) if len(frame) <= MOST_ROWS else cut,
+        "note": "; ".join(note) + ".",
     }
 
 
@@ -187,13 +199,11 @@ def passport_report(bank: ItemBank, language: Language) -> Written:
     """Return how a bank is written: its passport, in which no key stands."""
     from competency_dx.scoring import reliability  # which the page of items does without
 
-    t, of = strings(language), dict[str, list[Item]]()
-    for item in bank.items:
-        of.setdefault(bank.leaves.get(item.id, ""), []).append(item)
+    t = strings(language)
     with in_results_only():
         found = reliability(bank) if bank.parameters else None
     values = about(bank, language) | {
-        "of": of,
+        "of": bank.coverage,
         "records": {record.item: record for record in bank.parameters},
         "states": Counter(record.status for record in bank.parameters),
         "kinds": Counter(item.type for item in bank.items),

@@ -182,7 +182,8 @@ class Routes(Result):
         """Return the mean expected shortfall by competency of those of whom something is concluded, without routes and after them."""
         say, (_, _, before, closed) = result_words("routes", language), self.needs().T
         columns = {say("before"): before, say("after"): before - closed}
-        return point_chart([c.code for c in self.competencies], columns, title=say("shortfall"), x_label=say("points"))
+        names = [f"{c.code} {c.title.text(language)}" for c in self.competencies]
+        return point_chart(names, columns, title=say("shortfall"), x_label=say("points"))
 
 
 @checked(RouteError)

@@ -26,6 +26,7 @@ from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAME
 from competency_dx.responses.reading.not_answers import strength_of_label
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table, without_labels
 from competency_dx.result import DataFrame
+from competency_dx.wording import cut
 
 HEAD = 40  # rows in which the header is looked for
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
@@ -221,7 +222,7 @@ def _with_header(origin: str, head: Sequence[Sequence[object]], cells: Sequence[
             named.append((name or f"column {k + 1}", content))
             headless += [f"column {k + 1}"] if not name and k else []
     raw, findings = table(named, origin), [*notes]
-    if shown := [hidden_text(s)[:60] for row in texts[:-1] if (s := " ".join(filter(None, row)))]:
+    if shown := [cut(hidden_text(s), 60) for row in texts[:-1] if (s := " ".join(filter(None, row)))]:
         findings.append(Template("responses.header_rows").of(where=shown, rows=len(shown)))
     findings += Template("responses.no_heading").about(headless)
     blank = np.all([c.codes < 0 for c in raw.columns.values()], axis=0) if raw.rows else np.zeros(0, dtype=np.bool_)

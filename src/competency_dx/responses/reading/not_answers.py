@@ -19,7 +19,7 @@ from competency_dx.responses.reading.layout import PERSON_NAMES, is_background, 
 from competency_dx.responses.reading.table import Column, Table
 from competency_dx.responses.reading.unreadable import USUAL_CODES
 from competency_dx.responses.rules import judge_of, written
-from competency_dx.wording import LOOKALIKES, toml_content
+from competency_dx.wording import LOOKALIKES, cut, toml_content
 
 _WORDS = toml_content("responses.reading", "words")
 _ROWS, _COLUMNS = _WORDS["rows"], _WORDS["columns"]
@@ -97,7 +97,7 @@ def without_footers(
         ends |= (here := (strength == 2) | ((strength == 1) & own))
         for row in np.flatnonzero(here & (shown == "")):
             text = column.vocabulary[column.codes[row]]  # of a signature the first word only
-            shown[row] = text.split(maxsplit=1)[0].rstrip(":,") if is_signature(text) else hidden_text(text)[:60]
+            shown[row] = text.split(maxsplit=1)[0].rstrip(":,") if is_signature(text) else cut(hidden_text(text), 60)
     if ids is not None:
         heads = [t[-1:] == ids.name[-1:] and len(t) < LABEL and header_form(t) == ids.header for t in ids.vocabulary]
         certain |= np.array([*heads, False])[ids.codes]
@@ -109,7 +109,7 @@ def without_footers(
     gone = certain | lost | top | tail
     at = np.flatnonzero(gone | doubtful)
     texts = shown[at] if ids is None else ids.take(at).texts()
-    called = {k: shown[k] or hidden_text(text)[:60] or f"#{k + 1}" for k, text in zip(at.tolist(), texts, strict=True)}
+    called = {k: shown[k] or cut(hidden_text(text), 60) or f"#{k + 1}" for k, text in zip(at.tolist(), texts, strict=True)}
     rows, kept = [name for k, name in called.items() if gone[k]], [name for k, name in called.items() if not gone[k]]
     notes = [*Template("responses.summary_rows").about(kept), Template("responses.total_rows").of(where=rows, rows=len(rows))]
     return table.take(~gone, *notes[: len(notes) - (not rows)])

@@ -23,7 +23,7 @@ from competency_dx.responses.reading.table import KEPT_CELLS, SHORT_TEXT, Column
 from competency_dx.responses.reading.unreadable import Tally, Unread, like_points, minus_is_doubtful, odd_cells
 from competency_dx.responses.responses import HIGHEST
 from competency_dx.responses.rules import ambiguous_options, judge_of, written
-from competency_dx.wording import toml_content
+from competency_dx.wording import cut, toml_content
 
 T = TypeVar("T")
 Remark = tuple[str, str, str, int]  # code of a finding, the column or item it is about, with which content, and how often
@@ -274,7 +274,7 @@ def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None,
     for k, (text, kind) in enumerate(zip(column.vocabulary, column.kinds, strict=True)):
         code, shown = "", masked(text)
         if verdicts.tokens[k]:
-            code, shown = "responses.missing_tokens", text[:40]
+            code, shown = "responses.missing_tokens", cut(text, 40)
             if text == "-1" and item is None and minus_is_doubtful(counts[k], given, int(verdicts.points.max())) and text not in own:
                 out.append(("responses.minus_one", name, repr(text), counts[k]))
         elif verdicts.status[k] == Reason.INVALID:
