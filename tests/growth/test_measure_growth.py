@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,66 @@ def test_who_came_once_is_counted_and_small_programmes_are_not_shown() -> None:
     assert growth.shown.sum() == 1  # with one hidden alone, the rest would tell
     assert np.isnan(growth.mean_change[growth.groups.index("кружок")]).all()
     assert {f.code for f in growth.findings} >= {"growth.attrition", "growth.suppressed"}
+
+
+@pytest.mark.parametrize(("left", "told"), [(1, False), (9, False), (10, True)])
+def test_few_who_did_not_come_again_are_not_told(left: int, told: bool) -> None:
+    """Of one who left the mean is a result of a person: no number, no summary, no page has it."""
+    first, second, *_ = study(0.8)
+    growth = grown(first, second.select([f"t{p}" for p in range(300 - left)]))
+    assert growth.only_before == left
+    assert np.isfinite(growth.percent_left) == told
+    assert Growth.from_json(growth.to_json()).to_json() == growth.to_json()
+
+
+def test_small_programmes_stand_in_no_summary_and_no_aggregate_of_a_page(tmp_path: Path) -> None:
+    first, second, *_ = study(0.8)
+    programmes = ["курс"] * 150 + ["кружок"] * 4 + ["мини"] * 6 + [""] * 140
+    growth = grown(first, with_programme(second, programmes), by="programme")
+    page = cdx.report(growth, tmp_path / "out").read_text(encoding="utf-8")
+    for name in ("кружок", "мини"):
+        assert name not in page
+        assert name not in "\n".join([*growth.summary("ru"), *growth.summary("en")])
+        assert growth.programmes().query("programme == @name")["mean_change"].isna().all()
+    assert "не для публикации" in page
+
+
+def test_what_is_called_reliable_has_an_interval_without_zero() -> None:
+    growth = grown(*study(0.8)[:2])
+    low, high = growth.ends_of_rule
+    sure, lost = growth.p_gain >= 0.95, growth.p_gain <= 0.05
+    assert sure.any()
+    assert (low[sure] >= 0).all()
+    assert (low[~sure] <= 0).all()
+    assert (high[lost] <= 0).all()
+    assert (high[~lost] >= 0).all()
+    assert ((growth.change_low < low + 1e-9) & (high < growth.change_high + 1e-9))[~sure & ~lost].mean() > 0.99
+    assert np.abs((high - low) / (growth.change_high - growth.change_low) - 1.645 / 1.96).mean() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("was", "then", "said"),
+    [
+        ("2026-09-01", "2026-03-01", True),
+        ("01.09.2026", "1.3.2026", True),
+        ("2026-03-01", "2026-09-01", False),
+        ("1970-03-01", "1970-03-01", False),
+        ("школа 9", "школа 3", False),
+        ("", "2026-03-01", False),
+    ],
+)
+def test_waves_in_the_wrong_order_are_noticed_by_their_dates(was: str, then: str, said: bool) -> None:
+    first, second, *_ = study(0.8)
+    waves = [replace(x, background={"день": np.full(len(x), day, dtype=object)}) for x, day in ((first, was), (second, then))]
+    assert ("growth.reversed" in {f.code for f in grown(*waves).findings}) == said
+
+
+def test_without_any_background_the_error_says_so() -> None:
+    first, second, *_ = study(0.8)
+    with pytest.raises(GrowthError) as caught:
+        cdx.measure_growth(first, replace(second, background={}), by="курс")
+    assert caught.value.code == "growth.no_background"
+    assert "есть нет" not in caught.value.text("ru")
 
 
 def test_answering_the_same_items_again_is_said() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ SAME = 1e-8
 """Variance of their means at the start: a programme chosen by the first answers says of θ nothing that these do not."""
 ALIKE = 0.7  # correlation of the means of a programme in two competencies
 AGAIN = 0.2  # of the second answers, to items answered before
+DAY = re.compile(r"\s*(?:(\d{4})-(\d\d)-(\d\d)|(\d\d?)\.(\d\d?)\.(\d{4}))")
 
 
 @checked(GrowthError)
@@ -56,11 +58,11 @@ def measure_growth(
     linking_error : float, default 0
         Standard error of the shift between the scales of the two waves, in units of θ; 0 where parameters are the same.
     smallest : int, default 10
-        Programmes with fewer persons are not shown.
+        Programmes with fewer persons are not shown, nor what so few had before who did not come again.
     draws : int, default 400
     """
     if by is not None and by not in after.background:
-        raise GrowthError("growth.no_column", by=by, columns=list(after.background))
+        raise GrowthError(f"growth.no_{'column' if after.background else 'background'}", by=by, columns=list(after.background))
     if not 0 <= linking_error < np.inf or smallest < 1 or draws < 100:
         raise GrowthError("growth.limits", linking_error=linking_error, smallest=smallest, draws=draws)
     _refuse_other_scale(before, after)
@@ -98,8 +100,8 @@ def measure_growth(
         regression=_regression(first),
         only_before=len(before) - len(both),
         only_after=len(after) - len(both),
-        percent_stayed=float(first.percent[:, 0].mean()),
-        percent_left=float(left_out.mean()) if len(left_out) else np.nan,
+        percent_stayed=float(first.percent[:, 0].mean()) if len(both) >= smallest else np.nan,
+        percent_left=float(left_out.mean()) if len(left_out) >= smallest else np.nan,
         findings=findings,
         provenance=provenance(
             "measure_growth",
@@ -215,6 +217,7 @@ def _findings(
     later, sooner = second.reasons == 0, first.reasons[:, [place[fact.item] for fact in second.items]] == 0
     again, lost = (later & sooner).sum() / max(later.sum(), 1), 1 - len(first) / n_before
     told: dict[str, tuple[bool, dict[str, Any]]] = {
+        "growth.reversed": ((column := _reversed(first, second)) != "", {"column": column}),
         "growth.other_keys": (len({x.provenance.inputs.get("keys") for x in (first, second)} - {None}) > 1, {}),
         "growth.items_again": (again > AGAIN, {"share": round(100 * float(again))}),
         "growth.attrition": (lost > AGAIN, {"share": round(100 * lost)}),
@@ -222,3 +225,19 @@ def _findings(
         "growth.no_experiment": (compared, {}),
     }
     return tuple(Template(code).of(**facts) for code, (holds, facts) in told.items() if holds)
+
+
+def _reversed(first: DeficitProfiles, second: DeficitProfiles) -> str:
+    """Return the background column by whose dates everybody took the second diagnosis before the first, "" where there is none."""
+    for column in sorted(first.background.keys() & second.background.keys()):
+        pairs = [[_day(x) for x in pair] for pair in zip(first.background[column], second.background[column], strict=True)]
+        if pairs and all(was and then and then < was for was, then in pairs):
+            return column
+    return ""
+
+
+def _day(cell: object) -> list[int]:
+    """Return year, month and day of a cell that is a date, nothing of another."""
+    found = DAY.match(str(cell))
+    parts = [int(x) for x in found.groups() if x is not None] if found else []
+    return parts[::-1] if found and found[1] is None else parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -51,7 +52,7 @@ class Growth(Result):
     only_before, only_after : int
         Persons in one diagnosis alone.
     percent_stayed, percent_left : float
-        Mean percent before, in the whole test, of those who came again and of those who did not.
+        Mean percent before, in the whole test, of those who came again and of those who did not; NaN for fewer than `smallest`.
     """
 
     kind: ClassVar[str] = "growth"
@@ -90,8 +91,16 @@ class Growth(Result):
     def __len__(self) -> int:
         return len(self.persons)
 
+    @property
+    def ends_of_rule(self) -> tuple[Floats, Floats]:
+        """Return the ends of the 90 % interval of each change (P, C): 0 is outside where P(change > 0) makes the change reliable."""
+        part = NormalDist().inv_cdf(SURE) / NormalDist().inv_cdf(0.975)
+        low, high = (self.change + part * (end - self.change) for end in (self.change_low, self.change_high))
+        low = np.where(self.p_gain >= SURE, np.maximum(low, 0), np.minimum(low, 0))
+        return low, np.where(self.p_gain <= 1 - SURE, np.minimum(high, 0), np.maximum(high, 0))
+
     def to_frame(self) -> DataFrame:
-        """Return one row per person and competency."""
+        """Return one row per person and competency: the methodist's, not to be published, as it names small programmes too."""
         persons = {"person": self.persons, "programme": np.array(self.groups, dtype=object)[self.group]}
         cells = {name: getattr(self, name) for name in ("change", "change_low", "change_high", "p_gain")}
         cells |= {"p_deficit_before": self.p_before, "p_deficit_after": self.p_after, "p_closed": self.p_closed}

@@ -160,6 +160,7 @@ def growth_report(growth: Growth, language: Language) -> Written:
         "shown": [(g, growth.groups[g] or whole) for g in shown],
         "compared": bool(np.isfinite(growth.difference[shown, 0]).any()),
         "said": change_said,
+        "ends": growth.ends_of_rule,
     }
     frames = {"persons": growth.to_table(language), "growth_programmes": growth.programmes()}
     return Written(
