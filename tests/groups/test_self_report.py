@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 import warnings
 from dataclasses import replace
 from functools import cache, partial
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import competency_dx as cdx
@@ -102,6 +107,48 @@ def test_no_verb_says_anything_of_a_person() -> None:
         cdx.simulate(bank, 5, rng=np.random.default_rng(1))
     assert not any(isinstance(getattr(report(), name), DeficitProfiles) for name in dir(report()) if not name.startswith("_"))
     assert "teacher-" not in report().to_json()
+
+
+FOREIGN = {
+    "ru": ("дефицит", "компетенц", "поддержк", "муниципалитет", "сильн", "задани", "диагностик", "уровни", "нужн"),
+    "en": ("deficit", "competenc", "support", "municipality", "strength", "item", "assessed", " need", "zone"),
+}
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+@pytest.mark.parametrize("by", ["school", "part"])
+def test_pages_and_tables_speak_of_scales_alone(tmp_path: Path, language: Literal["ru", "en"], by: str) -> None:
+    """Neither a page nor a heading of the workbook has words of a test; nothing counts needs, the document included."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        found = compare_self_reports(answers(), by)
+    cdx.report(found, tmp_path / "out", language=language)
+    for page in (tmp_path / "out").rglob("*.html"):
+        body = re.sub(
+            r"<(script|style).*?</\1>|<section id=.methods.*?</section>|<[^>]+>", " ", page.read_text(encoding="utf-8"), flags=re.DOTALL
+        )
+        assert [word for word in FOREIGN[language] if word in body.lower()] == [], page.name
+        for scale in found.competencies:
+            assert scale.title.text(language) in body
+    heads = " ".join(pd.read_excel(tmp_path / "out" / "table.xlsx", engine="openpyxl").columns).lower()
+    assert [word for word in FOREIGN[language] if word in heads] == []
+    document = json.loads(found.to_json())
+    needs = [name for name in document if name.startswith("need")]
+    assert needs
+    for name in needs:
+        assert {x for row in document[name] for x in row} == {None}
+
+
+@pytest.mark.parametrize("heavy", [1, 3])
+def test_weights_do_not_lead_to_a_person(heavy: int) -> None:
+    """With nearly all of the weight at one person or a few, the mean of a group is theirs: it is not shown."""
+    weight = np.full(600, "0,001", dtype=object)
+    weight[:heavy] = "1000000"
+    data = replace(answers(), background={**answers().background, "вес": weight})
+    with pytest.warns(CompetencyDxWarning, match="weight"):
+        found = compare_self_reports(data, "part", weights="вес")
+    assert not found.shown[[0, 1]].any()
+    assert {f.code for f in found.findings} >= {"groups.dominated"}
 
 
 def test_ordinary_items_are_refused() -> None:

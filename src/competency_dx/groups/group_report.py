@@ -86,8 +86,17 @@ class GroupReport(Result):
         return np.where(self.shown, self.n / self.headcount, np.nan)
 
     @property
+    def of_statements(self) -> bool:
+        """Tell whether this is what persons say of themselves: scales, no competencies, and no needs."""
+        return self.standards.id == SELF_REPORT
+
+    @property
     def _kind(self) -> str:
-        return "_self_report" if self.standards.id == SELF_REPORT else ""
+        return "_self_report" if self.of_statements else ""
+
+    def to_table(self, language: str = "en") -> DataFrame:  # noqa: ARG002 - the same in both
+        """Return what files hold: `to_frame`, where a scale is called one."""
+        return self.to_frame().rename(columns={"competency": "scale"} if self.of_statements else {})
 
     def to_frame(self) -> DataFrame:
         """Return one row per group and competency; numbers that are not shown are NaN."""

@@ -31,10 +31,11 @@ def region_report(groups: GroupReport, language: Language) -> Written:
     files = [f"groups/{file}.html" for file in file_names(groups.groups[r] for r in shown).values()]
     links = {r: quote(file) for r, file in zip(shown, files, strict=True)}
     below, t = {r: f"../{link}" for r, link in links.items()}, strings(language)
+    template, title = ("self_report.html", "selfreport_title") if groups.of_statements else ("region.html", "group_title")
     return Written(
-        page=lambda beside: render("region.html", language, _group_view(groups, 0, links if beside else {}, language)),
-        sheets=lambda: ([frame_sheet(t["sheet_groups"], groups.to_table(language), language)], t["group_title"]),
-        further=lambda: pages_of("region.html", files, language, lambda k: _group_view(groups, shown[k], below, language)),
+        page=lambda beside: render(template, language, _group_view(groups, 0, links if beside else {}, language)),
+        sheets=lambda: ([frame_sheet(t["sheet_groups"], groups.to_table(language), language)], t[title]),
+        further=lambda: pages_of(template, files, language, lambda k: _group_view(groups, shown[k], below, language)),
     )
 
 
@@ -47,7 +48,7 @@ def _group_view(groups: GroupReport, r: int, links: Mapping[int, str], language:
     """Return what the template shows of group r: title, needs, the narrowest units of most need, groups inside it by level."""
     level, name, names = int(groups.level[r]), groups.groups[r], groups.groups
     places = [column_key(column) for column in groups.by]
-    kind = places[level - 1] if level else PLACES[PLACES.index(places[0]) + 1] if places[0] in PLACES[:-1] else ""
+    kind = places[level - 1] if level else PLACES[PLACES.index(places[0]) + 1] if places[0] in PLACES[1:-1] else ""
     tree = branches(groups.competencies)
     inside = [k for k in range(1, len(names)) if groups.level[k] > level and names[k].startswith(f"{name} / " if name else "")]
     levels = [column_title(column, language) for column in groups.by]
