@@ -11,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import FrozenDict, value
+from competency_dx.errors import ModelError
 from competency_dx.personal_data import hidden_text
+
+SELF_REPORT = "self_report"
+"""The part of items that are statements about oneself, and the input that answers to them have in their provenance."""
 
 KEPT = 1024
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -68,6 +72,14 @@ class Provenance:
     def __post_init__(self) -> None:
         for name in ("inputs", "settings"):
             object.__setattr__(self, name, FrozenDict({key: _shown(text) for key, text in getattr(self, name).items()}))
+
+
+def refuse_self_report(source: object) -> None:
+    """Refuse a bank of statements about oneself, or answers read with one, by a `ModelError`: they say nothing of single persons."""
+    made, items = getattr(source, "provenance", None), getattr(source, "items", ())
+    of = made.inputs.get(SELF_REPORT, "") if isinstance(made, Provenance) else ""
+    if of or any(getattr(item, "part", None) == SELF_REPORT for item in (items if isinstance(items, tuple) else ())):
+        raise ModelError("models.self_report", bank=of or getattr(source, "id", ""))
 
 
 def _shown(text: str) -> str:

@@ -14,7 +14,7 @@ from competency_dx.calibration.girth_engine import Girth
 from competency_dx.classification import ClassCalibration, ClassificationML, calibrate_classes
 from competency_dx.engine import Priors, resolve
 from competency_dx.errors import CalibrationError, checked
-from competency_dx.responses import Responses, load_responses
+from competency_dx.responses import answers_to_tests
 
 Source = Any  # Responses, or any table that load_responses reads
 Dimensions = Any  # a level of the bank, a mapping of item to competency, or a frame of items by competencies
@@ -92,7 +92,7 @@ def calibrate(
         Support points, tolerance, population, survey design, constraints, executor, progress; `Girth` estimates by the
         package girth, for a second opinion without standard errors.
     """
-    data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
+    data = answers_to_tests(responses, bank)
     if classifies(model):
         if isinstance(method, Girth):
             raise CalibrationError("calibration.girth_classes")

@@ -18,7 +18,7 @@ from competency_dx.classification.problem import FAMILIES, QMatrix, build, read_
 from competency_dx.errors import CalibrationError, ConvergenceError, checked
 from competency_dx.findings import Template, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.responses import Responses, load_responses
+from competency_dx.responses import Responses, answers_to_tests
 from competency_dx.result import DataFrame
 
 DEFAULT_METHOD = ClassificationML()
@@ -33,7 +33,7 @@ def classify(
     method: ClassificationML = DEFAULT_METHOD,
 ) -> ClassCalibration:
     """Calibrate a diagnostic classification model on any table of scored answers; see `calibrate_classes`."""
-    data = responses if isinstance(responses, Responses) else load_responses(responses)
+    data = answers_to_tests(responses)
     return calibrate_classes(data, families=model, q_matrix=q_matrix, method=method)
 
 

@@ -20,7 +20,7 @@ from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.item_fit import adjusted
 from competency_dx.provenance import digest_arrays, provenance
-from competency_dx.responses import Responses, load_responses, read_number
+from competency_dx.responses import Responses, answers_to_tests, read_number
 
 MODELS = ("Rasch", "1PL", "2PL", "PCM", "RSM", "GPCM", "GRM")
 SMALLEST, SMALL, MOST_VALUES = 10, 100, 10
@@ -64,7 +64,7 @@ def check_dif(
     explanations : mapping of str to str, optional
         A reviewer's words on items.
     """
-    data = responses if isinstance(responses, Responses) else load_responses(responses)
+    data = answers_to_tests(responses)
     if model not in MODELS or not 0 < cut < 100:
         raise DIFError("dif.settings", model=model, models=MODELS, cut=cut)
     (data, groups, group), notes = _grouped(data, by, reference)

@@ -18,12 +18,12 @@ from competency_dx.bank import ItemBank, load_bank, locate, shipped_folder
 from competency_dx.competencies import DeficitProfiles, DeficitRule, OwnEvidence, diagnosed, own_evidence, standards_of
 from competency_dx.errors import GroupError, checked
 from competency_dx.findings import Finding, Template, announce
-from competency_dx.groups.group_report import ALL, ENDS, SELF_REPORT, SEPARATOR, GroupReport
+from competency_dx.groups.group_report import ALL, ENDS, SEPARATOR, GroupReport
 from competency_dx.groups.suppression import SMALLEST, Suppression, effective, suppressed
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.two_level import group_draws, newcomers, person_draws
-from competency_dx.persons import as_responses
-from competency_dx.provenance import provenance
+from competency_dx.provenance import SELF_REPORT, provenance
+from competency_dx.responses import load_responses
 
 DRAWS = 400
 INTERVAL = 0.95
@@ -177,7 +177,7 @@ def compare_self_reports(
         raise GroupError("groups.not_self_report", bank=bank.id)
     if (few := smallest.smallest if isinstance(smallest, Suppression) else smallest) < SMALLEST:
         raise GroupError("groups.self_report_smallest", least=SMALLEST, smallest=few)
-    data = as_responses(responses, bank)
+    data = load_responses(responses, bank=bank)
     statements = tuple(item.model_copy(update={"part": None}) for item in bank.items)
     plain = replace(bank, items=statements, header=bank.header.model_copy(update={"forms": ()}))
     persons = diagnosed(data, plain, standards_of(SELF_REPORT), DeficitRule())

@@ -12,14 +12,12 @@ from competency_dx.competencies import Competency, Standards
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import GroupError
 from competency_dx.findings import Finding
-from competency_dx.provenance import Provenance
+from competency_dx.provenance import SELF_REPORT, Provenance
 from competency_dx.result import MAX_LINES, DataFrame, Result, crossed
 from competency_dx.schemas import Count, Ids, Probability, held_to
 
 ALL = ""
 SEPARATOR = " / "
-SELF_REPORT = "self_report"
-"""The standards of scales that are no competencies."""
 ENDS = ("", "_low", "_high")
 """Of the names of a number and of its interval."""
 

@@ -15,6 +15,7 @@ from competency_dx.bank import ItemBank, ParameterRecord
 from competency_dx.errors import ModelError
 from competency_dx.kernels.families import Groups
 from competency_dx.models.families import FAMILIES, extras_of, family, kernel_groups
+from competency_dx.provenance import refuse_self_report
 from competency_dx.schemas import Ids, Status, held_to
 
 KEPT = 128
@@ -292,8 +293,7 @@ def bank_parameters(bank: ItemBank) -> ItemParameters:
     about oneself, which say nothing of single persons.
     """
     records = bank.parameters
-    if any(item.part == "self_report" for item in bank.items):
-        raise ModelError("models.self_report", bank=bank.id)
+    refuse_self_report(bank)
     if not records:
         raise ModelError("models.no_parameters", bank=bank.id)
     for record in records:

@@ -20,6 +20,7 @@ from competency_dx.bank import ItemBank, ledger_of
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.models import ItemParameters, bank_parameters
+from competency_dx.provenance import refuse_self_report
 from competency_dx.responses import Layout, MissingPolicy, Reason, Reasons, Responses, chosen_options, load_responses
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def as_responses(source: Any, parameters: ItemBank | Calibration | ClassCalibrat
     A mapping is one person. Plain numbers under the ids of calibrated items are points and need no reading; everything
     else goes the way of every table, to the same digits.
     """
+    for given in (parameters, source):
+        refuse_self_report(given)
     if isinstance(source, Responses):
         scored = source.provenance.inputs.get("keys")
         if not scored or not isinstance(parameters, ItemBank) or scored == ledger_of(parameters).digest("key"):

@@ -17,7 +17,7 @@ from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.quality import classical
 from competency_dx.quality.item_analysis import ORDER, WEAK, ItemAnalysis, Verdict
-from competency_dx.responses import LEAST_ANSWERS, MissingPolicy, Responses, RestScores, load_responses, suspected_keys, tail_findings
+from competency_dx.responses import LEAST_ANSWERS, MissingPolicy, RestScores, answers_to_tests, suspected_keys, tail_findings
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
@@ -63,7 +63,7 @@ def check_items(
     >>> set(check_items(right.astype(int)).verdicts)
     {'keep'}
     """
-    data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
+    data = answers_to_tests(responses, bank)
     if not data.scores.size:
         raise ResponsesError("quality.no_table", persons=len(data.persons), items=len(data.items))
     policy = missing or MissingPolicy()

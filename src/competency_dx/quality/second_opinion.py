@@ -17,7 +17,7 @@ from competency_dx.errors import LANGUAGES, CalibrationError, checked
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
 from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.provenance import Provenance, provenance
-from competency_dx.responses import Responses, load_responses
+from competency_dx.responses import answers_to_tests
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Count, held_to
 from competency_dx.wording import listed
@@ -163,7 +163,7 @@ def cross_check(
     if len(calibration.groups) > 1:
         raise CalibrationError("calibration.girth_one_population", groups=calibration.groups)
     family, chosen = girth_family(parameters.families), method or Girth()
-    data = responses if isinstance(responses, Responses) else load_responses(responses, bank=bank)
+    data = answers_to_tests(responses, bank)
     given = gathered(data.findings, calibration.findings)
     table = data.select(items=parameters.items).effective(chosen.missing)
     if above := [*compress(parameters.items, table[0].max(axis=0, initial=0) >= parameters.n_categories)]:

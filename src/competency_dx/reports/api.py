@@ -9,6 +9,7 @@ from typing import Literal
 
 from competency_dx.arrays import FrozenDict
 from competency_dx.errors import ReportError, checked
+from competency_dx.provenance import refuse_self_report
 from competency_dx.reports.files import csv_parts, write_workbook
 from competency_dx.reports.pages import Language, Written, environment
 from competency_dx.result import Result
@@ -63,6 +64,8 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
         ``.xlsx``; no person, and nothing about fewer than ten of them, stands in any of these or can be computed from them
         (see `suppression.suppressed`). What an earlier report with persons wrote into the folder is removed.
     """
+    if result.kind == "responses":
+        refuse_self_report(result)
     target = target_of(folder_or_file, show)
     written = _written(result, language, show)
     if (suffix := target.suffix.lower()) in FILES and not target.is_dir():

@@ -1,6 +1,6 @@
 """Answers of persons to items: tables in any usual form, scored by the bank's rules, with a reason for every gap."""
 
-from competency_dx.responses.api import load_responses, read_table, settle_layout
+from competency_dx.responses.api import answers_to_tests, load_responses, read_table, settle_layout
 from competency_dx.responses.design import check_design, tail_findings, zero_tails
 from competency_dx.responses.explanation import Explanation, RawAnswers
 from competency_dx.responses.missing import MissingPolicy, Omissions, Reason, Reasons, answers_given
@@ -24,7 +24,7 @@ from competency_dx.responses.wrong_keys import (
 )
 
 __all__ = ["Explanation", "Layout", "MissingPolicy", "Omissions", "RawAnswers", "Reason", "Reasons", "Responses"]
-__all__ += ["answers_given", "answers_schema", "load_responses", "parse_answers", "read_table", "settle_layout"]
+__all__ += ["answers_given", "answers_schema", "answers_to_tests", "load_responses", "parse_answers", "read_table", "settle_layout"]
 __all__ += ["USUAL_CODES", "ambiguous_options", "fold_code", "read_number", "score_answers"]
 __all__ += ["check_design", "tail_findings", "zero_tails"]
 __all__ += ["FALSE_ALARM", "LEAST_ANSWERS", "OptionUse", "Options", "RestScores", "SuspectedKey"]

@@ -16,7 +16,7 @@ from competency_dx.bank import ItemBank, ledger_of
 from competency_dx.errors import ResponsesError, checked, phrase
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.limits import limits_in_force, reading
-from competency_dx.provenance import Provenance, digest_arrays, provenance
+from competency_dx.provenance import SELF_REPORT, Provenance, digest_arrays, provenance, refuse_self_report
 from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.missing import BLANK, Reason, Reasons
 from competency_dx.responses.reading.answers import answer_roles, is_answers, refuse_impossible
@@ -65,6 +65,13 @@ def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layo
         out = _read(source, bank, plan)
     announce(out.findings)
     return out
+
+
+def answers_to_tests(source: object, bank: ItemBank | None = None) -> Responses:
+    """Return answers as they are, or load them; refuse what persons say of themselves by a `ModelError`."""
+    data = load_responses(source, bank=bank)
+    refuse_self_report(data)
+    return data
 
 
 def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layout | None = None) -> Layout:
@@ -267,4 +274,5 @@ def _loaded_from(origin: str, bank: ItemBank | None, layout: Layout, cells: str,
     if bank is not None:
         inputs["bank"] = f"{bank.id} {bank.version} {bank.digest}"
         inputs |= {"keys": ledger_of(bank).digest("key")} if cells == "raw" else {}
+        inputs |= {SELF_REPORT: bank.id} if any(item.part == SELF_REPORT for item in bank.items) else {}
     return provenance("load_responses", inputs, layout.settings() | {"cells": cells})

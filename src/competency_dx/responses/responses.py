@@ -12,11 +12,11 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, readonly, value
 from competency_dx.bank import ItemBank
-from competency_dx.display import Chart, code_word, point_chart, result_words
+from competency_dx.display import Chart, code_word, notebook, point_chart, result_words
 from competency_dx.errors import ResponsesError, checked, repeated
 from competency_dx.findings import Finding, Severity, Template
 from competency_dx.personal_data import hidden_ids
-from competency_dx.provenance import Provenance, digest_arrays, provenance
+from competency_dx.provenance import SELF_REPORT, Provenance, digest_arrays, provenance, refuse_self_report
 from competency_dx.responses.explanation import Explanation, KeyShown, RawAnswers, State, key_text, rule_text
 from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word
 from competency_dx.responses.rules import UNREADABLE, judge_of, written
@@ -129,6 +129,8 @@ class Responses(Result):
             there[rows] = follow_up.background.get(name, there[rows])
             background[name] = np.where(here != "", here, there)
         digests = {name: digest_arrays(of.scores, of.reasons) for name, of in (("first", self), ("later", follow_up))}
+        for of in (self, follow_up):
+            digests |= {name: bank for name, bank in of.provenance.inputs.items() if name == SELF_REPORT}
         both = None if self.answers is None or follow_up.answers is None else (self.answers, follow_up.answers)
         return replace(
             self,
@@ -156,6 +158,7 @@ class Responses(Result):
 
     def explain(self, person: str, item: str, bank: ItemBank, *, key: KeyShown = "hidden") -> Explanation:
         """Explain the points of one answer; the key is shown only when asked for."""
+        refuse_self_report(self)
         row = int(_places(self.persons.tolist(), [person], "responses.absent_persons")[0])
         place, definition = int(_places(self.items, [item], "responses.absent_items")[0]), bank.item(item)
         stored = None if self.answers is None else self.answers.of(row, place)
@@ -175,11 +178,23 @@ class Responses(Result):
         )
 
     def to_frame(self) -> DataFrame:
-        """Return one row per person: `person`, then one column of points per item, NaN where there is no answer."""
+        """Return one row per person: `person`, then one column of points per item, NaN where there is no answer.
+
+        Raises `ModelError` where the items are statements about oneself.
+        """
         import pandas as pd
+
+        refuse_self_report(self)
 
         points = pd.DataFrame(np.where(self.observed, self.scores, np.nan), columns=list(self.items))
         return pd.concat([pd.DataFrame({"person": self.persons}), points], axis=1)
+
+    def _try_out(self) -> None:
+        if SELF_REPORT not in self.provenance.inputs:
+            super()._try_out()
+
+    def _repr_html_(self) -> str:
+        return notebook(self.summary(), frame()) if SELF_REPORT in self.provenance.inputs else super()._repr_html_()
 
     def to_table(self, language: str = "en") -> DataFrame:
         """Return what files hold: `to_frame` with a word in the cells that hold no answer, which `load_responses` reads back."""
@@ -195,6 +210,8 @@ class Responses(Result):
         `load_responses` reads the table back.
         """
         import pandas as pd
+
+        refuse_self_report(self)
 
         given = self.reasons != Reason.NOT_ADMINISTERED
         given[:, 0] |= ~given.any(axis=1)
