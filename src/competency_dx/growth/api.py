@@ -62,7 +62,9 @@ def measure_growth(
     draws : int, default 400
     """
     if by is not None and by not in after.background:
-        raise GrowthError(f"growth.no_{'column' if after.background else 'background'}", by=by, columns=list(after.background))
+        if not after.background:
+            raise GrowthError("growth.no_background", by=by)
+        raise GrowthError("growth.no_column", by=by, columns=list(after.background))
     if not 0 <= linking_error < np.inf or smallest < 1 or draws < 100:
         raise GrowthError("growth.limits", linking_error=linking_error, smallest=smallest, draws=draws)
     _refuse_other_scale(before, after)

@@ -191,10 +191,10 @@ class Responses(Result):
 
     def _try_out(self) -> None:
         if SELF_REPORT not in self.provenance.inputs:
-            super()._try_out()
+            Result._try_out(self)
 
     def _repr_html_(self) -> str:
-        return notebook(self.summary(), frame()) if SELF_REPORT in self.provenance.inputs else super()._repr_html_()
+        return notebook(self.summary(), frame()) if SELF_REPORT in self.provenance.inputs else Result._repr_html_(self)
 
     def to_table(self, language: str = "en") -> DataFrame:
         """Return what files hold: `to_frame` with a word in the cells that hold no answer, which `load_responses` reads back."""
