@@ -191,10 +191,10 @@ class Responses(Result):
 
     def _try_out(self) -> None:
         if SELF_REPORT not in self.provenance.inputs:
-            Result._try_out(self)
+            super(Responses, self)._try_out()  # noqa: UP008 - the class is made twice
 
     def _repr_html_(self) -> str:
-        return notebook(self.summary(), frame()) if SELF_REPORT in self.provenance.inputs else Result._repr_html_(self)
+        return notebook(self.summary(), frame()) if SELF_REPORT in self.provenance.inputs else super(Responses, self)._repr_html_()  # noqa: UP008
 
     def to_table(self, language: str = "en") -> DataFrame:
         """Return what files hold: `to_frame` with a word in the cells that hold no answer, which `load_responses` reads back."""
