@@ -541,6 +541,7 @@ RUSSIAN = 'Код программы,Название,Вид,Часы,"Цена,
         ([HEAD, "p,П,programme,8,0,,MAT,MAT.S.01,много"], "row 2, programme p, column gain is 'много'"),
         ([HEAD, "p,П,programme,8,0,,MAT,MAT.S.01,5", "q,К,programme,x,0,,MAT,MAT.S.02,5"], "row 3, programme q, column hours is 'x'"),
         ([HEAD, "p,П,programme,8,0,,MAT,MAT.S.01,5", "p,П,programme,8,0,,MAT,MAT.S.02,0"], "row 3, programme p, column gain"),
+        ([f"{HEAD},start", "p,П,programme,8,0,,MAT,MAT.S.01,5,2027-01-01"], "row 2, programme p: Programme p starts"),
         ([HEAD, "p,П,прогулка,8,0,,MAT,MAT.S.01,5"], "row 2, programme p, column kind: 'прогулка'; expected programme; internship"),
         ([HEAD, "p,П,programme,8,0,,MATH,MAT.S.01,5"], r"programme: code.*p: MATH"),
         ([HEAD, "p,П,programme,8,0,,MAT,MAT.S.99,5"], r"programme: code.*p: MAT\.S\.99"),
@@ -619,6 +620,39 @@ def cohort(n: int = 6) -> tuple[cdx.DeficitProfiles, cdx.routes.Routes]:
         found, strength=strength, background={"town": town, "agrees": np.array(["", "да", "нет", "2", "-", "+"] * (n // 6))}
     )
     return found, cdx.recommend(found, catalogue(programme("other", ("PHY.S.02", 5))))
+
+
+@pytest.mark.parametrize("sizes", [(12, 12, 3), (12, 12, 3, 3, 9), (30,), (9, 9), (12, 14, 20), (15, 3, 2), (10, 9, 11)])
+def test_hours_of_places_add_up_and_small_places_cannot_be_computed(sizes: tuple[int, ...]) -> None:
+    found = profiles(PHY_S_01=["confirmed", "likely", "not_found"] * 20).select([str(k + 1) for k in range(sum(sizes))])
+    place = np.repeat([f"m{k}" for k in range(len(sizes))], sizes).astype(object)
+    found = replace(found, background={"place": place})
+    routes = cdx.recommend(found, catalogue(programme("a", ("PHY.S.01", 9), kind="self_study", hours=8)))
+    table = routes.demand(found, "place")
+    assert list(table["group"])[: len(found) >= 10] == [""] * (len(found) >= 10)
+    taken = (routes.steps >= 0).sum(axis=1)
+    for row in table.to_dict("records"):
+        rows = np.flatnonzero(place == row["group"]) if row["group"] else np.arange(len(found))
+        assert (row["persons"], row["steps"], row["hours"]) == (len(rows), taken[rows].sum(), 8 * taken[rows].sum())
+        assert 0 <= row["hours_low"] <= row["hours_expected"] <= row["hours_high"] <= row["hours"]
+        assert row["hours_expected"] == pytest.approx(8 * found.p_deficit[:, found.index("PHY.S.01")][rows][taken[rows] > 0].sum())
+    hidden = [n for k, n in enumerate(sizes) if f"m{k}" not in set(table["group"])]
+    assert all(n >= 10 or n in hidden for n in sizes)
+    assert not hidden or (len(hidden) > 1 and sum(hidden) >= 10) or len(hidden) == len(sizes)
+    if min(sizes) >= 10:
+        assert not hidden
+
+
+def test_peers_are_those_of_one_place_with_one_deficit() -> None:
+    found, routes = cohort(12)
+    table = routes.peers(found, "town")
+    assert set(table["competency"]) == {"PHY.S.01"}
+    assert dict(zip(table["group"], table["persons"], strict=True)) == {"": "5, 11", "a": "1, 7", "b": "3, 9"}
+    for verb in (routes.demand, routes.peers):
+        with pytest.raises(RouteError, match="no columns school"):
+            verb(found, "school")
+        with pytest.raises(RouteError, match="other persons"):
+            verb(found.select(["1"]), "town")
 
 
 def mentors(routes: cdx.routes.Routes) -> dict[str, str]:

@@ -175,7 +175,7 @@ class CatalogueTable:
         """Return how sentences name a cell: by row and programme, and by the heading of a Russian table."""
         heading = {"ru": self.words["columns"].get(field, [field])[0], "en": field}
         row = f"{n + self.first}" if self.first else "—"
-        return phrase("routes.cell", row=row, programme=self.rows[n].get("id", "—"), heading=heading)
+        return phrase("routes.cell" if field else "routes.row", row=row, programme=self.rows[n].get("id", "—"), heading=heading)
 
     def place(self, path: Sequence[object]) -> str | Mapping[str, str]:
         """Return the cell of a path in the document."""
@@ -184,4 +184,4 @@ class CatalogueTable:
         rows, inner = [*self.of.values()][path[1]], path[2:]
         if inner[:1] == ("brings",) and len(inner) > 1:
             return self._at(rows[int(str(inner[1]))], str(inner[-1]))
-        return self._at(rows[0], "_".join(str(x) for x in inner if not isinstance(x, int)) or "id")
+        return self._at(rows[0], "_".join(str(x) for x in inner if not isinstance(x, int)))

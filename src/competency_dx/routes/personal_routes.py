@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import field, replace
 from datetime import date
 from itertools import chain
@@ -138,13 +138,9 @@ class Routes(Result):
         near : sequence of str
             Background columns, a mentor with the same value is preferred: ``["municipality", "school"]``.
         """
-        if profiles.persons.tolist() != self.persons.tolist():
-            raise RouteError("routes.other_profiles", persons=len(profiles), n_self=len(self))
-        if absent := {*near, *([agreed] if isinstance(agreed, str) else [])} - profiles.background.keys():
-            raise RouteError("routes.no_column", absent=sorted(absent), columns=list(profiles.background))
+        self._refuse_others(profiles, {*near, *([agreed] if isinstance(agreed, str) else [])})
         room, shared = room_of(profiles, agreed, mentees), [profiles.background[name] for name in near]
-        strength, needed = profiles.strength[:, [profiles.index(c.code) for c in self.competencies]], self.chosen >= 0
-        needed |= (self.why > 0) & ~np.isin(self.why, (ASK_AGAIN, NO_CONCLUSION))
+        strength, needed = profiles.strength[:, [profiles.index(c.code) for c in self.competencies]], self._deficits()
         strong = (strength == CONFIRMED) & (room > 0)[:, None]
         mentor = matched(np.where(needed, self.shortfall, 0.0), strong, room, shared, self.persons)
         n_agreed, n_strong, offered = (int(x.sum()) for x in (room > 0, strong.any(axis=1), mentor >= 0))
@@ -154,6 +150,63 @@ class Routes(Result):
         settings = {**self.provenance.settings, "mentees": f"{mentees}", "near": ", ".join(near) or "none"}
         made, mentored = replace(self.provenance, inputs=inputs, settings=settings), needed & strong[mentor] & (mentor >= 0)[:, None]
         return replace(self, mentor=mentor, mentored=mentored, findings=findings, provenance=made)
+
+    def _refuse_others(self, profiles: DeficitProfiles, columns: Set[str]) -> None:
+        if profiles.persons.tolist() != self.persons.tolist():
+            raise RouteError("routes.other_profiles", persons=len(profiles), n_self=len(self))
+        if absent := columns - profiles.background.keys():
+            raise RouteError("routes.no_column", absent=sorted(absent), columns=list(profiles.background))
+
+    def _deficits(self) -> Bools:
+        """Return who has a deficit in what (P, D), confirmed or likely."""
+        return (self.chosen >= 0) | ((self.why > 0) & ~np.isin(self.why, (ASK_AGAIN, NO_CONCLUSION)))
+
+    @checked(RouteError)
+    def demand(self, profiles: DeficitProfiles, by: str, *, smallest: int = 10) -> DataFrame:
+        """Return a row for all, group "", and each group of a background column: persons, their steps, and the hours of these.
+
+        A step is needed where one of the deficits it is for is there. `hours_expected` takes these as independent; `hours_low` and
+        `hours_high` hold however they depend, from the largest of their probabilities to the sum (Fréchet's bounds), and 1.96 standard
+        deviations beyond: those of independent persons whose steps are needed together. Groups of fewer than `smallest` persons
+        are not shown, nor as many more, the smallest first, as keep those hidden from being one group or so few persons.
+        Raises `RouteError` when the profiles are not those of the routes or have no such column.
+        """
+        self._refuse_others(profiles, {by})
+        groups, hours = profiles.background[by].astype(str), np.array([one.hours for one in self.programmes])
+        p = np.where(self.chosen[:, None] == np.arange(len(hours))[:, None], self.p_deficit[:, None], 0.0)  # (P, K, D)
+        least, steps = p.max(axis=2, initial=0.0), p.any(axis=2)
+        each = [steps, least, 1 - (1 - p).prod(axis=2), np.minimum(p.sum(axis=2), 1.0), np.sqrt(least * (1 - least))]
+        of_person = np.column_stack([steps.sum(axis=1), *(x @ hours for x in each)])
+        of_person[:, 5] **= 2
+        names, n = np.unique(groups, return_counts=True)
+        first = np.argsort(n, kind="stable")
+        safe = (k for k in range(len(n)) if n[first[k]] >= smallest and (k == 0 or (k > 1 and n[first[:k]].sum() >= smallest)))
+        every = {str(names[g]): groups == names[g] for g in sorted(first[next(safe, len(n)) :]) if names[g]}
+        rows = {name: x for name, x in {"": np.ones(len(self), dtype=np.bool_), **every}.items() if x.sum() >= smallest}
+        sums = np.array([of_person[x].sum(axis=0) for x in rows.values()]).reshape(-1, 6).T
+        low, high = sums[2] - 1.96 * np.sqrt(sums[5]), sums[4] + 1.96 * np.sqrt(sums[5])
+        columns = {
+            "hours": sums[1],
+            "hours_expected": sums[3],
+            "hours_low": np.maximum(low, 0),
+            "hours_high": np.minimum(high, sums[1]),
+        }
+        return frame(group=[*rows], persons=[int(x.sum()) for x in rows.values()], steps=sums[0].astype(np.int64), **columns)
+
+    @checked(RouteError)
+    def peers(self, profiles: DeficitProfiles, by: str) -> DataFrame:
+        """Return a row for each group of a background column and competency: the persons, two or more, with a deficit in it.
+
+        It is for whoever plans who could learn together, and names persons. Raises `RouteError` as `demand` does.
+        """
+        self._refuse_others(profiles, {by})
+        groups, short = profiles.background[by].astype(str), self._deficits()
+        found = [
+            (g, c.code, self.persons[short[:, d] & (groups == g)]) for g in np.unique(groups) for d, c in enumerate(self.competencies)
+        ]
+        columns = {"group": 0, "competency": 1, "persons": 2}
+        out = frame(**{name: [one[k] for one in found if len(one[2]) > 1] for name, k in columns.items()})
+        return out.assign(n=out["persons"].map(len), persons=out["persons"].map(", ".join))
 
     def needs(self) -> Floats:
         """Return by competency (D, 4) of how many persons something is concluded, expected deficits, mean shortfall and closed."""

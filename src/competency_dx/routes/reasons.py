@@ -62,7 +62,7 @@ class RouteReasons(NamedTuple):
         more = problem.closes[p, k] - np.where(row >= 0, problem.closes[p, row, np.arange(len(row))], 0.0)
         better, new = of & (more > 0), k not in steps
         if more[better].sum() <= new * HOUR * one.hours:
-            return "closes_less"
+            return "closes_less" if (row[of] >= 0).any() else "closes_nothing"
         without = problem.open[p] & (row < 0) & (problem.closes[p, k] == 0)
         binds = {
             "hours": new and one.hours + sum(x.hours for x in taken) > problem.hours,
