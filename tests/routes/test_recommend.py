@@ -290,7 +290,9 @@ def test_what_binds_is_told(limit: str, one: dict[str, Any], options: dict[str, 
     good = programme("good", ("PHY.S.01", 15), **days)
     bad = programme("bad", ("PHY.S.02", 5), **({"hours": 10} | one))
     found = profiles(PHY_S_01=["confirmed"], PHY_S_02=["confirmed"])
-    routes = cdx.recommend(found, catalogue(good, bad), wishes={"1": ["bad"]}, **options)
+    offered = catalogue(good, bad).model_copy(update={"since": options.get("since")})
+    limits = {name: x for name, x in options.items() if name != "since"}
+    routes = cdx.recommend(found, offered, wishes={"1": ["bad"]}, **limits)
     assert (chosen(routes), why(routes)) == (["good"], {"PHY.S.02": limit})
     assert routes.unmet == {"1": {"bad": limit}}
     assert any(str(1) in line for line in routes.summary("ru")[2:])
@@ -316,7 +318,8 @@ def test_what_binds_is_told(limit: str, one: dict[str, Any], options: dict[str, 
 def test_a_wish_is_refused_for_what_is_so(state: str, brings: tuple[str, float], options: dict[str, Any], told: str) -> None:
     of_verb = {name: options[name] for name in ("weights", "since") if name in options}
     one = programme("one", brings, **{name: x for name, x in options.items() if name not in of_verb})
-    routes = cdx.recommend(profiles(PHY_S_02=[state]), catalogue(one), wishes={"1": ["one"]}, **of_verb)
+    offered = catalogue(one).model_copy(update={"since": of_verb.pop("since", None)})
+    routes = cdx.recommend(profiles(PHY_S_02=[state]), offered, wishes={"1": ["one"]}, **of_verb)
     assert (chosen(routes), routes.unmet) == ([], {"1": {"one": told}})
     if state in {"confirmed", "likely"}:
         assert why(routes) == {"PHY.S.02": "no_programme" if told in {"other_category", "no_conclusion"} else told}
@@ -388,10 +391,13 @@ def test_where_a_profile_concludes_nothing_a_route_says_nothing(absent: int, tmp
     assert type(routes).from_json(routes.to_json()).to_json() == routes.to_json()
 
 
-def test_programmes_that_began_earlier_are_left_out_and_the_day_is_told() -> None:
+def test_programmes_that_began_earlier_are_left_out_and_the_day_is_told(tmp_path: Path) -> None:
     old, new = (programme(f"{n}", ("PHY.S.01", n), start=day, end=day) for n, day in ((9, FIRST), (5, date(2030, 1, 1))))
     found = profiles(PHY_S_01=["confirmed"])
-    any_day, later = cdx.recommend(found, catalogue(old, new)), cdx.recommend(found, catalogue(old, new), since=date(2029, 1, 1))
+    (tmp_path / "own.json").write_text(catalogue(old, new).model_dump_json(exclude_none=True), encoding="utf-8")
+    of_any_day, of_later = load_catalogue(tmp_path / "own.json"), load_catalogue(tmp_path / "own.json", since=date(2029, 1, 1))
+    assert of_any_day.digest == catalogue(old, new).digest
+    any_day, later = cdx.recommend(found, of_any_day), cdx.recommend(found, of_later)
     assert (chosen(any_day), chosen(later)) == (["9"], ["5"])
     assert (any_day.since, later.since) == ("", "2029-01-01")
     assert any("01.01.2029" in line for line in later.summary("ru"))

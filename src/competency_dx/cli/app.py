@@ -260,8 +260,8 @@ def routes(
 
     if near and not mentors:
         raise CommandError("cli.near_alone")
-    persons, offers = steps.profiles_of(profiles), load_catalogue(catalogue)
-    limits: dict[str, Any] = {"hours": hours, "price": price, "budget": budget, "since": since and since.date()}
+    persons, offers = steps.profiles_of(profiles), load_catalogue(catalogue, since=since and since.date())
+    limits: dict[str, Any] = {"hours": hours, "price": price, "budget": budget}
     found = heard(terminal, lambda: recommend(persons, offers, **limits), known=persons.findings)
     if mentors:
         found = found.with_mentors(persons, mentors, near=steps.columns_of(near))

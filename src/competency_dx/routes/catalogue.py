@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from competency_dx.bank import CompetencyFramework, Document, Text, load_framework, locate, parse, read_yaml, shipped_folder
-from competency_dx.errors import BankError, RouteError, phrase, repeated
+from competency_dx.errors import BankError, RouteError, checked, phrase, repeated
 from competency_dx.limits import reading
 from competency_dx.provenance import digest_document
 from competency_dx.responses import read_table
@@ -71,7 +71,7 @@ class Programme(Document):
 
 
 class Catalogue(Document):
-    """Programmes whose competencies are codes of `framework`, a shipped one by name or a YAML file by path."""
+    """Programmes whose competencies are codes of `framework`, a shipped one by name or a YAML file by path; none before `since`."""
 
     schema_version: Literal[1] = 1
     id: str = Field(min_length=1)
@@ -80,6 +80,7 @@ class Catalogue(Document):
     note: Text | None = None
     framework: str = "teacher"
     synthetic: bool = False
+    since: date | None = None
     programmes: tuple[Programme, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -101,13 +102,15 @@ class Catalogue(Document):
         return digest_document(self.model_dump(mode="json", exclude_none=True))
 
 
-def load_catalogue(name_or_path: str | Path) -> Catalogue:
+@checked(BankError)
+def load_catalogue(name_or_path: str | Path, *, since: date | None = None) -> Catalogue:
     """Load a catalogue: a shipped one by name (``"synthetic"``), a YAML or JSON document or a table (.csv, .xlsx …) by path.
 
     A table has a row for each competency of each programme: columns are the fields of `Programme` and `Effect`, titles in
     ``title_ru`` and ``title_en``, several categories in one cell, divided by commas; what a programme has in each row is the same.
-    Headings and words may be Russian. Raises `BankError` when there is no such catalogue, it is not well formed, rows contradict each
-    other, or its framework lacks a code; the place is named, in a table by row and programme.
+    Headings and words may be Russian. Routes leave out programmes that begin before `since`. Raises `BankError` when there is no such
+    catalogue, it is not well formed, rows contradict each other, or its framework lacks a code; the place is named, in a table by row
+    and programme.
     """
     shipped = tuple(sorted(p.stem for p in (shipped_folder() / "catalogues").glob("*.yaml")))
     path = locate(name_or_path, within="catalogues/{}.yaml", shipped=shipped, what="bank.what_catalogue")
@@ -119,7 +122,7 @@ def load_catalogue(name_or_path: str | Path) -> Catalogue:
             out = parse(Catalogue, table.document(), str(path), table.place)
     if strange := out.strange(load_framework(out.framework)):
         raise BankError("routes.codes", path=path, framework=out.framework, strange=strange)
-    return out
+    return out.model_copy(update={"since": since}) if since else out
 
 
 class CatalogueTable:

@@ -249,7 +249,6 @@ def recommend(
     budget: float = np.inf,
     weights: Mapping[str, float] | None = None,
     wishes: Mapping[str, Sequence[str]] | None = None,
-    since: date | None = None,
 ) -> Routes:
     """Choose for each person the programmes that close most of the expected shortfall.
 
@@ -272,10 +271,8 @@ def recommend(
         What a point of a competency counts, 1 where nothing is said.
     wishes : mapping of str to sequence of str, optional
         Programmes that persons ask for; what they close counts a tenth more.
-    since : date, optional
-        Programmes that begin before this day are left out; without it those of any dates are taken.
     """
-    weights, wishes, every = weights or {}, wishes or {}, catalogue.programmes
+    weights, wishes, every, since = weights or {}, wishes or {}, catalogue.programmes, catalogue.since
     settings = _settings(profiles, {"hours": hours, "price": price, "budget": budget}, weights, since)
     codes, framework = [c.code for c in profiles.competencies], load_framework(catalogue.framework)
     at = [codes.index(leaf) for leaf in profiles.population.leaves if leaf in codes]  # a propensity to omit is none
