@@ -99,6 +99,8 @@ def test_decisions_by_minima(command: Command, profiles: Path, tmp_path: Path) -
     code, printed, err = command("certify", profiles, "--minimum", "sixty")
     assert (code, printed) == (2, "")
     assert "--minimum MAT=60" in err
+    code, printed, err = command("certify", profiles, "--minimum", "PHY=50", "--minimum", "PHY=60")
+    assert (code, printed, "PHY" in err) == (2, "", True)
 
 
 def test_what_to_ask_next_is_for_a_rule(command: Command, profiles: Path, tmp_path: Path) -> None:

@@ -174,6 +174,8 @@ def minima_of(texts: Sequence[str]) -> dict[str, float]:
     found = [re.fullmatch(r"\s*(\S+?)\s*=\s*(\d+(?:[.,]\d+)?)\s*%?\s*", text) for text in texts]
     if strange := [text for text, m in zip(texts, found, strict=True) if m is None]:
         raise CommandError("cli.minimum", strange=strange)
+    if twice := repeated(m[1] for m in found if m):
+        raise CommandError("cli.twice", twice=twice)
     return {m[1]: float(m[2].replace(",", ".")) for m in found if m}
 
 
