@@ -346,9 +346,9 @@ def test_with_its_one_reason_taken_away_a_programme_fits(seed: int) -> None:
     problem = drawn_problem(seed, 1, 5, 3)
     row, _, _ = allocate(problem)
     steps = [ordered(problem, row[0])[0]]
-    state, every = np.where(problem.open, 0, 3), np.ones(5, dtype=bool)
+    state = np.where(problem.open, 0, 3)
     brings, none = np.ones((5, 3), dtype=bool), np.zeros((3, 3), dtype=bool)
-    because = RouteReasons(problem, row, steps, problem.left(row), problem.closes, state, brings, every, ~every, np.ones(3))
+    because = RouteReasons(problem, row, steps, problem.left(row), problem.closes, state, brings, [""] * 5, np.ones(3))
     free: dict[str, Any] = {"hours": {"hours": 1e9}, "price": {"price": 1e9}, "prerequisite": {"hard": none, "before": none}}
     for k in set(range(5)) - {*row[0].tolist()}:
         told = because.of_wish(0, k)
@@ -649,16 +649,12 @@ def test_hours_of_places_add_up_and_small_places_cannot_be_computed(sizes: tuple
         assert not hidden
 
 
-def test_peers_are_those_of_one_place_with_one_deficit() -> None:
+def test_demand_is_of_the_persons_of_the_routes() -> None:
     found, routes = cohort(12)
-    table = routes.peers(found, "town")
-    assert set(table["competency"]) == {"PHY.S.01"}
-    assert dict(zip(table["group"], table["persons"], strict=True)) == {"": "5, 11", "a": "1, 7", "b": "3, 9"}
-    for verb in (routes.demand, routes.peers):
-        with pytest.raises(RouteError, match="no columns school"):
-            verb(found, "school")
-        with pytest.raises(RouteError, match="other persons"):
-            verb(found.select(["1"]), "town")
+    with pytest.raises(RouteError, match="no columns school"):
+        routes.demand(found, "school")
+    with pytest.raises(RouteError, match="other persons"):
+        routes.demand(found.select(["1"]), "town")
 
 
 def mentors(routes: cdx.routes.Routes) -> dict[str, str]:

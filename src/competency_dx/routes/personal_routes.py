@@ -140,7 +140,8 @@ class Routes(Result):
         """
         self._refuse_others(profiles, {*near, *([agreed] if isinstance(agreed, str) else [])})
         room, shared = room_of(profiles, agreed, mentees), [profiles.background[name] for name in near]
-        strength, needed = profiles.strength[:, [profiles.index(c.code) for c in self.competencies]], self._deficits()
+        strength, needed = profiles.strength[:, [profiles.index(c.code) for c in self.competencies]], self.chosen >= 0
+        needed |= (self.why > 0) & ~np.isin(self.why, (ASK_AGAIN, NO_CONCLUSION))
         strong = (strength == CONFIRMED) & (room > 0)[:, None]
         mentor = matched(np.where(needed, self.shortfall, 0.0), strong, room, shared, self.persons)
         n_agreed, n_strong, offered = (int(x.sum()) for x in (room > 0, strong.any(axis=1), mentor >= 0))
@@ -156,10 +157,6 @@ class Routes(Result):
             raise RouteError("routes.other_profiles", persons=len(profiles), n_self=len(self))
         if absent := columns - profiles.background.keys():
             raise RouteError("routes.no_column", absent=sorted(absent), columns=list(profiles.background))
-
-    def _deficits(self) -> Bools:
-        """Return who has a deficit in what (P, D), confirmed or likely."""
-        return (self.chosen >= 0) | ((self.why > 0) & ~np.isin(self.why, (ASK_AGAIN, NO_CONCLUSION)))
 
     @checked(RouteError)
     def demand(self, profiles: DeficitProfiles, by: str, *, smallest: int = 10) -> DataFrame:
@@ -192,21 +189,6 @@ class Routes(Result):
             "hours_high": np.minimum(high, sums[1]),
         }
         return frame(group=[*rows], persons=[int(x.sum()) for x in rows.values()], steps=sums[0].astype(np.int64), **columns)
-
-    @checked(RouteError)
-    def peers(self, profiles: DeficitProfiles, by: str) -> DataFrame:
-        """Return a row for each group of a background column and competency: the persons, two or more, with a deficit in it.
-
-        It is for whoever plans who could learn together, and names persons. Raises `RouteError` as `demand` does.
-        """
-        self._refuse_others(profiles, {by})
-        groups, short = profiles.background[by].astype(str), self._deficits()
-        found = [
-            (g, c.code, self.persons[short[:, d] & (groups == g)]) for g in np.unique(groups) for d, c in enumerate(self.competencies)
-        ]
-        columns = {"group": 0, "competency": 1, "persons": 2}
-        out = frame(**{name: [one[k] for one in found if len(one[2]) > 1] for name, k in columns.items()})
-        return out.assign(n=out["persons"].map(len), persons=out["persons"].map(", ".join))
 
     def needs(self) -> Floats:
         """Return by competency (D, 4) of how many persons something is concluded, expected deficits, mean shortfall and closed."""
@@ -281,18 +263,17 @@ def recommend(
     if strange := strange | {*weights} - {*leaves} | {*wishes} - {*persons} | {*chain(*wishes.values())} - {*ids}:
         raise RouteError("routes.unknown", strange=sorted(strange))
     state, shortfall, points = profiles.state[:, at], *_points(profiles, every, framework, at)
-    begun = np.array([since is not None and one.start is not None and one.start < since for one in every])
+    barred = [_bar(one, profiles, since) for one in every]
     wish = np.array([[WISHED if k in wishes.get(p, ()) else 1.0 for k in ids] for p in persons])[:, :, None]
     weight = np.array([weights.get(leaf, 1.0) for leaf in leaves])
     counts = (state == CONFIRMED)[:, None] | ((state == LIKELY)[:, None] & np.array([[one.reversible] for one in every]))
-    closes = np.where(counts & (points >= LEAST) & ~begun[:, None], points * wish * weight, 0.0)
+    closes = np.where(counts & (points >= LEAST) & (np.array(barred) == "")[:, None], points * wish * weight, 0.0)
     before, hard = _edges(framework, leaves)
     problem = RouteProblem(every, closes, np.isin(state, (CONFIRMED, LIKELY)), before, hard, hours, price, budget)
     chosen, alone, gap = allocate(problem)
     steps, left = [ordered(problem, row)[0] for row in chosen], problem.left(chosen)
     brings = np.array([[any(framework.within(leaf, e.competency) for e in one.brings) for leaf in leaves] for one in every])
-    fits = np.array([_is_for(one, profiles) for one in every])
-    because = RouteReasons(problem, chosen, steps, left, points, state.astype(np.int64), brings, fits, begun, weight)
+    because = RouteReasons(problem, chosen, steps, left, points, state.astype(np.int64), brings, barred, weight)
     (instead, why), unmet = because.of_deficits(), {}
     why[state == UNDECIDED], why[state == UNTOLD] = ASK_AGAIN, NO_CONCLUSION
     for p, person in ((persons.index(person), person) for person in wishes):
@@ -355,7 +336,7 @@ def _points(
     sd, cut = width / (2 * ndtri((1 + profiles.rule.interval) / 2)), profiles.standards.deficit_cut
     points = np.zeros((len(mean), len(every), len(at)))
     for k, one in enumerate(every):
-        for effect in one.brings if _is_for(one, profiles) else ():
+        for effect in one.brings if not _bar(one, profiles) else ():
             d = [d for d, c in enumerate(at) if framework.within(profiles.competencies[c].code, effect.competency)]
             top = np.array([min(effect.target, cut), min(effect.target, cut) - effect.gain])[:, None, None]
             upper, lower = expected_below(top, mean[:, d], sd[:, d])
@@ -368,9 +349,11 @@ def day_text(day: date, language: str) -> str:
     return f"{day:%d.%m.%Y}" if language == "ru" else f"{day}"
 
 
-def _is_for(one: Programme, profiles: DeficitProfiles) -> bool:
-    """Tell whether a programme is for teachers of the category of the profiles."""
-    return not one.categories or any(c.parent is None and c.code in one.categories for c in profiles.competencies)
+def _bar(one: Programme, profiles: DeficitProfiles, since: date | None = None) -> Why:
+    """Return why a programme is for none of the persons, "" where it is: it is for another category, or begins before a day."""
+    if one.categories and not any(c.parent is None and c.code in one.categories for c in profiles.competencies):
+        return "other_category"
+    return "begun" if since and one.start and one.start < since else ""
 
 
 def _edges(framework: CompetencyFramework, leaves: Sequence[str]) -> Bools:

@@ -32,8 +32,7 @@ class RouteReasons(NamedTuple):
     points: Floats
     state: Ints
     brings: Bools
-    fits: Bools
-    begun: Bools
+    barred: Sequence[Why]
     weight: Floats
 
     def of_deficits(self) -> tuple[Ints, Ints]:
@@ -77,8 +76,8 @@ class RouteReasons(NamedTuple):
 
     def _useless(self, p: int, k: int, of: Bools) -> Why:
         """Return why a programme counts for none of some competencies."""
-        if not self.fits[k] or self.begun[k]:
-            return "begun" if self.fits[k] else "other_category"
+        if self.barred[k]:
+            return self.barred[k]
         if (needed := of & self.problem.open[p]).any():
             able = needed & (self.weight > 0)
             useful = able & (self.points[p, k] >= LEAST)
