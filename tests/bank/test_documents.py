@@ -625,3 +625,5 @@ def test_a_calibration_dates_its_records(folder: Folder) -> None:
     assert today.parameters[1].date == date.today().isoformat()
     assert stated.parameters[1].date == "2026-09-01"
     assert today.parameters[0].date == bank.parameters[0].date
+    assert today.header.population.date == date.today().isoformat()
+    assert stated.header.population.date == "2026-09-01"

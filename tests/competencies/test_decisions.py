@@ -415,6 +415,9 @@ def test_omitted_answers_count_as_wrong_unless_told_otherwise(scored_bank: MakeB
     assert wrong.p_deficit[0, c] > left_out.p_deficit[0, c]
     assert {e.treated_as for e in wrong["0"]["S.1.1"].evidence} == {"omitted"}
     assert wrong["0"]["S.1.1"].status == "no_items"
+    reasons[0, 5:20] = Reason.OMITTED  # of the whole five answers among 25 items that count are left
+    few = cdx.diagnose(replace(full, reasons=reasons, scores=np.where(reasons == 0, full.scores, 0)), bank)
+    assert (few.n_items[0, c], few["0"]["S"].status) == (5, "partly_tested")
     (said,) = (f for f in wrong["0"].findings if f.code == "competencies.omitted")
     assert said.facts == {"omitted": 10, "given": 25}
     assert not left_out["0"].findings

@@ -30,6 +30,7 @@ from competency_dx.errors import MissingDependencyError, ReportError
 from competency_dx.findings import Template
 from competency_dx.reports.cohort import binned, in_order, natural
 from competency_dx.reports.pages import strings
+from competency_dx.reports.person_page import spoken_against
 from competency_dx.responses import Layout
 
 
@@ -169,12 +170,33 @@ def test_a_page_says_at_most_three_priorities_and_what_they_rest_on(folder: Path
         first = text[text.index('id="priorities"') : text.index('id="strengths"')]
         titles = re.findall(r'<li><span class="lead">(.*?)</span>', first)
         parents = {c.competency.parent for c in profile.deficits}
-        narrow = [c for c in profile.deficits if c.competency.code not in parents]
+        narrow = [c for c in profile.deficits if c.competency.code not in parents and not spoken_against(c)]
         assert len(titles) == min(3, len(narrow))
         for c in [c for c in narrow if c.state == "confirmed"][:3]:
             assert c.competency.title.text("ru" if ru else "en") in titles
             most = max(c.evidence, key=lambda e: e.influence)
             assert most.influence < 0.01 or most.title.text("ru" if ru else "en") in html.unescape(first)
+
+
+@pytest.mark.parametrize(
+    ("lang", "first", "none"), [("ru", "Сначала уточнить", "Подтверждённых и"), ("en", "To be checked first", "No deficit is")]
+)
+def test_a_deficit_that_its_own_answers_speak_against_is_no_priority(
+    tmp_path: Path, profiles: cdx.DeficitProfiles, lang: Any, first: str, none: str
+) -> None:
+    """It is named, with a sentence on what it rests on, and no answer is said to carry it."""
+    needy = next(p for p, profile in enumerate(profiles) if len(profile.deficits) > 4)
+    told: list[str] = []
+    for influence in (np.abs(profiles.influence), -np.abs(profiles.influence)):
+        person = replace(profiles, influence=influence).select([str(profiles.persons[needy])])
+        page = cdx.report(person, tmp_path / str(len(told)), language=lang)
+        text = next((page.parent / "persons").iterdir()).read_text(encoding="utf-8")
+        told.append(text[text.index('id="priorities"') : text.index('id="strengths"')])
+        assert none not in told[-1]
+    assert "<ol>" in told[0]
+    assert first not in told[0]
+    assert "<ol>" not in told[1]
+    assert first in told[1]
 
 
 def test_no_page_has_a_word_of_the_other_language(tmp_path: Path) -> None:

@@ -132,8 +132,11 @@ def _judged(matched: Matched, reasons: Reasons, made: Plan, rule: DeficitRule, p
     """
     answers = joint_answers(matched, reasons, made, rule.missing, population)
     given = matched.observed & answers_given(reasons)
-    at, n_items = estimates(answers, matched, made, rule), given.astype(np.int64) @ made.units.member.T
-    covered = (n_items[:, made.units.leaves] > 0) @ made.share.T
+    at, (n_items, counted) = (
+        estimates(answers, matched, made, rule),
+        np.stack([given, matched.observed]).astype(int) @ made.units.member.T,
+    )
+    covered = np.minimum((n_items[:, made.units.leaves] > 0) @ made.share.T, n_items / np.maximum(counted, 1))
     status = statuses(n_items, at.own_share, covered, (at.misfit, effortless), rule)
     state = rule.state_index(at.below[:, :, 0], status == REPORTED)
     return Diagnosed(matched, reasons, made, answers.populations, at, n_items, status, state)

@@ -145,8 +145,8 @@ def deficit_chart(labels: Sequence[str], shares: Floats, language: str) -> Chart
 def statuses(n_items: Ints, own_share: Floats, covered: Floats, stopped: tuple[Floats, Bools], rule: DeficitRule) -> NDArray[np.int8]:
     """Return for each person and unit (P, C) whether a conclusion is drawn and if not, the first reason why.
 
-    `covered` (P, C) is the share of reference points in leaves with an answer, `stopped` the misfit of a person's answers and
-    whether they were given without effort (P,).
+    `covered` (P, C) is the share of reference points in leaves with an answer, or that of answers among the items that count if it
+    is less; `stopped` the misfit of a person's answers and whether they were given without effort (P,).
     """
     misfit, effortless = stopped
     conditions = {

@@ -83,6 +83,8 @@ def _refuse_transposed(table: Table, names: ItemNames | None, items: Mapping[str
 
 
 def _no_items(table: Table, bank: ItemBank | None, names: ItemNames | None) -> ResponsesError:
+    if not table.rows:
+        return ResponsesError("responses.no_rows", origin=table.origin)
     facts: dict[str, Any] = {"origin": table.origin, "columns": table.columns}
     if bank is None or names is None:
         return ResponsesError("responses.no_points", **facts)
