@@ -72,6 +72,7 @@ def test_few_persons_of_another_population_are_told_of_their_mean(bank: cdx.Item
 def test_persons_who_omit_much_are_named_whatever_their_number(bank: cdx.ItemBank, n: int) -> None:
     profiles = cdx.diagnose(answers(bank, n, omitted=0.5), bank)
     assert codes(profiles)["omitting"].scope[0] == "p0"
+    assert codes(profiles)["omitting"].severity == ("warning" if n < 20 else "info")
     assert {f.code for profile in profiles for f in profile.findings} == {"competencies.omitted"}
     few = cdx.diagnose(answers(bank, n, omitted=0.01), bank)
     assert "omitting" not in codes(few)

@@ -11,7 +11,7 @@ from competency_dx.competencies.conclusion import STATUSES
 from competency_dx.competencies.joint import UnitEstimates
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.population import LeafPopulations, clusters
-from competency_dx.findings import Finding, Template
+from competency_dx.findings import Finding, Severity, Template
 from competency_dx.persons import Matched
 from competency_dx.responses import Omissions, Reason, Reasons, answers_given
 
@@ -45,7 +45,8 @@ def remarks(d: Diagnosed, *, from_bank: bool, again: Callable[[Ints, Omissions],
         for code in ("competencies.misfit", "competencies.low_effort")
     ]
     missed, given = counted_as_wrong(np.where(d.matched.observed, d.reasons, np.uint8(Reason.NOT_ADMINISTERED)))
-    omitting = Template("competencies.omitting").about(persons[missed > OMITTED_BY_ONE * given])
+    few: Severity = "warning" if len(persons) < LEAST_COMPARED else "info"  # of more, what the omissions of all make is told
+    omitting = Template("competencies.omitting").about(persons[missed > OMITTED_BY_ONE * given], severity=few)
     others = [omitting, _omissions(d, again), _dependence(d), _population(d) if from_bank else ()]
     return tuple(finding for part in (*stopped, *others) for finding in part)
 
