@@ -22,7 +22,7 @@ from competency_dx.cli.arguments import Estimation
 from competency_dx.cli.steps import ONE_SCALE, advised_model, calibrated
 from competency_dx.cli.terminal import LanguageCode, Row, Terminal, heard
 from competency_dx.competencies import DeficitProfiles, diagnose
-from competency_dx.display import count, percent
+from competency_dx.display import count, interval, percent
 from competency_dx.groups import GroupReport, compare_groups
 from competency_dx.growth import Growth, measure_growth
 from competency_dx.linking import link
@@ -252,8 +252,9 @@ def _line(groups: GroupReport, r: int, language: LanguageCode) -> Row:
         count(int(np.nan_to_num(x)), language)
         for x in (groups.headcount[r], groups.n[r], groups.need_low[r, 0], groups.need_high[r, 0])
     )
-    share, *ends = (percent(100 * float(x[r, 0, 0]), language) for x in (groups.share, groups.share_low, groups.share_high))
-    return groups.groups[r] + " *" * bool(groups.coverage[r] < HALF), heads, n, share, " – ".join(ends), f"{low} – {high}"
+    share, least, most = (100 * float(x[r, 0, 0]) for x in (groups.share, groups.share_low, groups.share_high))
+    name = groups.groups[r] + " *" * bool(groups.coverage[r] < HALF)
+    return name, heads, n, percent(share, language), interval(least, most, language), f"{low}–{high}"
 
 
 def _sums(routes: Routes, language: LanguageCode) -> Row:

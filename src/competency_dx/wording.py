@@ -87,9 +87,10 @@ def percent(x: float, language: str, digits: int = 0) -> str:
 
 
 def interval(low: float, high: float, language: str) -> str:
-    """Return the bounds of a percent interval: ``"58–75 %"``."""
+    """Return the bounds of a percent interval: ``"58–75 %"``, with a decimal where they would be the same: ``"48,9–49,4 %"``."""
+    digits = int(f"{low:.0f}" == f"{high:.0f}")
     whole = math.isfinite(low) and math.isfinite(high)
-    return f"{decimal(low, 0, language)}–{decimal(high, 0, language)}{NBSP}%" if whole else NONE
+    return f"{decimal(low, digits, language)}–{decimal(high, digits, language)}{NBSP}%" if whole else NONE
 
 
 def chance(p: float, language: str) -> str:

@@ -13,14 +13,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import typer
 
 from competency_dx.bank import load_bank, save_bank
 from competency_dx.bank.item import Stimulus
 from competency_dx.calibration import Calibration
+from competency_dx.cli.app import app
+from competency_dx.cli.terminal import every_command, pointed
 from competency_dx.competencies import DeficitProfiles
 from competency_dx.responses import load_responses
 from competency_dx.scoring import Scores
 from competency_dx.storage import write_whole
+from competency_dx.wording import toml_content
 from competency_dx_demo.region import RegionCohort
 
 Command = Callable[..., tuple[int, str, str]]
@@ -33,6 +37,12 @@ def test_validate_prints_summary_findings_and_coverage(command: Command) -> None
         assert all(word in out for word in words)
         assert "MAT.S.08" in out
         assert max(map(len, out.splitlines())) <= 80
+        bank = load_bank("mathematics")
+        for node, items in bank.coverage.items():  # as on the passport, each item once
+            row = next(line for line in out.splitlines() if line.split()[:1] == [node])
+            assert row.split()[1:3] == [str(len(items)), str(sum(i.max_score for i in items))]
+        codes = {i.type for i in bank.items} | {r.status for r in bank.parameters}
+        assert language == "en" or not codes & set(re.findall(r"\w+", out))
 
 
 def test_validate_says_what_the_content_gates_refuse_and_ends_with_1(command: Command, tmp_path: Path) -> None:
@@ -177,9 +187,15 @@ def test_columns_can_be_named_and_personal_data_left_out(command: Command, tmp_p
 
 def test_help_stands_in_the_language_of_the_call(command: Command) -> None:
     assert command()[1] == command("--help")[1]
-    for name in ("demo", "validate", "items", "calibrate", "score", "diagnose", "report"):
+    names = re.findall(r"^  ([a-z]+) ", command()[1].partition("Команды:")[2], re.MULTILINE)
+    assert len(names) > 15
+    numbers = {o for c in every_command(typer.main.get_command(app)) for p in c.params if "float" in str(vars(p)) for o in p.opts}
+    assert numbers == {o["flag"] for o in toml_content("cli", "options").values() if o.get("kind") == "decimal"}
+    assert pointed(["--hours", "7,5", "--certain=0,8", "--missing", "9,99"]) == ["--hours", "7.5", "--certain=0.8", "--missing", "9,99"]
+    for name in names:
         code, out, _ = command(name, "--help")
         assert code == 0
+        assert not re.search(r"(?<![.\d])\d+\.\d+(?![.\d])|<(float|int|path|str)|x[<>]=|обычно:", out)
         assert max(map(len, out.splitlines())) <= 80
         sentences = re.sub(r"(?:(?<=  )|(?<=<))[\w|-]+>?|--[a-z-]+|\[[^\]]*\]", "", out)
         assert not re.findall(r"[A-Za-z]{3,} [a-z]{2,} [a-z]{2,}", sentences)

@@ -94,6 +94,8 @@ def test_growth_needs_two_diagnoses_of_one_bank(command: Command, profiles: Path
 def test_decisions_by_minima(command: Command, profiles: Path, tmp_path: Path) -> None:
     given = ("--minimum", "PHY=50", "--minimum", "PHY.S = 40,5 %", "--purpose", "certification", "--out", tmp_path / "decisions.json")
     assert command("certify", profiles, *given)[0] == 0
+    assert command("certify", profiles, *given[:4], "--certain", "0,75", "--out", tmp_path / "sure.json")[0] == 0
+    assert Decisions.from_json((tmp_path / "sure.json").read_text(encoding="utf-8")).rule.certain == 0.75
     found = Decisions.from_json((tmp_path / "decisions.json").read_text(encoding="utf-8"))
     assert (dict(found.rule.minimum), found.rule.purpose) == ({"PHY": 50.0, "PHY.S": 40.5}, "certification")
     code, printed, err = command("certify", profiles, "--minimum", "sixty")

@@ -120,9 +120,11 @@ def draw(chart: Chart, language: str = "en") -> Figure:
     figure = Figure(figsize=chart.size or _size(chart), layout="constrained")
     panels = chart.panels or (chart,)
     across = min(chart.across, len(panels))
+    names = {tuple(s.name for s in panel.series) for panel in panels if panel.series}
+    alike = len(panels) > 1 and len(names) == 1 and panels[0].naming == "legend"
     places = figure.subplots(-(-len(panels) // across), across, squeeze=False).ravel()
     for axes, panel in zip(places, panels, strict=False):
-        _paint(axes, panel, panel.title if chart.panels else "")
+        _paint(axes, panel, panel.title if chart.panels else "", named=not alike)
         if panel.series and not panel.x_names and all(np.array_equal(s.x, np.round(s.x)) for s in panel.series):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))  # there is no half an item
         for axis, named in ((axes.xaxis, panel.x_names), (axes.yaxis, panel.y_names)):
@@ -130,6 +132,8 @@ def draw(chart: Chart, language: str = "en") -> Figure:
                 axis.set_major_formatter(Comma())
     for axes in places[len(panels) :]:
         axes.set_visible(False)
+    if alike and (labelled := places[0].get_legend_handles_labels())[0]:  # one for all, beside the data of none
+        figure.legend(*labelled, loc="outside lower left", ncols=len(labelled[0]), frameon=False, fontsize=9)
     figure.suptitle(chart.title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=ACCENT, wrap=True)  # over several lines
     return figure
 
@@ -168,7 +172,7 @@ def _size(chart: Chart) -> tuple[float, float]:
     return WIDTH, min(max(3.4, ROW * len(chart.y_names) + 1.4), 60.0)
 
 
-def _paint(axes: Axes, chart: Chart, title: str) -> None:
+def _paint(axes: Axes, chart: Chart, title: str, *, named: bool) -> None:
     """Draw one picture into its place."""
     for k, series in enumerate(chart.series):
         _add(axes, series, k if series.style is None else series.style)
@@ -184,7 +188,8 @@ def _paint(axes: Axes, chart: Chart, title: str) -> None:
         axes.set_xlim(chart.x_range)
     if chart.y_range is not None:
         axes.set_ylim(chart.y_range)
-    _name_series(axes, chart)
+    if named:
+        _name_series(axes, chart)
     above = 1.0 if chart.y_names else None  # names leave no factor above the axis that a title must give way to
     axes.set_title(title, loc="left", y=above, fontsize=9, fontweight="bold", color=ACCENT)
     axes.set_xlabel(chart.x_label, color=GREY)

@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from competency_dx import display
 from competency_dx.arrays import FrozenDict, value
-from competency_dx.display import FONT, NONE, code_word, counted, decimal, interval, percent, sentences, setting_name, setting_word
+from competency_dx.display import (
+    FONT,
+    NBSP,
+    NONE,
+    code_word,
+    counted,
+    decimal,
+    interval,
+    percent,
+    sentences,
+    setting_name,
+    setting_word,
+)
 from competency_dx.errors import needing
 from competency_dx.findings import Finding, findings_of
 from competency_dx.provenance import Provenance
@@ -63,9 +75,10 @@ class Written(NamedTuple):
     leads: bool = True
 
 
+@cache
 def strings(language: Language) -> Mapping[str, str]:
-    """Return the sentences of one language by key, which ``strings.toml`` has in both."""
-    return sentences("reports", "strings", language)
+    """Return the sentences of one language by key, which ``strings.toml`` has in both; points of percent stay on one line."""
+    return {key: text.replace("п. п.", f"п.{NBSP}п.") for key, text in sentences("reports", "strings", language).items()}
 
 
 def several(n: int, noun: str, language: Language) -> str:
