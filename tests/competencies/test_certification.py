@@ -226,6 +226,25 @@ def test_indices_are_those_of_cacirt(name: str, by: Any, index: str, shared: Cal
         np.testing.assert_allclose(ours.consistency[:n], theirs["consistency"], atol=1e-9)
 
 
+@pytest.mark.parametrize("cut", [-0.5, 0.3, 1.2])
+def test_plain_verdicts_are_as_accurate_as_the_indices_of_the_test(cut: float, scored_bank: Callable[..., Any]) -> None:
+    """Of a test of one competency, over a cohort from its population: beside Lee's and Rudner's indices of the test itself."""
+    rng = np.random.default_rng(3)
+    bank = scored_bank(
+        [(f"i{k}", a, [b], "S.1.1") for k, (a, b) in enumerate(zip(rng.uniform(0.8, 1.8, 30), rng.normal(0, 1, 30), strict=True))]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        of = cdx.diagnose(cdx.simulate(bank, 1500, rng=rng), bank)
+    sites = own_evidence(of)
+    least = float(sites.percents(np.full(len(sites.mean), cut))[0])
+    found = decided(CertificationRule(minimum={of.competencies[0].code: least}), of)
+    for by in ("sum", "theta"):
+        index = cut_accuracy(bank, [cut], by=by)  # type: ignore[arg-type]
+        assert abs(found.accuracy_two_way[0] - index.accuracy[0]) < 0.01
+        assert abs(found.consistency_two_way[0] - index.consistency[0]) < 0.01
+
+
 def test_cuts_rise() -> None:
     items = {"item": ["a", "b", "c"], "a": [1, 1.2, 0.8], "b": [-1, 0, 1], "g": [0, 0, 0]}
     with pytest.raises(ScoringError) as caught:
