@@ -166,7 +166,7 @@ def _sequence(
         if k == most or not len(going):
             continue
         free = ~(asked[going].astype(float) @ excluded > 0) & in_use
-        problem = Problem(outlook, made.units.leaf, answered[going], ~sure[going], rule, free, excluded).within_reach()
+        problem = Problem(outlook, made.units.leaf, answered[going], ~sure[going], rule, free, excluded, np.eye(D)).within_reach()
         promise = (problem.loss(problem.start()) - problem.loss(problem.after(np.where(free, np.arange(I), -1)))).sum(axis=1)
         goes_on = (promise >= max(least_gain, LEAST_GAIN)) & free.any(axis=1)
         chosen = np.full(len(going), -1)

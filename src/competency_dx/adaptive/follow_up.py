@@ -23,6 +23,7 @@ from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Count, Finite, held_to
 
 FormKind = Literal["person", "group"]
+Wanted = tuple[ItemBank, int, FormKind, Decisions | None]
 BORROWED = STATUSES.index("borrowed")
 STOPPED = [STATUSES.index(status) for status in ("misfit", "low_effort")]
 PASSAGE = 200  # characters of a first paragraph that make it a passage several items ask about
@@ -236,13 +237,14 @@ def next_items(
         rule=profiles.rule,
         allowed=~(met.astype(float) @ excluded > 0) & items_in_use(bank, made.parameters.items),
         excluded=excluded,
+        weight=np.eye(answered.shape[1]),
     )
     if decisions is not None:
         problem = _by_rule(problem, decisions, profiles, made, wanted)
     going = np.flatnonzero(~np.isin(profiles.status, STOPPED).any(axis=1))
     chosen = np.full((len(profiles), min(n, len(excluded))), -1)
     chosen[going] = select(problem.rows(going).within_reach(), n, together=form == "group")
-    out = _result(profiles, made, problem, chosen, (bank, n, form), decisions)
+    out = _result(profiles, made, problem, chosen, (bank, n, form, decisions))
     announce(out.findings)
     return out
 
@@ -312,16 +314,9 @@ def _unasked(profiles: DeficitProfiles, problem: Problem, chosen: Ints, form: Fo
     return Template("adaptive.stopped").about(profiles.persons[stopped]) + nothing.about(profiles.persons[silent])
 
 
-def _result(
-    profiles: DeficitProfiles,
-    made: Plan,
-    problem: Problem,
-    chosen: Ints,
-    wanted: tuple[ItemBank, int, FormKind],
-    decisions: Decisions | None,
-) -> NextItems:
-    """Return the items `chosen` (P, n) of a bank, of which so many were wanted, in forms of a kind."""
-    bank, most, form = wanted
+def _result(profiles: DeficitProfiles, made: Plan, problem: Problem, chosen: Ints, wanted: Wanted) -> NextItems:
+    """Return the items `chosen` (P, n) of a bank, of which so many were wanted, in forms of a kind, perhaps for decisions."""
+    bank, most, form, decisions = wanted
     steps = [*accumulate(chosen.T, problem.absorb, initial=problem.start())]
     losses, asked = [problem.cost(left) for left in steps], np.unique(chosen[chosen >= 0])
     place = np.full(len(made.parameters.items) + 1, -1)

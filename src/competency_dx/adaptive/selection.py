@@ -72,8 +72,8 @@ class Problem(NamedTuple):
     """Who may be asked what, and what is to be decided.
 
     The outlook of P persons; the leaf of each item (I,); answered items by leaf (P, D); leaves to decide (P, D); the rule of
-    conclusions; items that may be asked (P, I) and that exclude each other (I, I). With `weight` (T, D) it is T sums of the percents
-    of leaves that are decided in place of leaves, and p_deficit, variance, `answered` and `open` are theirs (P, T).
+    conclusions; items that may be asked (P, I) and that exclude each other (I, I); `weight` (T, D) of leaves in what is decided, leaves
+    themselves or T sums of their percents: then p_deficit, variance, `answered` and `open` are of these (P, T).
     """
 
     outlook: LeafOutlook
@@ -83,20 +83,16 @@ class Problem(NamedTuple):
     rule: DeficitRule
     allowed: Bools
     excluded: Bools
-    weight: Floats | None = None
-
-    @property
-    def _weight(self) -> Floats:
-        return np.eye(self.open.shape[1]) if self.weight is None else self.weight
+    weight: Floats
 
     @property
     def _inside(self) -> Floats:
         """Return 1 where a leaf counts for what is decided, else 0 (T, D)."""
-        return (self._weight > 0).astype(float)
+        return (self.weight > 0).astype(float)
 
     def start(self) -> Remaining:
         """Return what is open before."""
-        V, percent = self.outlook.covariance, np.matmul(self._weight, self.outlook.slope[:, :, None] * self.outlook.covariance)
+        V, percent = self.outlook.covariance, np.matmul(self.weight, self.outlook.slope[:, :, None] * self.outlook.covariance)
         precision = self.outlook.precision @ self._inside.T
         return Remaining(V, percent, np.zeros(self.open.shape), self.answered.astype(float), precision)
 
@@ -120,7 +116,7 @@ class Problem(NamedTuple):
         shared = out.item_shared[rows, items] * asked
         with_theta = s[:, None] * left.theta[rows, d]
         with_percent = s[:, None] * left.percent[rows, :, d]
-        with_percent += self._weight[:, d].T * shared[:, None]
+        with_percent += self.weight[:, d].T * shared[:, None]
         total = s * with_theta[rows, d] + noise
         on = self._inside[:, d].T
         answered, precision = left.answered + on * asked[:, None], left.precision + on * (s**2 / noise)[:, None]
@@ -160,7 +156,7 @@ class Problem(NamedTuple):
             if not len(who):
                 continue
             on = self._inside[c, self.leaf]
-            covariance = s[who] * left.percent[who, c][:, self.leaf] + out.item_shared[who] * self._weight[c, self.leaf]
+            covariance = s[who] * left.percent[who, c][:, self.leaf] + out.item_shared[who] * self.weight[c, self.leaf]
             taken = left.taken[who, c, None] + covariance**2 / total[who]
             share = np.minimum(taken / out.variance[who, c, None], MOST)
             expected = look_up(prospect(self.rule.confirmed), z[who, c, None], share)

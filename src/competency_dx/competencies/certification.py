@@ -249,8 +249,7 @@ def _twice(profiles: DeficitProfiles, at: list[int], z: Floats, se: Floats, cert
     D = len(sites.mean)
     normal = ndtri(even_uniforms(b"certify", names(["everybody"]), DRAWS, D)[0])
     again = ndtri(even_uniforms(b"again", names(["everybody"]), SECOND_TESTS, M)[0])
-    score = ndtri((np.arange(DRAWS) + 0.5) / DRAWS)
-    inverse, p_each = np.linalg.inv(sites.covariance), ndtr(-z)
+    score, inverse, p_each = ndtri((np.arange(DRAWS) + 0.5) / DRAWS), np.linalg.inv(sites.covariance), ndtr(-z)
     p_all, p_same, equal = np.empty(P), np.empty(P), np.empty((P, M))
     for rows in blocks(P, AT_ONCE):
         tau = sites.tau[rows, :, None]
