@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -170,6 +171,9 @@ def test_summary_of_nothing_decided_tells_no_share(tmp_path: Path) -> None:
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "Ни одного решения не вынесено" in page
     assert "верных ожидается" not in page
+    assert not re.search(
+        r">\d+.%<", (tmp_path / "persons" / "nobody.html").read_text(encoding="utf-8").split('id="minima"')[1].replace("60\u00a0%", "")
+    )
 
 
 def test_support_is_the_default_and_says_so() -> None:
@@ -240,7 +244,7 @@ def test_plain_verdicts_are_as_accurate_as_the_indices_of_the_test(cut: float, s
     least = float(sites.percents(np.full(len(sites.mean), cut))[0])
     found = decided(CertificationRule(minimum={of.competencies[0].code: least}), of)
     for by in ("sum", "theta"):
-        index = cut_accuracy(bank, [cut], by=by)  # type: ignore[arg-type]
+        index = cut_accuracy(bank, [cut], by=by)
         assert abs(found.accuracy_two_way[0] - index.accuracy[0]) < 0.01
         assert abs(found.consistency_two_way[0] - index.consistency[0]) < 0.01
 

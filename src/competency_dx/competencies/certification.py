@@ -148,9 +148,9 @@ class Decisions(Result):
         return lines[:11]
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
-        """Return the number of persons by P(all minima reached), in tenths."""
+        """Return the number of persons with answers by P(all minima reached), in tenths."""
         say, edges = result_words("competencies", language), np.linspace(0, 1, 11)
-        counts = np.histogram(self.p_reached, edges)[0].astype(np.float64)
+        counts = np.histogram(self.p_reached[self.outcome < OUTCOMES.index("no_responses")], edges)[0].astype(np.float64)
         series = Series(name="", mark="point", x=100 * (edges[:-1] + 0.05), y=counts)
         return Chart(title=say("decisions_title"), x_label=say("reached_axis"), y_label=say("persons_axis"), series=(series,))
 
