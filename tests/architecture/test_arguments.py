@@ -140,7 +140,10 @@ def _sound(name: str) -> dict[str, Any]:
         "simulate_adaptive": {"rule": cdx.DeficitRule(), "most": 3},
         "diagnose": {"rule": cdx.DeficitRule()},
         "check_agreement": {"rule": cdx.raters.ThirdExpert()},
-        **{key: {"calibration": classes} for key in ("attribute_posteriors", "classification_accuracy", "validate_q_matrix")},
+        **{
+            key: {"calibration": classes}
+            for key in ("attribute_posteriors", "classification_accuracy", "validate_q_matrix", "compare_types")
+        },
         **{key: {"mean": 0.0, "sd": 1.0} for key in ("Normal", "LogNormal", "LogitNormal", "PooledNormal")},
         "Beta": {"alpha": 1.0, "beta": 1.0},
         "CertificationRule": {"minimum": {"a": 1.0}},
