@@ -158,25 +158,21 @@ def _attacked(codes: Ints, values: Floats, hidden: Sequence[Bools], published: S
     atoms, at = np.unique(np.column_stack([codes, *(of for of, _ in published)]), axis=0, return_inverse=True)
     n = np.bincount(at.ravel()).astype(np.float64)
     sums = np.array([np.bincount(at.ravel(), v) for v in values.T]).reshape(-1, len(n)) / 100
-    fixed = [atoms[:, len(hidden) + k] == g for k, (_, shown) in enumerate(published) for g in np.flatnonzero(shown)]
     own = [(int(n[atoms[:, t] == g].sum()), t, int(g)) for t, which in enumerate(hidden) for g in np.flatnonzero(~which)]
     own = [one for one in sorted(own) if one[0]]
+    divisions = [~which for which in hidden] + [shown for _, shown in published]
+    fixed = [atoms[:, t] == g for t in range(len(hidden), len(divisions)) for g in np.flatnonzero(divisions[t])]
     rows = [np.ones(len(n), dtype=np.bool_), *fixed, *(atoms[:, t] == g for _, t, g in own)]
-    targets = [*np.eye(len(n)), *(atoms[:, t] == g for t, which in enumerate(hidden) for g in np.flatnonzero(which))]
+    targets = [*np.eye(len(n)), *(atoms[:, t] == g for t, shown in enumerate(divisions) for g in np.flatnonzero(~shown))]
     for target in targets:
-        while (
-            telling := _telling(np.array(rows, dtype=np.float64), np.asarray(target, dtype=np.float64), n, sums, smallest)
-        ) is not None:
-            first = len(rows) - len(own)
-            if not (some := np.flatnonzero(telling[first:])).size:
-                break  # what is published already tells it alone
-            _, t, g = own.pop(int(some[0]))
-            targets.append(rows.pop(first + int(some[0])))
+        while (k := _telling(np.array(rows, dtype=np.float64), len(own), target.astype(np.float64), n, sums, smallest)) is not None:
+            inside, (_, t, g) = rows.pop(k - len(own)), own.pop(k)
+            targets += [inside, *np.eye(len(n))[inside]]  # again: what the group told by itself was no matter before
             hidden[t][g] = True
 
 
-def _telling(rows: Floats, target: Floats, n: Floats, sums: Floats, smallest: int) -> Bools | None:
-    """Return which of the sums over rows (R, A) narrow the count of a target (A,) or one of its values (K, A), None where none is."""
+def _telling(rows: Floats, own: int, target: Floats, n: Floats, sums: Floats, smallest: int) -> int | None:
+    """Return the first of our sums, the last `own` of the rows (R, A), that narrows the count or a value (K, A) of a target (A,)."""
     from scipy.optimize import linprog
 
     def least(goal: Floats, shown: Floats, most: Any) -> Any:  # noqa: ANN401 - a solution of scipy
@@ -184,8 +180,12 @@ def _telling(rows: Floats, target: Floats, n: Floats, sums: Floats, smallest: in
         return linprog(goal, A_eq=rows, b_eq=rows @ shown, bounds=limits, options={"presolve": False})
 
     size = float(n @ target)
-    if size < smallest and -(found := least(-target, n, np.inf)).fun < smallest - 1e-6:
-        return np.asarray(np.abs(found.eqlin.marginals) > 1e-9)
+
+    def ours(*found: Any) -> Ints:  # noqa: ANN401 - solutions of scipy
+        return np.flatnonzero(np.any([np.abs(one.eqlin.marginals[len(rows) - own :]) > 1e-9 for one in found], axis=0))
+
+    if size < smallest and -(found := least(-target, n, np.inf)).fun < smallest - 1e-6 and (some := ours(found)).size:
+        return int(some[0])
     around = rows[(rows >= target).all(axis=1)]
     alone = _width(size, (around @ n)[:, None], 100 * around @ sums.T) < NARROWEST
     move = least(-target, n / 2, 0.0).x - n / 2  # a change that no sum shows
@@ -201,6 +201,6 @@ def _telling(rows: Floats, target: Floats, n: Floats, sums: Floats, smallest: in
             left -= way @ sums[k] - ends[-1].fun
             if left <= 0:
                 break
-        else:
-            return np.asarray(np.any([np.abs(end.eqlin.marginals) > 1e-9 for end in ends], axis=0))
+        if left > 0 and (some := ours(*ends)).size:  # otherwise what is published already tells it alone
+            return int(some[0])
     return None
