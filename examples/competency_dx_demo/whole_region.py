@@ -153,7 +153,7 @@ def _subject(name: str, teachers: Teachers, rows: Ints, into: tuple[Path, Termin
     faults = [Fault("key", (wrong,), tuple(c.suspected.item for c in done.checks if c.right != c.key))] if wrong else []
     heads = dict(zip(t["municipalities"], np.bincount(teachers.municipality).tolist(), strict=True)) if everybody else {}
     with inner.stage(t["acting"]):
-        groups = heard(inner, lambda: compare_groups(done.profiles, t["columns"][1], headcount=heads))
+        groups = heard(inner, lambda: compare_groups(done.profiles, t["columns"][1], population_sizes=heads))
         routes = heard(inner, lambda: recommend(done.profiles, load_catalogue("synthetic"), hours=HOURS))
     second, later, easier = _a_year_later(cohort, truth.of(here), routes, language, rng)
     profiles, drift = _diagnosed_again(second, done, folder / "data" / f"{name}-2.csv", inner)

@@ -180,8 +180,11 @@ def needing(package: str, extra: str, purpose: str) -> Iterator[None]:
         raise MissingDependencyError("errors.package_missing", package=package, extra=extra, purpose=purpose) from None
 
 
-def checked(error: type[CompetencyDxError]) -> Callable[[T], T]:
-    """Make a verb, or a class of choices, refuse arguments that are not of their annotated types by an error of this class."""
+def checked(error: type[CompetencyDxError], **accepted: str) -> Callable[[T], T]:
+    """Make a verb, or a class of choices, refuse arguments that are not of their annotated types by an error of this class.
+
+    `accepted` are further names of arguments that are taken for the documented ones.
+    """
 
     def decorated(what: Any) -> Any:  # noqa: ANN401 - a function or a class
         if isinstance(what, type):
@@ -192,6 +195,10 @@ def checked(error: type[CompetencyDxError]) -> Callable[[T], T]:
 
         @wraps(what)
         def verb(*args: object, **named: object) -> object:
+            for name in accepted.keys() & named:
+                if accepted[name] in named:
+                    raise error("errors.argument_twice", name=accepted[name], other=name)
+                named[accepted[name]] = named.pop(name)
             for name, given in (*zip(names, args, strict=False), *named.items()):
                 if name in hints() and not fits(given, hint := hints()[name]):
                     facts = {"expected": Verbatim(type_text(hint)), "given": Verbatim(hidden_text(value_text(given)))}

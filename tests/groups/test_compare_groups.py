@@ -140,15 +140,171 @@ def test_a_headcount_widens_to_those_who_were_not_assessed() -> None:
     profiles, _, group = region()
     n = np.bincount(group)
     alone = quiet(profiles, "municipality", draws=100)
-    whole = quiet(profiles, "municipality", headcount={"м00": int(4 * n[0]), "м01": int(n[1])}, draws=100)
+    whole = quiet(profiles, "municipality", population_sizes={"м00": int(4 * n[0]), "м01": int(n[1])}, draws=100)
     wide = whole.percent_high - whole.percent_low, alone.percent_high - alone.percent_low
     assert (wide[0][1] > wide[1][1]).mean() > 0.9
     np.testing.assert_allclose(whole.coverage[1:3], [0.25, 1.0])
     assert np.isnan(whole.coverage[3])
     np.testing.assert_allclose(whole.percent[1], alone.percent[1], atol=5)
     assert whole.need_high[1, 0] > alone.need_high[1, 0]
-    with pytest.warns(CompetencyDxWarning, match="м00"):
-        cdx.compare_groups(profiles, "municipality", headcount={"м00": int(4 * n[0])}, draws=100)
+    with pytest.warns(CompetencyDxWarning) as heard:
+        cdx.compare_groups(profiles, "municipality", population_sizes={"м00": int(4 * n[0])}, draws=100)
+    half, missing = (next(str(w.message) for w in heard if x in str(w.message)) for x in ("Less than half", "No headcount"))
+    assert "м00" in half
+    assert "м01" in missing
+
+
+def strata(seed: int) -> tuple[cdx.DeficitProfiles, Array, NDArray[np.int64]]:
+    """Return a sample of 50 of 100 strong and 50 of 900 weak persons, true percents of all, and which of them were drawn."""
+    rng = np.random.default_rng(seed)
+    pattern = np.linalg.cholesky(0.8 + 0.2 * np.eye(len(leaves())))
+    theta = np.repeat([0.8, -0.6], [100, 900])[:, None] + rng.standard_normal((1000, len(leaves()))) @ pattern.T
+    table, true = drawn(theta, rng)
+    rows = np.r_[rng.choice(100, 50, replace=False), 100 + rng.choice(900, 50, replace=False)]
+    part = {"part": ["север"] * 100, "weight": ["2"] * 50 + ["18"] * 50}
+    return profiles_of(table.iloc[rows.tolist()].reset_index(drop=True), part), true, rows
+
+
+def test_those_absent_are_as_the_weights_say() -> None:
+    """With a headcount the weights count as without one; persons are counted whom somebody counted, the headcount or the table."""
+    profiles, true, rows = strata(3)
+    truth = (true[:, -1] < 60).mean()
+    weighed, alone = (quiet(profiles, "part", weights="weight", population_sizes=x) for x in ({"": 1000}, None))
+    assert weighed.share_low[0, 0, 0] < truth < weighed.share_high[0, 0, 0]
+    assert weighed.share[0, 0, 0] == pytest.approx(alone.share[0, 0, 0], abs=0.06)
+    assert weighed.need_low[0, 0] < 1000 * truth < weighed.need_high[0, 0]
+    assert alone.need_low[0, 0] <= (true[rows, -1] < 60).sum() <= alone.need_high[0, 0]
+    assert alone.need[0, 0] < 0.9 * 100 * alone.share[0, 0, 0]
+    sure = quiet(profiles, "part", weights="weight", population_sizes={"": 100})
+    assert sure.share[0, 0, 0] == pytest.approx(alone.need[0, 0] / 100, abs=1e-9), "who are all assessed need no weights"
+
+
+TREE = {"север": 600, "юг": 900, "": 1500}
+
+
+@pytest.mark.parametrize("given", [TREE, {"север": 600, "юг": 900}, {"": 1500}, {"север": 600}, {"север": 600, "": 1500}, {}])
+@pytest.mark.parametrize("weights", ["weight", None])
+def test_the_whole_is_the_sum_of_its_parts(given: dict[str, int], weights: str | None) -> None:
+    """By any headcounts: means of the whole lie where those of its parts say, and persons add up."""
+    every, _, which = region()
+    some = np.isin(which, [0, 1, 8, 9])
+    profiles, group = every.select([str(p) for p in every.persons[some]]), which[some]
+    weight = np.where(group % 2, "3", "1").astype(object)
+    profiles = replace(profiles, background={**profiles.background, "weight": weight})
+    found = quiet(profiles, ["part", "municipality"], population_sizes=given, weights=weights, draws=100)
+    size = np.where(np.isfinite(found.headcount), found.headcount, found.n)[:3]
+    if given == {"": 1500}:  # nobody said where they are
+        assert found.headcount[0] == 1500
+        return
+    if "" in given and "юг" not in given:
+        size[2] = 900
+    elif not given and weights:
+        size = np.array([0, *((np.where(group % 2, 3, 1) * x).sum() for x in (group < 8, group >= 8))])
+    summed = bool(np.isfinite(found.headcount[1:3]).all())
+    tolerance = 1e-9 if summed or not given else 2.5
+    np.testing.assert_allclose(size[1:] @ found.percent[1:3] / size[1:].sum(), found.percent[0], atol=tolerance)
+    if tolerance < 1:
+        np.testing.assert_allclose(found.need[1:3].sum(axis=0), found.need[0], atol=1e-6)
+    codes = {f.code for f in found.findings}
+    assert ("groups.headcount_missing" in codes) == (len(set(given) - {""}) == 1)
+
+
+def test_a_headcount_that_is_not_the_sum_of_its_parts_is_said() -> None:
+    profiles, *_ = region()
+    found = quiet(profiles, ["part", "municipality"], population_sizes={"север": 600, "юг": 900, "": 2000}, draws=100)
+    assert found.headcount[0] == 1500
+    assert "groups.headcount_sum_all" in {f.code for f in found.findings}
+    narrow = {f"юг / м{k:02d}": 100 for k in range(8, 16)}
+    found = quiet(profiles, ["part", "municipality"], population_sizes={"юг": 700, **narrow}, draws=100)
+    assert found.headcount[2] == 800
+    assert [f.scope for f in found.findings if f.code == "groups.headcount_sum"] == [("юг",)]
+
+
+def test_who_gave_no_answer_is_not_assessed() -> None:
+    """Persons without answers change no number of the report, and no group is shown for their sake."""
+    table, _ = drawn(np.zeros((30, len(leaves()))), np.random.default_rng(3))
+    absent = profiles_of(table.mask(np.broadcast_to(np.arange(30)[:, None] > 0, table.shape)), {"m": ["а"] * 15 + ["б"] * 15})
+    with pytest.raises(GroupError, match="Nothing to compare"):
+        quiet(absent.select([str(p) for p in absent.persons[1:]]), "m")
+    rng = np.random.default_rng(9)
+    table, _ = drawn(rng.standard_normal((60, len(leaves()))), rng)
+    gone = np.arange(60) % 20 >= np.repeat([14, 20, 8], 20)
+    names = {"m": [f"м{k // 20}" for k in range(60)]}
+    every = quiet(profiles_of(table.mask(np.broadcast_to(gone[:, None], table.shape)), names), "m", draws=100)
+    here = quiet(profiles_of(table[~gone].reset_index(drop=True), {"m": np.array(names["m"])[~gone]}), "m", draws=100)
+    assert every.n.tolist() == here.n.tolist()
+    assert not every.shown[3]
+    assert every.unanswered.tolist()[0] == gone.sum()
+    np.testing.assert_array_equal(every.share, here.share)
+    assert any("18" in line for line in every.summary("ru"))
+
+
+def test_a_competency_that_nobody_answered_is_not_among_what_is_needed_most() -> None:
+    rng = np.random.default_rng(2)
+    table, _ = drawn(rng.standard_normal((60, len(leaves()))) - 0.3, rng)
+    leaf = leaves()[-1]
+    out = [i.id for i in bank().items if bank().leaves[i.id] == leaf]
+    table.loc[2:, out] = np.nan
+    found = quiet(profiles_of(table, {"m": ["а", "б"] * 30}), "m", draws=100)
+    c = [x.code for x in found.competencies].index(leaf)
+    assert found.answered[:, c].tolist() == [2, 1, 1]
+    assert not found.told[:, c].any()
+    assert found.told[:, 0].all()
+    assert [f.scope for f in found.findings if f.code == "groups.few_answered"] == [(leaf,)]
+    assert not any(line.startswith(leaf) for line in found.summary())
+    row = found.of("а").set_index("competency").loc[leaf]
+    assert (row["answered"], row["enough_answers"]) == (1, False)
+    told = found.indicators().set_index(["indicator", "group", "competency"])
+    assert told["value"].isna().loc[("deficit", "а", leaf)]
+    assert told.loc[("deficit", "а", found.competencies[0].code), "n"] == 30
+
+
+def test_groups_of_unlike_spread_are_covered() -> None:
+    """Half of the groups have a spread of .5 and half of 1.6: shares of the whole are covered and not biased."""
+    rng = np.random.default_rng(4)
+    group = np.repeat(np.arange(12), 25)
+    spread = np.where(np.arange(12) % 2, 1.6, 0.5)[group, None]
+    pattern = np.linalg.cholesky(0.8 + 0.2 * np.eye(len(leaves())))
+    theta = -0.2 + 0.4 * rng.standard_normal((12, 1))[group] + spread * (rng.standard_normal((300, len(leaves()))) @ pattern.T)
+    table, true = drawn(theta, rng)
+    found = quiet(profiles_of(table, {"m": [f"м{g:02d}" for g in group]}), "m")
+    codes = [c.code for c in found.competencies]
+    at = [*(codes.index(leaf) for leaf in leaves()), 0]
+    share = (true < 60).mean(axis=0)
+    inside = (found.share_low[0, at, 0] - 1e-9 <= share) & (share <= found.share_high[0, at, 0] + 1e-9)
+    assert inside.mean() > 0.85
+    assert abs((found.share[0, at, 0] - share).mean()) < 0.02
+
+
+def test_coverage_has_an_interval_and_indicators_are_one_table() -> None:
+    profiles, _, group = region()
+    n = np.bincount(group)
+    found = quiet(profiles, "municipality", population_sizes={f"м{g:02d}": int(2 * n[g]) for g in range(16)}, draws=100)
+    low, high = found.coverage_interval
+    assert (low < 0.5).all()
+    assert (high > 0.5).all()
+    assert high[0] - low[0] < 0.4 * (high - low)[1:].min()
+    expected = 0.5 + np.array([-1, 1]) * 0.5 * 1.96 * np.sqrt(1 / (2 * n[0] + 1.96**2))  # Wilson at one half
+    np.testing.assert_allclose([low[1], high[1]], expected, atol=1e-4)
+    table = found.indicators()
+    assert list(table.columns) == ["indicator", "group", "competency", "value", "low", "high", "n"]
+    whole = table[(table["group"] == "") & (table["competency"].isin(["", found.competencies[0].code]))].set_index("indicator")
+    assert whole.loc["coverage", "value"] == 0.5
+    assert whole.loc["need", "low"] == found.need_low[0, 0]
+    assert (table["low"] <= table["high"]).all()
+    few = profiles.select([str(p) for p in profiles.persons[(group > 2) | (np.arange(len(group)) < 5)]])
+    hidden = quiet(few, "municipality", draws=100)
+    of = hidden.indicators().query("group == 'м00'")
+    assert of[["value", "low", "high", "n"]].isna().all(axis=None)
+    assert hidden.to_frame().query("group == 'м00'")[["n", "unanswered", "answered"]].isna().all(axis=None)
+
+
+def test_both_names_of_an_argument_are_taken_but_not_together() -> None:
+    profiles, *_ = region()
+    one, other = (quiet(profiles, "part", draws=100, **{name: TREE}) for name in ("headcount", "population_sizes"))
+    assert one.to_json() == other.to_json()
+    with pytest.raises(GroupError, match="two names of one argument"):
+        cdx.compare_groups(profiles, "part", population_sizes=TREE, headcount=TREE)  # type: ignore[call-arg]
 
 
 def test_weights_count_persons() -> None:
@@ -344,8 +500,8 @@ def test_small_groups_are_hidden_everywhere() -> None:
     [
         ({"by": "school"}, r"no columns \['school'\]|no columns school"),
         ({"by": []}, "Nothing to compare"),
-        ({"by": "part", "headcount": {"восток": 5}}, "groups that do not exist: восток"),
-        ({"by": "part", "headcount": {"юг": 5}}, "headcount of 5, below"),
+        ({"by": "part", "population_sizes": {"восток": 5}}, "groups that do not exist: восток"),
+        ({"by": "part", "population_sizes": {"юг": 5}}, "headcount of 5, below"),
         ({"by": "part", "weights": "municipality"}, "positive number"),
         ({"by": "part", "draws": 5}, "draws from 100"),
     ],

@@ -48,7 +48,7 @@ def results(profiles: cdx.DeficitProfiles) -> dict[str, Result]:
         rule = CertificationRule(minimum={"MAT": 60.0, "MAT.S": 50.0}, purpose="certification")
         first = profiles.select([str(p) for p in profiles.persons[8:12]])
         return {
-            "groups": cdx.compare_groups(placed, ["municipality", "school"], headcount={"": 300, "b": 50}, draws=100),
+            "groups": cdx.compare_groups(placed, ["municipality", "school"], population_sizes={"": 300, "b": 50}, draws=100),
             "routes": cdx.recommend(
                 first, load_catalogue("synthetic"), hours=48, wishes={str(first.persons[0]): ["MAT-06"]}
             ).with_mentors(first, map(str, first.persons)),

@@ -163,7 +163,7 @@ MAKERS: dict[str, Callable[[], JsonDocument]] = {
     "file_profiles": lambda: _file(cdx.diagnose_file),
     "item_analysis": lambda: cdx.check_items(chosen(), bank()),
     "misconception_evidence": lambda: cdx.find_misconceptions(chosen().select(persons=["1", "2", "3", "4"]), bank()),
-    "group_report": lambda: cdx.compare_groups(_of_schools(), ["school"], headcount={"a": 40}),
+    "group_report": lambda: cdx.compare_groups(_of_schools(), ["school"], population_sizes={"a": 40}),
     "decisions": lambda: cdx.certify(
         _of_schools(), cdx.competencies.CertificationRule(minimum={bank().header.subject: 55}, purpose="certification")
     ),

@@ -181,7 +181,7 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "ItemAnalysis of options": lambda: cdx.check_items(_chosen(), cdx.load_bank("mathematics")),
     "MisconceptionEvidence": _misconceptions,
     "FileProfiles": _file_profiles,
-    "GroupReport": lambda: cdx.compare_groups(_with_groups(), ["Q1", "Q2"], headcount={"A": 400}),
+    "GroupReport": lambda: cdx.compare_groups(_with_groups(), ["Q1", "Q2"], population_sizes={"A": 400}),
     "Growth": _growth,
     "DIF": lambda: cdx.check_dif(_answers(), ["A", "B", "C"] * 100, model="Rasch", explanations={"x1": "Q1"}),
     "Fit": lambda: cdx.check_fit(_answers(), cdx.calibrate(_answers())),

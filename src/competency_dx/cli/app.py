@@ -225,9 +225,9 @@ def groups(
     """Compare groups of persons in profiles.json: mean percents, true shares of deficits, who needs what, each with its interval."""
     from competency_dx.groups import compare_groups
 
-    persons, heads = steps.profiles_of(profiles), steps.headcount_of(headcount) if headcount else None
+    persons, sizes = steps.profiles_of(profiles), steps.headcount_of(headcount) if headcount else None
     columns = steps.columns_of(by)
-    found = heard(terminal, lambda: compare_groups(persons, columns, headcount=heads, weights=weights), known=persons.findings)
+    found = heard(terminal, lambda: compare_groups(persons, columns, population_sizes=sizes, weights=weights), known=persons.findings)
     steps.summarised(found, out or Path(f"{profiles.stem}-groups"), terminal)
 
 

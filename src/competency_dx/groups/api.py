@@ -6,7 +6,7 @@ Such statements are a graded scale of its own, compared between groups and never
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,16 +20,15 @@ from competency_dx.errors import GroupError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.groups.group_report import ALL, ENDS, SEPARATOR, GroupReport
 from competency_dx.groups.suppression import SMALLEST, Suppression, effective, suppressed
+from competency_dx.groups.target_population import TargetPopulation, target_population
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.kernels.two_level import group_draws, newcomers, person_draws
+from competency_dx.kernels.two_level import SPREADS, group_draws, newcomers, person_draws
 from competency_dx.provenance import SELF_REPORT, provenance
 from competency_dx.responses import load_responses
 
 DRAWS = 400
 INTERVAL = 0.95
 HALF = 0.5
-WITHIN = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35)
-"""Scales of the covariance within groups beside that of the population."""
 BETWEEN = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.1)
 """SDs between groups, beside none."""
 OF_LEAVES = 0.6
@@ -51,13 +50,30 @@ class _Hierarchy(NamedTuple):
     member: Bools
     narrowest: Ints
 
+    @property
+    def inside(self) -> Bools:
+        """Return which of the narrowest groups lie in each group (R, G)."""
+        return np.stack([self.member[:, self.narrowest == g].any(axis=1) for g in range(self.narrowest.max() + 1)], axis=1)
 
-@checked(GroupError)
+
+class _Sample(NamedTuple):
+    """Persons with answers: what these say, the narrowest group, the survey weight and its surplus over one (P,).
+
+    The surplus, which sums to 1 in every group, is what persons stand for beside themselves.
+    """
+
+    evidence: OwnEvidence
+    group: Ints
+    weight: Floats
+    surplus: Floats
+
+
+@checked(GroupError, headcount="population_sizes")
 def compare_groups(
     profiles: DeficitProfiles,
     by: str | Sequence[str],
     *,
-    headcount: Mapping[str, int] | None = None,
+    population_sizes: Mapping[str, int] | None = None,
     weights: str | None = None,
     smallest: int | Suppression = SMALLEST,
     draws: int = DRAWS,
@@ -76,12 +92,14 @@ def compare_groups(
     profiles : DeficitProfiles
     by : str or sequence of str
         Background columns, the widest first: ``["municipality", "school"]``.
-    headcount : mapping of str to int, optional
+    population_sizes : mapping of str to int, optional
         Persons that a group has, by its name (``"Тюмень"``, ``"Тюмень / Школа 5"``, ``""`` for the whole). Numbers of such a
-        group are of all its persons: those not assessed are taken to be like the assessed of the same group.
+        group are of all its persons: those not assessed are taken to be like the assessed of the same narrowest group, as their
+        weights tell. A wider group is always the sum of its parts. `headcount` is accepted for this name.
     weights : str, optional
-        Background column with survey weights, positive numbers. A group counts by its effective number of persons, (Σw)² / Σw² (Kish,
-        Survey Sampling, 1965): where a few persons have most of the weight it is suppressed as one of so few.
+        Background column with survey weights, positive numbers: how many persons of the group each assessed one stands for. A group
+        counts by its effective number of persons, (Σw)² / Σw² (Kish, Survey Sampling, 1965): where a few persons have most of the
+        weight it is suppressed as one of so few.
     smallest : int or Suppression
         Groups of fewer persons are suppressed, and as many more as keep their numbers from being computed from the rest; a
         `Suppression` also names the reports that are published of the same persons.
@@ -99,16 +117,24 @@ def compare_groups(
     if guard.smallest < 1 or draws < 100 or not 0 <= linking_error < np.inf:
         raise GroupError("groups.limits", smallest=guard.smallest, draws=draws, linking_error=linking_error)
     tree, blank = _hierarchy([profiles.background[c] for c in columns])
-    n = tree.member.sum(axis=1)
-    heads = _headcounts(tree.names, n, headcount or {})
-    weight = _weights(profiles.background[weights]) if weights else np.ones(len(profiles))
-    published = [division for earlier in guard.published for division in _published(profiles, earlier)]
+    here: Bools = np.any(profiles.n_items > 0, axis=1)
+    if not here.any():
+        raise GroupError("groups.nothing", by=list(columns), n=0)
+    seen = tree._replace(member=tree.member[:, here], narrowest=tree.narrowest[here])
+    n = seen.member.sum(axis=1)
+    weight = _weights(profiles.background[weights][here]) if weights else np.ones(int(here.sum()))
+    target = target_population(tree.names, tree.level, tree.inside, (seen.narrowest, weight), population_sizes or {})
+    published = [division for earlier in guard.published for division in _published(profiles, earlier, here)]
     with one_blas_thread():
-        found = _drawn(own_evidence(profiles), tree, weight, heads, np.array(profiles.standards.cuts), (draws, linking_error))
-    shown = _shown(tree, _values(profiles, tree, found, alone=not published), weight, guard.smallest, published)
-    ends, people = _intervals(found, shown), np.where(np.isfinite(heads), heads, n)[:, None]
-    few = int(((n >= guard.smallest) & (_effective(tree, weight) < guard.smallest)).sum())
-    findings = _findings(profiles, tree, shown, n / heads, guard.smallest, (blank, few))
+        sample = _sample(own_evidence(profiles), here, tree.narrowest, weight, target)
+        found, counts = _drawn(sample, target, np.array(profiles.standards.cuts), (draws, linking_error))
+    counting, own = target.person_weights(seen.narrowest, weight), np.hstack([profiles.percent, 100 * profiles.p_deficit])[here]
+    shown = _shown(seen, _values(seen, found, own if published else own[:, :0]), counting, guard.smallest, published) & (n > 0)
+    ends = np.clip(_intervals(found, shown), 0.0, [100.0, *np.ones(found.shape[3] - 1)])
+    need = _intervals(counts, shown)
+    answered = np.where(shown[:, None], seen.member.astype(np.int64) @ (profiles.n_items[here] > 0), 0)
+    few = int(((n >= guard.smallest) & (_effective(seen, counting) < guard.smallest)).sum())
+    findings = _findings(profiles, tree, target, (shown, answered), guard.smallest, (blank, few))
     announce(findings)
     return GroupReport(
         by=columns,
@@ -116,15 +142,18 @@ def compare_groups(
         level=tree.level,
         shown=shown,
         n=np.where(shown, n, 0),
-        headcount=np.where(shown, heads, np.nan),
+        unanswered=np.where(shown, tree.member[:, ~here].sum(axis=1), 0),
+        answered=answered,
+        headcount=np.where(shown, target.heads, np.nan),
         smallest=guard.smallest,
         interval=INTERVAL,
         competencies=profiles.competencies,
         standards=profiles.standards,
         **{f"percent{end}": x[:, :, 0] for end, x in zip(ENDS, ends, strict=True)},
         **{f"share{end}": x[:, :, 1:] for end, x in zip(ENDS, ends, strict=True)},
-        need_low=np.floor(ends[1, :, :, 1] * people + 1e-9),
-        need_high=np.ceil(ends[2, :, :, 1] * people - 1e-9),
+        need=need[0],
+        need_low=np.floor(need[1] + 1e-9),
+        need_high=np.ceil(need[2] - 1e-9),
         findings=findings,
         provenance=provenance(
             "compare_groups",
@@ -145,13 +174,13 @@ def load_self_report(name_or_path: str | Path = "wellbeing") -> ItemBank:
     return load_bank(locate(name_or_path, within="surveys/{}", shipped=shipped, what="bank.what_bank"))
 
 
-@checked(GroupError)
+@checked(GroupError, headcount="population_sizes")
 def compare_self_reports(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     by: str | Sequence[str],
     *,
     bank: ItemBank | None = None,
-    headcount: Mapping[str, int] | None = None,
+    population_sizes: Mapping[str, int] | None = None,
     weights: str | None = None,
     smallest: int | Suppression = SMALLEST,
     draws: int = DRAWS,
@@ -167,7 +196,7 @@ def compare_self_reports(
     ----------
     responses : Responses, data frame, array or path
         Answers to the statements, with the background columns of `by`.
-    by, headcount, weights, smallest, draws
+    by, population_sizes, weights, smallest, draws
         As in `compare_groups`; `smallest` is at least 10.
     bank : ItemBank, optional
         The statements; `load_self_report()` by default.
@@ -181,11 +210,12 @@ def compare_self_reports(
     statements = tuple(item.model_copy(update={"part": None}) for item in bank.items)
     plain = replace(bank, items=statements, header=bank.header.model_copy(update={"forms": ()}))
     persons = diagnosed(data, plain, standards_of(SELF_REPORT), DeficitRule())
-    report = compare_groups(persons, by, headcount=headcount, weights=weights, smallest=smallest, draws=draws)
+    report = compare_groups(persons, by, population_sizes=population_sizes, weights=weights, smallest=smallest, draws=draws)
     scales = np.array([c.parent is not None for c in report.competencies])
     kept = tuple(c for c in report.competencies if c.parent is not None)
-    arrays = {name: getattr(report, name)[:, scales] for of in ("percent", "share") for name in (of, f"{of}_low", f"{of}_high")}
-    arrays |= {f"need{end}": np.full(arrays["percent"].shape, np.nan) for end in ENDS[1:]}
+    arrays: dict[str, Any] = {"answered": report.answered[:, scales]}
+    arrays |= {name: getattr(report, name)[:, scales] for of in ("percent", "share") for name in (of, f"{of}_low", f"{of}_high")}
+    arrays |= {f"need{end}": np.full(arrays["percent"].shape, np.nan) for end in ENDS}
     findings = tuple(Template("groups.not_piloted").of() if f.code == "groups.provisional" else f for f in report.findings)
     return replace(report, competencies=kept, findings=findings, **arrays)
 
@@ -205,16 +235,6 @@ def _hierarchy(columns: Sequence[Names]) -> tuple[_Hierarchy, int]:
     return _Hierarchy(tuple(names), np.array(level), np.array(member), np.unique(paths, return_inverse=True)[1].ravel()), blank
 
 
-def _headcounts(names: Sequence[str], n: Ints, given: Mapping[str, int]) -> Floats:
-    if strange := [name for name in given if name not in names]:
-        raise GroupError("groups.headcount_of", strange=strange, groups=[name for name in names if name])
-    heads = np.array([float(given.get(name, np.nan)) for name in names])
-    if (few := np.flatnonzero(heads < n)).size:
-        k = int(few[0])
-        raise GroupError("groups.headcount", group=names[k] or "*", headcount=int(heads[k]), n=int(n[k]))
-    return heads
-
-
 def _weights(column: Names) -> Floats:
     try:
         out = np.array([float(str(x).replace(",", ".")) for x in column])
@@ -230,13 +250,13 @@ def _codes(tree: _Hierarchy) -> Ints:
     return np.stack([tree.member[tree.level == depth].argmax(axis=0) for depth in range(1, tree.level.max() + 1)], axis=1)
 
 
-def _published(profiles: DeficitProfiles, earlier: GroupReport) -> list[tuple[Ints, Bools]]:
+def _published(profiles: DeficitProfiles, earlier: GroupReport, here: Bools) -> list[tuple[Ints, Bools]]:
     """Return how an earlier report divides the persons, level by level, and what it shows."""
     if all(column in profiles.background for column in earlier.by):
         tree, _ = _hierarchy([profiles.background[column] for column in earlier.by])
-        n = tree.member.sum(axis=1)
+        n = tree.member[:, here].sum(axis=1)
         if tree.names == earlier.groups and (n == earlier.n)[earlier.shown].all():
-            return [(code, earlier.shown[tree.level == depth]) for depth, code in enumerate(_codes(tree).T, start=1)]
+            return [(code, earlier.shown[tree.level == depth]) for depth, code in enumerate(_codes(tree)[here].T, start=1)]
     raise GroupError("groups.published", by=list(earlier.by))
 
 
@@ -244,15 +264,14 @@ def _effective(tree: _Hierarchy, weight: Floats) -> Floats:
     return effective(tree.member.astype(np.float64) @ np.column_stack([weight, weight**2]))
 
 
-def _values(profiles: DeficitProfiles, tree: _Hierarchy, found: Floats, *, alone: bool) -> Floats:
+def _values(tree: _Hierarchy, found: Floats, own: Floats) -> Floats:
     """Return the values that must not be told of hidden groups, in percent (P, K).
 
     These are, of each person, the mean percents and shares with a deficit of the narrowest group in the draws `found` (N, R, C, 1 + L);
-    beside other reports also the person's own ones.
+    beside other reports also the person's `own` ones.
     """
     means = found[:, tree.level == tree.level.max(), :, :2].mean(axis=0)[tree.narrowest]
-    own = [] if alone else [profiles.percent, 100 * profiles.p_deficit]
-    return np.asarray(np.clip(np.hstack([means[:, :, 0], 100 * means[:, :, 1], *own]), 0.0, 100.0))
+    return np.asarray(np.clip(np.hstack([means[:, :, 0], 100 * means[:, :, 1], own]), 0.0, 100.0))
 
 
 def _shown(tree: _Hierarchy, values: Floats, weight: Floats, smallest: int, published: Sequence[tuple[Ints, Bools]] = ()) -> Bools:
@@ -262,36 +281,77 @@ def _shown(tree: _Hierarchy, values: Floats, weight: Floats, smallest: int, publ
     return ~np.concatenate([_effective(tree, weight)[:1] < smallest, *hidden])
 
 
-def _drawn(evidence: OwnEvidence, tree: _Hierarchy, weight: Floats, heads: Floats, cuts: Floats, drawing: tuple[int, float]) -> Floats:
-    """Return draws of mean percent and shares by level of all groups, (draws, R, C, 1 + L), each with its error of the link."""
-    from scipy.sparse import csr_array
+def _sample(evidence: OwnEvidence, here: Bools, narrowest: Ints, weight: Floats, target: TargetPopulation) -> _Sample:
+    """Return the persons with answers, `here` (P,) of all, group by group; `weight` is theirs alone."""
+    order = np.argsort(narrowest[here], kind="stable")
+    rows, weight, G = np.flatnonzero(here)[order], weight[order], len(target.absent)
+    group, own = narrowest[rows], evidence._replace(tau=evidence.tau[rows], nu=evidence.nu[rows])
+    stands_for = weight * ((target.assessed + target.absent) / np.maximum(target.weight, 1e-300))[group]
+    surplus = np.maximum(stands_for - 1.0, 0.0) + 1e-9  # where all weights are used up, persons count alike
+    return _Sample(own, group, weight, surplus / np.bincount(group, surplus, G)[group])
 
-    draws, linking_error = drawing
-    rng = np.random.default_rng(SEED)
-    member: Floats = tree.member * weight
-    rows: Any = csr_array(member / member.sum(axis=1, keepdims=True))
-    held: Any = rows @ csr_array(np.eye(tree.narrowest.max() + 1)[tree.narrowest])  # the parts of a group in the narrowest
-    n = tree.member.sum(axis=1)
-    absent = np.where(np.isfinite(heads), heads - n, 0.0)
-    wanted = held[absent > 0].sum(axis=0) > 0
-    held = held[:, wanted]
-    out = np.empty((draws, len(n), len(evidence.share), 2 + len(cuts)))
-    D = len(evidence.mean)
-    within = [scale**2 * evidence.covariance for scale in WITHIN]
-    between = [np.zeros((D, D)), *(b * b * (r * np.ones((D, D)) + (1 - r) * np.eye(D)) for b in BETWEEN for r in SHARED)]
-    overall = evidence.mean, 25 * np.ones((D, D)) + OF_LEAVES**2 * np.eye(D)
-    for k, drawn in enumerate(group_draws(evidence.tau, evidence.nu, tree.narrowest, within, between, overall, (draws, rng))):
-        shift = linking_error * rng.standard_normal() if linking_error else 0.0
-        x = _statistics(evidence.percents(person_draws(evidence.nu, drawn, tree.narrowest, rng) + shift), cuts)
-        out[k] = (rows @ x.reshape(len(x), -1)).reshape(out[k].shape)
+
+def _drawn(sample: _Sample, target: TargetPopulation, cuts: Floats, drawing: tuple[int, float]) -> tuple[Floats, Floats]:
+    """Return draws of mean percent and shares by level of all groups, (draws, R, C, 1 + L), each with its error of the link.
+
+    The second are draws of how many persons are on the lowest level (draws, R, C).
+    """
+    (draws, linking_error), rng = drawing, np.random.default_rng(SEED)
+    evidence, G = sample.evidence, len(target.absent)
+    D, units = len(evidence.mean), (len(evidence.share), 2 + len(cuts))
+    between = [np.zeros((D, D))]
+    between += [b * b * (shared + (1 - shared) * np.eye(D)) for shared in SHARED for b in BETWEEN] if G > 1 else []
+    overall = evidence.mean, 25.0 + OF_LEAVES**2 * np.eye(D)
+    sites, within = (evidence.tau, evidence.nu), [s**2 * evidence.covariance for s in SPREADS]
+    means, spreads = group_draws(sites, (sample.group, G), within, between, overall, (draws, rng), spreads=SPREADS)
+    shift = linking_error * rng.standard_normal(draws)
+    plain, weighted, off = _assessed(sample, person_draws(sites, sample.group, within, (means, spreads), rng), means, shift, cuts)
+    out, counts = np.empty((draws, len(target.inside), *units)), np.empty((draws, len(target.inside), units[0]))
+    wanted, absent = target.absent > 0, np.zeros((G, units[0] * units[1]))
+    for k in range(draws):
         if wanted.any():
-            new = _statistics(evidence.percents(newcomers(drawn, NEWCOMERS, wanted, rng) + shift), cuts)
-            expected = (held @ new.mean(axis=1).reshape(new.shape[0], -1)).reshape(out[k].shape)
-            square = (held @ (new**2).mean(axis=1).reshape(new.shape[0], -1)).reshape(out[k].shape)
-            spread = np.sqrt(np.maximum(square - expected**2, 0.0) / np.maximum(absent, 1.0)[:, None, None])
-            part = (absent / np.maximum(n + absent, 1.0))[:, None, None]
-            out[k] = (1 - part) * out[k] + part * (expected + spread * rng.standard_normal(spread.shape))
-    return out
+            spread = SPREADS[spreads[k][wanted]][:, None]
+            centre = _means_absent(sample, means[k][wanted], off[k][wanted], spread, wanted, rng)
+            theta = newcomers(centre + shift[k], spread, evidence.covariance, NEWCOMERS, rng)
+            new = _statistics(evidence.percents(theta), cuts).reshape(len(theta), NEWCOMERS, -1)
+            n = target.absent[wanted, None]
+            absent[wanted] = n * new.mean(axis=1) + np.sqrt(n) * new.std(axis=1) * rng.standard_normal((len(n), new.shape[2]))
+        found, sums = target.totals(plain[k], weighted[k], absent)
+        out[k], counts[k] = found.reshape(-1, *units), sums.reshape(-1, *units)[:, :, 1]
+    return out, counts
+
+
+def _assessed(
+    sample: _Sample, persons: Iterator[tuple[int, Ints, Floats]], means: Floats, shift: Floats, cuts: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return sums over the assessed persons, drawn as members of their groups, plain and by weight (draws, G, C * (1 + L)).
+
+    Also return by how much the mean of θ by surplus is off the plain one (draws, G, D).
+    """
+    group, (draws, G, _) = sample.group, means.shape
+    plain, off = np.zeros((draws, G, len(sample.evidence.share) * (2 + len(cuts)))), np.zeros(means.shape)
+    weighted = np.zeros_like(plain) if np.ptp(sample.weight) > 0 else plain
+    surplus = (sample.surplus - 1 / np.bincount(group, minlength=G)[group])[:, None]
+    for k, who, theta in persons:
+        numbers = _statistics(sample.evidence.percents(theta + shift[k]), cuts).reshape(len(who), -1)
+        first = np.flatnonzero(np.diff(group[who], prepend=-1))
+        place = group[who[first]]
+        plain[k, place] += np.add.reduceat(numbers, first)
+        off[k, place] += np.add.reduceat(surplus[who] * theta, first)
+        if weighted is not plain:
+            weighted[k, place] += np.add.reduceat(sample.weight[who, None] * numbers, first)
+    return plain, weighted, off
+
+
+def _means_absent(sample: _Sample, means: Floats, off: Floats, spread: Floats, wanted: Bools, rng: np.random.Generator) -> Floats:
+    """Return means of θ (W, D) of those absent, of the W groups `wanted` (G,), whose means and spreads (W, 1) are given.
+
+    They are moved by `off`, by how much the mean of the assessed by surplus u is off their plain mean, with the further variance
+    σ²(Σu² - 1/n) of its sampling (Kish 1965: the effect of unequal weights).
+    """
+    n, square = (np.bincount(sample.group, w, len(wanted))[wanted, None] for w in (np.ones(len(sample.group)), sample.surplus**2))
+    noise = rng.standard_normal(means.shape) @ np.linalg.cholesky(sample.evidence.covariance).T
+    return np.asarray(means + off + spread * np.sqrt(np.maximum(square - 1 / np.maximum(n, 1.0), 0.0)) * noise)
 
 
 def _statistics(percent: Floats, cuts: Floats) -> Floats:
@@ -301,19 +361,30 @@ def _statistics(percent: Floats, cuts: Floats) -> Floats:
 
 
 def _intervals(found: Floats, shown: Bools) -> Floats:
-    """Return mean and ends of the interval of all numbers (3, R, C, 1 + L), NaN of groups that are not shown."""
-    tail, top = (1 - INTERVAL) / 2, np.array([100.0, *np.ones(found.shape[-1] - 1)])
-    ends = np.stack([found.mean(axis=0), *np.quantile(found, [tail, 1 - tail], axis=0)])
-    return np.where(shown[:, None, None], np.clip(ends, 0.0, top), np.nan)
+    """Return mean and ends of the interval of draws (N, R, …), as (3, R, …), NaN of groups that are not shown."""
+    ends = np.stack([found.mean(axis=0), *np.quantile(found, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=0)])
+    return np.where(shown.reshape(-1, *[1] * (ends.ndim - 2)), ends, np.nan)
 
 
 def _findings(
-    profiles: DeficitProfiles, tree: _Hierarchy, shown: Bools, share: Floats, least: int, told: tuple[int, int]
+    profiles: DeficitProfiles, tree: _Hierarchy, target: TargetPopulation, known: tuple[Bools, Ints], least: int, told: tuple[int, int]
 ) -> tuple[Finding, ...]:
-    few = [tree.names[r] or "*" for r in np.flatnonzero(shown & (share < HALF))]
+    """Return what is to be known of the groups: `known` are those shown and persons who answered items (R, C).
+
+    `told` are how many persons have no group, and how many groups a few weights dominate.
+    """
+    shown, answered = known
+    few = [tree.names[r] for r in np.flatnonzero(shown & (target.inside @ target.assessed < HALF * target.heads))]
+    names = {name for name, is_shown in zip(tree.names, shown, strict=True) if is_shown}
     judged = sum(fact.status == "provisional" for fact in profiles.items)
-    out = [Template("groups.suppressed").of(groups=int((~shown).sum()), smallest=least)] if not shown.all() else []
+    out = [Template("groups.suppressed").of(groups=int((~shown[1:]).sum()), smallest=least)] if not shown.all() else []
     out += [Template("groups.dominated").of(groups=told[1], smallest=least)] if told[1] else []
-    out += Template("groups.few_assessed").about(few)
+    out += [Template("groups.few_assessed_all").of()] if ALL in few else []
+    out += Template("groups.few_assessed").about(name for name in few if name)
+    out += Template("groups.headcount_missing").about(name for name in target.missing if name in names)
+    out += [Template("groups.headcount_sum_all").of()] if ALL in target.contradicted else []
+    out += Template("groups.headcount_sum").about(name for name in target.contradicted if name and name in names)
+    short = [c.code for c, n in zip(profiles.competencies, answered[0], strict=True) if shown[0] and n < least]
+    out += Template("groups.few_answered").about(short, smallest=least)
     out += [Template("groups.provisional").of(items=judged)] if judged else []
     return (*out, *([Template("groups.blanks").of()] if told[0] else []))

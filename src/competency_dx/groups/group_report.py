@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -11,7 +12,7 @@ from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.competencies import Competency, Standards
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import GroupError
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.provenance import SELF_REPORT, Provenance
 from competency_dx.result import MAX_LINES, DataFrame, Result, crossed
 from competency_dx.schemas import Count, Ids, Probability, held_to
@@ -20,6 +21,8 @@ ALL = ""
 SEPARATOR = " / "
 ENDS = ("", "_low", "_high")
 """Of the names of a number and of its interval."""
+OF_GROUPS = ("few_assessed", "headcount_missing", "headcount_sum")
+"""Findings whose scope are groups."""
 
 
 @value
@@ -27,8 +30,8 @@ class GroupReport(Result):
     """Groups of a hierarchy, the whole first, then level by level in the order of the alphabet.
 
     Arrays have one row per group (R) and one column per competency (C). What would tell of fewer than `smallest` persons, by
-    itself or together with what else stands in the report, is NaN, its `n` 0. A group with a headcount stands for all its
-    persons, assessed or not, any other for those assessed.
+    itself or together with what else stands in the report, is NaN, its counts 0 (and NaN in tables). A group with a headcount
+    stands for all its persons, assessed or not, any other for those assessed; a wider group is the sum of its parts.
 
     Attributes
     ----------
@@ -38,27 +41,32 @@ class GroupReport(Result):
         Names from the widest column on, joined by " / "; "" is the whole.
     level : ndarray of int, shape (R,)
         How many of the columns make the group.
-    n : ndarray of int, shape (R,)
-        Persons assessed.
+    n, unanswered : ndarray of int, shape (R,)
+        Persons assessed, who have at least one answer, and persons of the table who have none.
+    answered : ndarray of int, shape (R, C)
+        Persons who answered items of a competency: of fewer than `smallest` its numbers follow from what others say.
     headcount : ndarray, shape (R,)
-        Persons the group has, NaN where nobody said.
+        Persons the group has, by itself or as the sum of its parts, NaN where nobody said.
     percent, percent_low, percent_high : ndarray, shape (R, C)
         Mean percent with the interval of `interval`.
     share, share_low, share_high : ndarray, shape (R, C, L)
         True share of persons on each of the L levels of the standards, the lowest first: the posterior mean of the share
         itself, never a count of flags.
-    need_low, need_high : ndarray, shape (R, C)
-        How many persons are on the lowest level, by the interval.
+    need, need_low, need_high : ndarray, shape (R, C)
+        How many persons are on the lowest level, by the interval: of the headcount, or of those assessed.
     """
 
     kind: ClassVar[str] = "group_report"
-    schema_version: ClassVar[int] = 2
+    schema_version: ClassVar[int] = 3
+    oldest: ClassVar[int] = 3
     pictures: ClassVar[tuple[str, ...]] = ("groups", "competencies")
     by: Annotated[Ids, held_to(minItems=1)]
     groups: Ids
     level: Annotated[Ints, held_to("groups", minimum=0, placeIn="by+1")]
     shown: Annotated[Bools, held_to("groups")]
     n: Annotated[Ints, held_to("groups", minimum=0)]
+    unanswered: Annotated[Ints, held_to("groups", minimum=0)]
+    answered: Annotated[Ints, held_to("groups", "competencies", minimum=0)]
     headcount: Annotated[Floats, held_to("groups", minimum=0)]
     smallest: Count
     interval: Probability
@@ -70,6 +78,7 @@ class GroupReport(Result):
     share: Annotated[Floats, held_to("groups", "competencies", "standards.levels", minimum=0, maximum=1)]
     share_low: Annotated[Floats, held_to("groups", "competencies", "standards.levels", minimum=0, maximum=1)]
     share_high: Annotated[Floats, held_to("groups", "competencies", "standards.levels", minimum=0, maximum=1)]
+    need: Annotated[Floats, held_to("groups", "competencies", minimum=0)]
     need_low: Annotated[Floats, held_to("groups", "competencies", minimum=0)]
     need_high: Annotated[Floats, held_to("groups", "competencies", minimum=0)]
     findings: tuple[Finding, ...]
@@ -89,6 +98,37 @@ class GroupReport(Result):
         return self.standards.id == SELF_REPORT
 
     @property
+    def coverage_interval(self) -> Floats:
+        """Return the ends of the interval of coverage (2, R), NaN where there is none.
+
+        The headcount is finite and all its N persons are known to be assessed or not, so that the share p = n/N itself is exact.
+        The interval is of the rate at which persons of such a group take part: Wilson's (1927), with z of `interval`,
+        (p + z²/2N ± z·(p(1-p)/N + z²/4N²)^½) / (1 + z²/N).
+        """
+        z2, p, N = NormalDist().inv_cdf((1 + self.interval) / 2) ** 2, self.coverage, self.headcount
+        half = np.sqrt(z2 * (p * (1 - p) / N + z2 / (4 * N**2)))
+        return np.asarray((p + z2 / (2 * N) + np.array([[-1.0], [1.0]]) * half) / (1 + z2 / N))
+
+    @property
+    def told(self) -> Bools:
+        """Return where a group is shown and enough of its persons answered items of the competency (R, C)."""
+        return self.shown[:, None] & (self.answered >= self.smallest)
+
+    def findings_about(self, group: str = ALL) -> tuple[Finding, ...]:
+        """Return what the page of a group says: findings about it and the groups inside it; all of them for the whole."""
+        if group == ALL:
+            return self.findings
+        r, out = self.groups.index(group), list[Finding]()
+        for finding in self.findings:
+            what = finding.code.partition(".")[2]
+            if what in OF_GROUPS:
+                out += Template(finding.code).about(x for x in finding.scope if f"{x}{SEPARATOR}".startswith(group + SEPARATOR))
+            elif not what.endswith("_all") and what not in {"few_answered", "suppressed"}:
+                out.append(finding)
+        few = [c.code for c, told in zip(self.competencies, self.told[r], strict=True) if self.shown[r] and not told]
+        return (*out, *Template("groups.few_answered").about(few, smallest=self.smallest))
+
+    @property
     def _kind(self) -> str:
         return "_self_report" if self.of_statements else ""
 
@@ -101,10 +141,41 @@ class GroupReport(Result):
         levels = {f"at_{level.code}": self.share[:, :, k] for k, level in enumerate(self.standards.levels)}
         if not self._kind:
             needs = {f"deficit{end}": getattr(self, f"share{end}")[:, :, 0] for end in ENDS}
-            levels = needs | {f"need{end}": getattr(self, f"need{end}") for end in ENDS[1:]} | levels
-        groups = {"group": self.groups} | {name: getattr(self, name) for name in ("level", "n", "headcount", "coverage")}
-        percents = {f"percent{end}": getattr(self, f"percent{end}") for end in ENDS}
-        return crossed(groups, {"competency": [c.code for c in self.competencies]}, percents | levels)
+            levels = needs | {f"need{end}": getattr(self, f"need{end}") for end in ENDS} | levels
+        groups = {"group": self.groups, "level": self.level, "n": self.n, "unanswered": self.unanswered, "headcount": self.headcount}
+        groups |= {"coverage": self.coverage, **dict(zip(("coverage_low", "coverage_high"), self.coverage_interval, strict=True))}
+        percents = {"answered": self.answered, "enough_answers": self.told}
+        percents |= {f"percent{end}": getattr(self, f"percent{end}") for end in ENDS}
+        table = crossed(groups, {"competency": [c.code for c in self.competencies]}, percents | levels)
+        shown = np.repeat(self.shown, len(self.competencies))
+        return table.assign(**{name: table[name].astype("Int64").where(shown) for name in ("n", "unanswered", "answered")})
+
+    def indicators(self) -> DataFrame:
+        """Return the indicators of quality management as one tidy table: indicator, group, competency, value, low, high, n.
+
+        `coverage` is the share assessed, `unanswered` how many persons of the table have no answer, both of the group (competency
+        ""); `percent` is the mean percent, `deficit` the true share below the lowest cut, ``at_<level>`` the share on each level,
+        `need` how many persons are below the cut. `n` are persons assessed, of a competency those who answered items of it.
+        What is not shown, or follows from fewer than `smallest` answers, is NaN. Of statements about oneself there is no need.
+        """
+        import pandas as pd
+
+        shown, told = np.where(self.shown, 0.0, np.nan)[:, None], np.where(self.told, 0.0, np.nan)
+        percent, share, need = (np.stack([getattr(self, f"{name}{end}") for end in ENDS]) for name in ("percent", "share", "need"))
+        numbers = {"percent": percent} | ({} if self._kind else {"deficit": share[..., 0], "need": need})
+        numbers |= {f"at_{level.code}": share[..., k] for k, level in enumerate(self.standards.levels)}
+        coverage = np.stack([self.coverage, *self.coverage_interval])[:, :, None]
+        of = [
+            ("coverage", [""], coverage, self.n[:, None]),
+            ("unanswered", [""], np.stack([self.unanswered[:, None] + shown] * 3), self.n[:, None]),
+        ]
+        of += [(name, [c.code for c in self.competencies], x + told, self.answered) for name, x in numbers.items()]
+        groups, heads = {"group": self.groups}, ("value", "low", "high")
+        said = [
+            crossed(groups, {"competency": x}, dict(zip(heads, y, strict=True)) | {"n": n + shown, "indicator": [name] * n.size})
+            for name, x, y, n in of
+        ]
+        return pd.concat(said, ignore_index=True).astype({"n": "Int64"})[["indicator", "group", "competency", *heads, "n"]]
 
     def of(self, group: str = ALL) -> DataFrame:
         """Return the rows of one group, the whole by default; raises `GroupError` when there is no such group."""
@@ -116,12 +187,15 @@ class GroupReport(Result):
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return persons and groups, and the competencies that most persons need."""
         say = result_words("groups", language)
-        out = [say("head", persons=int(self.n[0]), groups=int((self.level == len(self.by)).sum()), by=SEPARATOR.join(self.by))]
+        of = {"groups": int((self.level == len(self.by)).sum()), "by": SEPARATOR.join(self.by), "smallest": self.smallest}
+        out = [say("head", persons=int(self.n[0]), **of) if self.shown[0] else say("head_hidden", **of)]
         if not self.shown.all():
-            out.append(say("suppressed", groups=int((~self.shown).sum()), smallest=self.smallest))
+            out.append(say("suppressed", groups=int((~self.shown[1:]).sum()), smallest=self.smallest))
+        if self.unanswered[0]:
+            out.append(say("unanswered", persons=int(self.unanswered[0])))
         if self.shown[0]:
             roots = np.array([c.parent is None for c in self.competencies])
-            order = [k for k in np.argsort(-self.share[0, :, 0], kind="stable").tolist() if not roots[k]]
+            order = [k for k in np.argsort(-self.share[0, :, 0], kind="stable").tolist() if not roots[k] and self.told[0, k]]
             out += [self._line(k, language) for k in [*np.flatnonzero(roots).tolist(), *order][: MAX_LINES - len(out)]]
         return out
 

@@ -158,8 +158,8 @@ def _drawn(
     shared, apart = np.ones((D, D)), np.eye(D)
     before = np.kron(np.ones((2, 2)), 25 * shared + 0.6**2 * apart)  # what leaves share is free, what they do not is not
     overall = np.tile(one.mean, 2), before + block_diag(np.zeros((D, D)), 4 * shared + 0.3**2 * apart)
-    for k, drawn in enumerate(group_draws(tau, nu, group, within, between, overall, (draws, rng))):
-        theta = person_draws(nu, drawn, group, rng)
+    drawn = group_draws((tau, nu), (group, G), within, between, overall, (draws, rng))
+    for k, _, theta in person_draws((tau, nu), group, within, drawn, rng):  # all programmes have one spread
         theta[:, D:] += shift_se * rng.standard_normal()
         x, y = one.percents(theta[:, :D]), one.percents(theta[:, D:])
         low, still = x < cut, (x < cut) & (y < cut)

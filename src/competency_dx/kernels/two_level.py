@@ -2,75 +2,121 @@
 
 μ is free; W and B are taken from lists of candidates and integrated over, weighed by the marginal likelihood of all answers.
 Small groups are drawn towards the mean of all as far as the data say that groups are alike (Raudenbush & Bryk 2002, ch. 3, 13).
+
+With a spread of its own for every group W is s_g²Σ and log s_g is N(log s, t²) on a grid (Kasim & Raudenbush 1998): a group of few
+persons has nearly the spread that is common, s, and t is 0 where spreads are alike.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
-from itertools import product
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, Ints, blocks
+from competency_dx.arrays import Floats, Ints
 
-AT_ONCE = 2_000  # persons
+SPREADS = np.array([0.4, 0.5, 0.6, 0.7, 0.77, 0.85, 0.92, 1.0, 1.08, 1.17, 1.27, 1.4, 1.55, 1.75, 2.0])
+"""Spreads within groups beside that of the population."""
+UNLIKE = (0.0, 0.1, 0.2, 0.35, 0.55)
+"""SDs of the logarithms of the spreads of groups."""
+SWEEPS = 2
 
 
 class _Information(NamedTuple):
-    """Under one W: what the persons of each group say of its mean (G, D, D), (G, D), and the log-likelihood at a mean of 0."""
+    """Under one W: what the persons of each group say of its mean (G, D, D), (G, D), and the log-likelihoods at a mean of 0 (G,)."""
 
     precision: Floats
     shift: Floats
-    log_likelihood: float
+    log_likelihood: Floats
+
+    def given_overall(self, between: Floats) -> _Information:
+        """Return the same of μ, means of groups being N(μ, B)."""
+        held = np.linalg.inv(np.eye(self.shift.shape[1]) + np.matmul(self.precision, between))
+        shift = np.matmul(held, self.shift[:, :, None])[:, :, 0]
+        gain = np.linalg.slogdet(held)[1] + (self.shift * (shift @ between)).sum(axis=1)
+        return _Information(np.matmul(held, self.precision), shift, self.log_likelihood + 0.5 * gain)
+
+    def at(self, mean: Floats) -> Floats:
+        """Return the log-likelihoods at a mean (D,)."""
+        return np.asarray(self.log_likelihood + self.shift @ mean - 0.5 * (self.precision @ mean) @ mean)
 
 
-class Drawn(NamedTuple):
-    """One draw: means of groups (G, D), W⁻¹ (D, D), and covariances of persons given the mean with their factors (P, D, D)."""
+class _Cell(NamedTuple):
+    """A candidate of the common W, of t and of B: log weight, log-probabilities of W before answers (S,), μ and its factor."""
 
-    means: Floats
-    inverse: Floats
-    covariance: Floats
+    weight: float
+    within: Floats
+    between: int
+    mean: Floats
     factor: Floats
 
 
 def group_draws(
-    tau: Floats,
-    nu: Floats,
-    group: Ints,
+    sites: tuple[Floats, Floats],
+    groups: tuple[Ints, int],
     within: Sequence[Floats],
     between: Sequence[Floats],
     overall: tuple[Floats, Floats],
     draws: tuple[int, np.random.Generator],
-) -> Iterator[Drawn]:
-    """Yield draws of the means of G groups from their posterior, those under one W after those under another.
+    *,
+    spreads: Floats | None = None,
+) -> tuple[Floats, Ints]:
+    """Return draws of the means of G groups (draws, G, D), and which of the S candidates is W of each (draws, G).
 
-    `tau`, `nu` (P, D) are precision and shift of the sites, `group` (P,) is 0 … G - 1, candidates are (D, D); under a B of zeros
-    all groups have one mean. `overall` are mean and covariance of μ before the answers, `draws` their number and the generator.
+    `sites` are precision and shift (P, D) of the persons, `groups` the group of each, 0 … G - 1, and G: a group may have nobody.
+    Candidates are (D, D); under a B of zeros all groups have one mean. `overall` are mean and covariance of μ before the answers,
+    `draws` their number and the generator. Groups have one W, or with the `spreads` (S,) of the candidates each its own. The weight
+    of a cell is exact where t is 0; elsewhere it has the gain that spreads of their own bring at the mean of μ. Spreads given μ
+    and μ given spreads are then drawn in turn, twice.
     """
-    D, G = tau.shape[1], int(group.max()) + 1
-    known = [_information(tau, nu, group, G, covariance) for covariance in within]
-    cells = list(product(range(len(within)), range(len(between))))
+    (group, G), (n, rng), S, D = groups, draws, len(within), sites[0].shape[1]
+    known = [_information(*sites, group, G, covariance) for covariance in within]
     before = np.asarray(np.linalg.inv(overall[1]), dtype=np.float64)
-    means = [_overall(known[w], between[b], before, before @ overall[0]) for w, b in cells]
-    likelihood = np.array([found[2] for found in means])
-    weight = np.exp(likelihood - likelihood.max())
-    last = (-1, -1)
-    n, rng = draws
-    for k in np.sort(rng.choice(len(cells), n, p=weight / weight.sum())).tolist():
-        (w, b), (mean, covariance, _) = cells[k], means[k]
-        if w != last[0]:
-            persons = _given_mean(tau, within[w])
-            at = (*persons, np.asarray(np.linalg.cholesky(persons[1]), dtype=np.float64))
-        if (w, b) != last and between[b].any():
-            inverse = np.linalg.inv(between[b])
-            spread = np.linalg.inv(inverse + known[w].precision)
-            factor = np.linalg.cholesky(spread)
-        last = (w, b)
-        mu = mean + np.linalg.cholesky(covariance) @ rng.standard_normal(D)
-        of_groups = np.tile(mu, (G, 1))
-        if between[b].any():
-            centre = np.matmul(spread, (known[w].shift + inverse @ mu)[:, :, None])[:, :, 0]
-            of_groups = centre + np.matmul(factor, rng.standard_normal((G, D, 1)))[:, :, 0]
-        yield Drawn(of_groups, *at)
+    prior = before, before @ overall[0]
+    cells = [cell for b, B in enumerate(between) for cell in _cells([x.given_overall(B) for x in known], b, prior, spreads)]
+    weight = np.array([cell.weight for cell in cells])
+    weight = np.exp(weight - weight.max())
+    means, places, last, every = np.empty((n, G, D)), np.empty((n, G), dtype=np.int64), -1, np.arange(G)
+    for k, c in enumerate(np.sort(rng.choice(len(cells), n, p=weight / weight.sum())).tolist()):
+        cell, B = cells[c], between[cells[c].between]
+        if cell.between != last:
+            some = _stacked([x.given_overall(B) for x in known])
+            if B.any():
+                inverse, own = np.linalg.inv(B), _stacked(known)
+                inside = np.linalg.inv(inverse + own.precision)
+                factor = np.linalg.cholesky(inside)
+            last = cell.between
+        mu = cell.mean + cell.factor @ rng.standard_normal(D)
+        for _ in range(SWEEPS):
+            s = (some.at(mu) + cell.within[:, None] + rng.gumbel(size=(S, G))).argmax(axis=0)
+            found = _overall(_Information(*(part[s, every] for part in some)), *prior)
+            mu = found[0] + np.linalg.cholesky(found[1]) @ rng.standard_normal(D)
+        means[k], places[k] = mu, s
+        if B.any():
+            centre = np.matmul(inside[s, every], (own.shift[s, every] + inverse @ mu)[:, :, None])
+            means[k] = (centre + np.matmul(factor[s, every], rng.standard_normal((G, D, 1))))[:, :, 0]
+    return means, places
+
+
+def _stacked(known: Sequence[_Information]) -> _Information:
+    return _Information(*(np.stack(parts) for parts in zip(*known, strict=True)))
+
+
+def _cells(known: Sequence[_Information], between: int, prior: tuple[Floats, Floats], spreads: Floats | None) -> Iterator[_Cell]:
+    """Yield the cells of one B, given what persons say of μ under each W."""
+    for w, common in enumerate(known):
+        mean, covariance, value = _overall(common, *prior)
+        factor, chosen = np.asarray(np.linalg.cholesky(covariance)), np.where(np.arange(len(known)) == w, 0.0, -np.inf)
+        yield _Cell(value, chosen, between, mean, factor)
+        if spreads is not None:
+            of_groups = np.stack([x.at(mean) for x in known])
+            for t in UNLIKE[1:]:
+                chances = np.log(np.gradient(np.log(spreads))) - 0.5 * (np.log(spreads / spreads[w]) / t) ** 2
+                chances -= np.logaddexp.reduce(chances)
+                gain = np.logaddexp.reduce(of_groups + chances[:, None], axis=0) - of_groups[w]
+                yield _Cell(value + float(gain.sum()), chances, between, mean, factor)
 
 
 def _given_mean(tau: Floats, within: Floats) -> tuple[Floats, Floats]:
@@ -81,44 +127,50 @@ def _given_mean(tau: Floats, within: Floats) -> tuple[Floats, Floats]:
 
 def _information(tau: Floats, nu: Floats, group: Ints, G: int, within: Floats) -> _Information:
     """Return what the persons of each group say of its mean when θ is N(μ_g, W)."""
-    P, D = tau.shape
+    D = tau.shape[1]
     inverse, covariance = _given_mean(tau, within)
-    precision, shift = np.zeros((G, D, D)), np.zeros((G, D))
+    precision, shift, value = np.zeros((G, D, D)), np.zeros((G, D)), np.zeros(G)
     pulled = np.matmul(covariance, nu[:, :, None])[:, :, 0]
     np.add.at(precision, group, inverse - inverse @ covariance @ inverse)
     np.add.at(shift, group, pulled @ inverse)
-    value = 0.5 * (np.linalg.slogdet(covariance)[1].sum() - P * np.linalg.slogdet(within)[1] + (nu * pulled).sum())
-    return _Information(precision, shift, float(value))
+    np.add.at(value, group, 0.5 * (np.linalg.slogdet(covariance)[1] - np.linalg.slogdet(within)[1] + (nu * pulled).sum(axis=1)))
+    return _Information(precision, shift, value)
 
 
-def _overall(known: _Information, between: Floats, before: Floats, pull: Floats) -> tuple[Floats, Floats, float]:
-    """Return mean and covariance of μ, of precision and shift `before` and `pull`, and the log marginal likelihood of a B."""
-    held = np.linalg.inv(np.eye(known.shift.shape[1]) + np.matmul(known.precision, between))
-    precision = np.matmul(held, known.precision).sum(axis=0)
-    shift = np.matmul(held, known.shift[:, :, None])[:, :, 0]
+def _overall(known: _Information, before: Floats, pull: Floats) -> tuple[Floats, Floats, float]:
+    """Return mean and covariance of μ, of precision and shift `before` and `pull`, and the log marginal likelihood."""
+    precision = known.precision.sum(axis=0)
     covariance = np.linalg.inv((precision + precision.T) / 2 + before)
     covariance = (covariance + covariance.T) / 2
-    total = shift.sum(axis=0) + pull
+    total = known.shift.sum(axis=0) + pull
     mean = covariance @ total
-    value = known.log_likelihood + 0.5 * (
-        np.linalg.slogdet(held)[1].sum() + (known.shift * (shift @ between)).sum() + total @ mean + np.linalg.slogdet(covariance)[1]
-    )
+    value = known.log_likelihood.sum() + 0.5 * (total @ mean + np.linalg.slogdet(covariance)[1])
     return mean, covariance, float(value)
 
 
-def person_draws(nu: Floats, drawn: Drawn, group: Ints, rng: np.random.Generator) -> Floats:
-    """Return a draw of θ of all persons (P, D), given the means of their groups."""
-    out = np.empty(nu.shape)
-    for rows in blocks(len(group), AT_ONCE):
-        covariance = drawn.covariance[rows]
-        centre = np.matmul(covariance, (nu[rows] + drawn.means[group[rows]] @ drawn.inverse)[:, :, None])
-        noise = rng.standard_normal((len(covariance), covariance.shape[1], 1))
-        out[rows] = (centre + np.matmul(drawn.factor[rows], noise))[:, :, 0]
-    return out
+def person_draws(
+    sites: tuple[Floats, Floats], group: Ints, within: Sequence[Floats], drawn: tuple[Floats, Ints], rng: np.random.Generator
+) -> Iterator[tuple[int, Ints, Floats]]:
+    """Yield, for each draw of groups `drawn` and each W in it, the draw, the persons of such groups (N,) and their θ (N, D)."""
+    (tau, nu), (means, places) = sites, drawn
+    for w in np.unique(places).tolist():
+        has = places == w
+        of = np.flatnonzero(has.any(axis=0)[group])
+        inverse, covariance = _given_mean(tau[of], within[w])
+        factor = np.asarray(np.linalg.cholesky(covariance))
+        for k in np.flatnonzero(has.any(axis=1)).tolist():
+            now = np.flatnonzero(has[k][group[of]])
+            who, noise = of[now], rng.standard_normal((len(now), tau.shape[1], 1))
+            centre = np.matmul(covariance[now], (nu[who] + means[k, group[who]] @ inverse)[:, :, None])
+            yield k, who, (centre + np.matmul(factor[now], noise))[:, :, 0]
 
 
-def newcomers(drawn: Drawn, n: int, wanted: Bools, rng: np.random.Generator) -> Floats:
-    """Return a draw of θ of `n` persons without answers, of each of W groups that are wanted (W, n, D)."""
-    G, D = drawn.means.shape
-    noise = rng.standard_normal((G, n, D))[wanted]
-    return np.asarray(drawn.means[wanted, None] + noise @ np.linalg.cholesky(np.linalg.inv(drawn.inverse)).T)
+def newcomers(means: Floats, spread: Floats, covariance: Floats, n: int, rng: np.random.Generator) -> Floats:
+    """Return a draw of θ of `n` persons without answers, of each of W groups (W, n, D), by their means and spreads (W, D).
+
+    Along the widest direction of the covariance the persons are the middles of n equally likely parts, not drawn: less noise.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    noise = rng.standard_normal((len(means), n, means.shape[1]))
+    noise[:, :, -1] = [NormalDist().inv_cdf((k + 0.5) / n) for k in range(n)]
+    return np.asarray(means[:, None] + spread[:, None] * (noise @ (vectors * np.sqrt(values)).T))

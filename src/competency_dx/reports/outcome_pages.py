@@ -34,7 +34,13 @@ def region_report(groups: GroupReport, language: Language) -> Written:
     template, title = ("self_report.html", "selfreport_title") if groups.of_statements else ("region.html", "group_title")
     return Written(
         page=lambda beside: render(template, language, _group_view(groups, 0, links if beside else {}, language)),
-        sheets=lambda: ([frame_sheet(t["sheet_groups"], groups.to_table(language), language)], t[title]),
+        sheets=lambda: (
+            [
+                frame_sheet(t["sheet_groups"], groups.to_table(language), language),
+                frame_sheet(t["sheet_indicators"], groups.indicators(), language),
+            ],
+            t[title],
+        ),
         further=lambda: pages_of(template, files, language, lambda k: _group_view(groups, shown[k], below, language)),
     )
 
@@ -54,10 +60,13 @@ def _group_view(groups: GroupReport, r: int, links: Mapping[int, str], language:
     levels = [column_title(column, language) for column in groups.by]
     return about(groups, language) | {
         "r": r,
+        "findings": finding_lines(groups.findings_about(name), language),
         "title": strings(language)[f"group_{kind}" if kind in PLACES else "group_title"],
         "who": name or strings(language)["group_whole"],
         "root": tree[0].index,
-        "needs": sorted((b.index for b in tree if not b.below), key=lambda c: -groups.share[r, c, 0])[:NEEDS],
+        "needs": sorted((b.index for b in tree if not b.below and groups.told[r, b.index]), key=lambda c: -groups.share[r, c, 0])[
+            :NEEDS
+        ],
         "part_of": part_of,
         "titles": [unit_title(c, language) for c in groups.competencies],
         "ranges": level_ranges(groups.standards, language),
