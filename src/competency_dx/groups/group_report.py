@@ -21,7 +21,7 @@ ALL = ""
 SEPARATOR = " / "
 ENDS = ("", "_low", "_high")
 """Of the names of a number and of its interval."""
-OF_GROUPS = ("few_assessed", "headcount_missing", "headcount_sum")
+OF_GROUPS = (Template("groups.few_assessed"), Template("groups.headcount_missing"), Template("groups.headcount_sum"))
 """Findings whose scope are groups."""
 
 
@@ -120,10 +120,10 @@ class GroupReport(Result):
             return self.findings
         r, out = self.groups.index(group), list[Finding]()
         for finding in self.findings:
-            what = finding.code.partition(".")[2]
-            if what in OF_GROUPS:
-                out += Template(finding.code).about(x for x in finding.scope if f"{x}{SEPARATOR}".startswith(group + SEPARATOR))
-            elif not what.endswith("_all") and what not in {"few_answered", "suppressed"}:
+            names = [x for x in finding.scope if f"{x}{SEPARATOR}".startswith(group + SEPARATOR)]
+            if of_groups := [template for template in OF_GROUPS if template.code == finding.code]:
+                out += of_groups[0].about(names)
+            elif not finding.code.endswith(("_all", ".few_answered", ".suppressed")):
                 out.append(finding)
         few = [c.code for c, told in zip(self.competencies, self.told[r], strict=True) if self.shown[r] and not told]
         return (*out, *Template("groups.few_answered").about(few, smallest=self.smallest))
