@@ -181,10 +181,7 @@ def needing(package: str, extra: str, purpose: str) -> Iterator[None]:
 
 
 def checked(error: type[CompetencyDxError], **accepted: str) -> Callable[[T], T]:
-    """Make a verb, or a class of choices, refuse arguments that are not of their annotated types by an error of this class.
-
-    `accepted` are further names of arguments that are taken for the documented ones.
-    """
+    """Make a verb, or a class of choices, refuse arguments not of their annotated types; `accepted` are further names of arguments."""
 
     def decorated(what: Any) -> Any:  # noqa: ANN401 - a function or a class
         if isinstance(what, type):

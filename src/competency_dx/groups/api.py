@@ -111,15 +111,13 @@ def compare_groups(
     columns = (by,) if isinstance(by, str) else tuple(by)
     if absent := [c for c in (*columns, *([weights] if weights else [])) if c not in profiles.background]:
         raise GroupError("groups.no_column", absent=absent, columns=list(profiles.background))
-    if not columns or not len(profiles):
-        raise GroupError("groups.nothing", by=list(columns), n=len(profiles))
+    here: Bools = np.any(profiles.n_items > 0, axis=1)
+    if not columns or not here.any():
+        raise GroupError("groups.nothing", by=list(columns), n=int(here.sum()))
     guard = smallest if isinstance(smallest, Suppression) else Suppression(smallest=int(smallest))
     if guard.smallest < 1 or draws < 100 or not 0 <= linking_error < np.inf:
         raise GroupError("groups.limits", smallest=guard.smallest, draws=draws, linking_error=linking_error)
     tree, blank = _hierarchy([profiles.background[c] for c in columns])
-    here: Bools = np.any(profiles.n_items > 0, axis=1)
-    if not here.any():
-        raise GroupError("groups.nothing", by=list(columns), n=0)
     seen = tree._replace(member=tree.member[:, here], narrowest=tree.narrowest[here])
     n = seen.member.sum(axis=1)
     weight = _weights(profiles.background[weights][here]) if weights else np.ones(int(here.sum()))

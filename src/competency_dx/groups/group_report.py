@@ -101,9 +101,8 @@ class GroupReport(Result):
     def coverage_interval(self) -> Floats:
         """Return the ends of the interval of coverage (2, R), NaN where there is none.
 
-        The headcount is finite and all its N persons are known to be assessed or not, so that the share p = n/N itself is exact.
-        The interval is of the rate at which persons of such a group take part: Wilson's (1927), with z of `interval`,
-        (p + z²/2N ± z·(p(1-p)/N + z²/4N²)^½) / (1 + z²/N).
+        Of all N persons it is known whether they were assessed: p = n/N is exact, and the interval of the rate at which persons of
+        such a group take part (Wilson 1927) is, with z of `interval`, (p + z²/2N ± z·(p(1-p)/N + z²/4N²)^½) / (1 + z²/N).
         """
         z2, p, N = NormalDist().inv_cdf((1 + self.interval) / 2) ** 2, self.coverage, self.headcount
         half = np.sqrt(z2 * (p * (1 - p) / N + z2 / (4 * N**2)))
@@ -165,10 +164,8 @@ class GroupReport(Result):
         numbers = {"percent": percent} | ({} if self._kind else {"deficit": share[..., 0], "need": need})
         numbers |= {f"at_{level.code}": share[..., k] for k, level in enumerate(self.standards.levels)}
         coverage = np.stack([self.coverage, *self.coverage_interval])[:, :, None]
-        of = [
-            ("coverage", [""], coverage, self.n[:, None]),
-            ("unanswered", [""], np.stack([self.unanswered[:, None] + shown] * 3), self.n[:, None]),
-        ]
+        silent, n = np.stack([self.unanswered[:, None] + shown] * 3), self.n[:, None]
+        of = [("coverage", [""], coverage, n), ("unanswered", [""], silent, n)]
         of += [(name, [c.code for c in self.competencies], x + told, self.answered) for name, x in numbers.items()]
         groups, heads = {"group": self.groups}, ("value", "low", "high")
         said = [

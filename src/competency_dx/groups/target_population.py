@@ -18,9 +18,9 @@ from competency_dx.errors import GroupError, phrase
 class TargetPopulation(NamedTuple):
     """Of R groups and the G narrowest of them.
 
-    `assessed`, `weight` and `absent` (G,) are the persons of each narrowest group with answers, their weights together, and how
-    many more it has; `inside` (R, G) tells which lie in a group, `counted` (R, G) of which its numbers hold those absent as well.
-    `missing` and `contradicted` are groups without a headcount beside others that have one, and those whose own is not the sum.
+    `assessed`, `weight`, `absent` (G,): persons of each narrowest group with answers, their weights together, how many more it has;
+    `inside` (R, G): which lie in a group; `counted` (R, G): of which its numbers hold those absent as well. `missing`, `contradicted`:
+    groups without a headcount beside others that have one, and those whose own is not the sum.
     """
 
     assessed: Floats

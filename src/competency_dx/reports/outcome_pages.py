@@ -32,15 +32,10 @@ def region_report(groups: GroupReport, language: Language) -> Written:
     links = {r: quote(file) for r, file in zip(shown, files, strict=True)}
     below, t = {r: f"../{link}" for r, link in links.items()}, strings(language)
     template, title = ("self_report.html", "selfreport_title") if groups.of_statements else ("region.html", "group_title")
+    tables = {"groups": lambda: groups.to_table(language), "indicators": groups.indicators}
     return Written(
         page=lambda beside: render(template, language, _group_view(groups, 0, links if beside else {}, language)),
-        sheets=lambda: (
-            [
-                frame_sheet(t["sheet_groups"], groups.to_table(language), language),
-                frame_sheet(t["sheet_indicators"], groups.indicators(), language),
-            ],
-            t[title],
-        ),
+        sheets=lambda: ([frame_sheet(t[f"sheet_{name}"], table(), language) for name, table in tables.items()], t[title]),
         further=lambda: pages_of(template, files, language, lambda k: _group_view(groups, shown[k], below, language)),
     )
 
