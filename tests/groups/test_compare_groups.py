@@ -229,6 +229,10 @@ def test_who_gave_no_answer_is_not_assessed() -> None:
     rng = np.random.default_rng(9)
     table, _ = drawn(rng.standard_normal((60, len(leaves()))), rng)
     gone = np.arange(60) % 20 >= np.repeat([14, 20, 8], 20)
+    nobody = quiet(
+        profiles_of(table.mask(np.broadcast_to(np.arange(60)[:, None] > 39, table.shape)), {"m": ["а"] * 40 + ["б"] * 20}), "m"
+    )
+    assert nobody.shown.tolist() == [True, True, False]
     names = {"m": [f"м{k // 20}" for k in range(60)]}
     every = quiet(profiles_of(table.mask(np.broadcast_to(gone[:, None], table.shape)), names), "m", draws=100)
     here = quiet(profiles_of(table[~gone].reset_index(drop=True), {"m": np.array(names["m"])[~gone]}), "m", draws=100)

@@ -158,7 +158,7 @@ def person_draws(
         of = np.flatnonzero(has.any(axis=0)[group])
         inverse, covariance = _given_mean(tau[of], within[w])
         factor = np.asarray(np.linalg.cholesky(covariance))
-        for k in np.flatnonzero(has.any(axis=1)).tolist():
+        for k in np.flatnonzero(has[:, group[of]].any(axis=1)).tolist():  # not where nobody was assessed
             now = np.flatnonzero(has[k][group[of]])
             who, noise = of[now], rng.standard_normal((len(now), tau.shape[1], 1))
             centre = np.matmul(covariance[now], (nu[who] + means[k, group[who]] @ inverse)[:, :, None])
