@@ -1,7 +1,5 @@
 """Adaptive testing tried out before it is used: one item after another to simulated persons, until nothing is left to decide."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar

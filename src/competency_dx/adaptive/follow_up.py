@@ -1,7 +1,5 @@
 """What to ask next: the verb `next_items`, and its result: which items, of whom, and what they are expected to decide."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate

@@ -1,7 +1,5 @@
 """The base of every document read from outside: strict, frozen, with faults told by path."""
 
-from __future__ import annotations
-
 import re
 import reprlib
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The competency framework: a tree of codes with titles, and prerequisite edges between them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter

@@ -1,7 +1,5 @@
 """The item: stem, options, key or rubric, competencies; everything that defines what an answer is worth."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self, cast, get_args

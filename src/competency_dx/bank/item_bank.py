@@ -1,7 +1,5 @@
 """The item bank: items, forms, framework and parameters as one frozen, versioned value."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence

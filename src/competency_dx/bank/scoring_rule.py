@@ -1,7 +1,5 @@
 """The rules by which a raw answer earns points, as documents; `responses.rules` applies them."""
 
-from __future__ import annotations
-
 import re
 from math import inf
 from typing import Annotated, ClassVar, Literal, Self

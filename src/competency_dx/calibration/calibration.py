@@ -1,7 +1,5 @@
 """The result of a calibration: parameters, their covariance, the certificate and everything to know about them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from functools import lru_cache

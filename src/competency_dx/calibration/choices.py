@@ -1,7 +1,5 @@
 """Choices of a calibration: the method, the population, the survey design, constraints of parameters."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from typing import Any, Literal

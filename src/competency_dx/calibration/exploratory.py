@@ -7,8 +7,6 @@ Loadings are in the metric of factor analysis, λ_d = a_d / √(1.702² + Σ a_d
 (Takane & de Leeuw 1987, doi:10.1007/BF02294363; Reckase 2009, doi:10.1007/978-0-387-89976-3).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Annotated, ClassVar

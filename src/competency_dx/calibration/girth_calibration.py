@@ -1,7 +1,5 @@
 """A calibration by girth: what `calibrate(..., method=Girth())` returns."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version

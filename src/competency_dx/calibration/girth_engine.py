@@ -6,8 +6,6 @@ search the slope only and set thresholds by observed shares: near the maximum wi
 present numpy and scipy. Slopes (0.2-5, 0.25-4, 0.25-10) and thresholds (±6) are bounded; an estimate at a bound is none.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple

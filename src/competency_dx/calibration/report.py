@@ -1,7 +1,5 @@
 """Putting a fit together as a Calibration: parameters in slope-step form, covariance, certificate; what is to be said of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

@@ -6,8 +6,6 @@ parallel tests give the same estimate, from the classification matrix P(estimate
 Chang 2012, doi:10.1111/j.1745-3984.2011.00158.x; Johnson & Sinharay 2018, doi:10.1111/jedm.12196).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """The entrance of this sub-package: calibrate a diagnostic classification model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

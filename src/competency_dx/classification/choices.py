@@ -1,7 +1,5 @@
 """How a classification model is estimated: a frozen choice of distribution, hierarchy, order and stopping rule."""
 
-from __future__ import annotations
-
 from concurrent.futures import Executor
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The result of calibrating a diagnostic classification model: items, profiles, their distribution, with covariances."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 

@@ -1,7 +1,5 @@
 """What a Q-matrix and a fitted classification model say of items, profiles and maxima."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

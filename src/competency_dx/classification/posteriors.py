@@ -1,7 +1,5 @@
 """Classification of persons: posterior probabilities of profiles and of mastery, with modes and covariance."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import field
 from typing import Annotated, ClassVar, NamedTuple

@@ -5,8 +5,6 @@ right answer; its share of the index of all attributes together is the PVAF (de 
 doi:10.1007/s11336-015-9467-8). The shortest q-vector that reaches the cut-off is suggested.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 

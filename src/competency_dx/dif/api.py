@@ -1,7 +1,5 @@
 """`check_dif`: which items work differently in groups of equally able persons, and what that does to the conclusions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import compress

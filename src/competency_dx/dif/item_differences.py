@@ -1,7 +1,5 @@
 """What is known of items in several groups: tests, sizes, classes, and what the differences do to the conclusions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 

@@ -1,7 +1,5 @@
 """What a check of fit says: of items, of the model, of persons, and what to do."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import field

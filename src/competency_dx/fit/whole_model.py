@@ -1,7 +1,5 @@
 """Fit of the whole model: M2 and C2 of complete answers, SRMSR of any, what is left between items, models beside each other."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple

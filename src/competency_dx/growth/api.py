@@ -1,7 +1,5 @@
 """`measure_growth`: true changes from the profiles of two diagnoses."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

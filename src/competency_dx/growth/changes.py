@@ -1,7 +1,5 @@
 """What changed between two diagnoses: of every person, and of those of a programme."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Annotated, ClassVar

@@ -4,8 +4,6 @@ Weighted kappa: Cohen (1968, doi:10.1037/h0026256). ICC: McGraw & Wong (1996,
 doi:10.1037/1082-989X.1.1.30).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from competency_dx.arrays import Z95, Floats, Ints

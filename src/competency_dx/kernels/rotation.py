@@ -6,8 +6,6 @@ their gradients as in Bernaards & Jennrich 2005, doi:10.1177/0013164404272507. A
 begins at the identity and at fixed random orthonormal matrices, and the lowest minimum is taken.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 

@@ -1,7 +1,5 @@
 """`link`: the scale of a new calibration put on that of an old one by the items they have in common; `compare_links` by all methods."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import compress, pairwise

@@ -5,8 +5,6 @@ A is 1. `gradients` are ∂(A, B) by the parameters (a, e_1 …, shape) of the i
 the gradient g at the minimum, hence ∂(A, B) / ∂ξ = -H⁻¹ ∂g / ∂ξ (Ogasawara 2001, doi:10.1177/01466210122031939).
 """
 
-from __future__ import annotations
-
 from abc import ABC
 from collections.abc import Callable
 from functools import lru_cache

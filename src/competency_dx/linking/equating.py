@@ -1,7 +1,5 @@
 """`equate`: true or observed scores of a new form on an old one (Kolen & Brennan 2014, ch. 6; errors: Ogasawara 2001, 2003)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What links two scales: the constants, their error, and what each common item says of it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import compress
 from typing import Annotated, Any, ClassVar

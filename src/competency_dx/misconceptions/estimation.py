@@ -1,7 +1,5 @@
 """Estimating misconceptions from the wrong options chosen, item parameters held: design, evidence that there is one, fit."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from math import log

@@ -1,7 +1,5 @@
 """The result of misconceptions: a probability for every person and misconception, and what it rests on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 

@@ -1,7 +1,5 @@
 """Item response curves as arrays: log-probabilities on support points, expected scores, item uncertainty averaged out."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The table of item families: kernels, free parameters, names. A new family is one kernel file and one row (docs/contributing.md)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Literal, NamedTuple

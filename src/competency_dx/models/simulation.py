@@ -1,7 +1,5 @@
 """Simulated answers: scores drawn from the model at given or drawn abilities."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Ways to estimate a person's competency; each is a frozen choice handed to `score`."""
 
-from __future__ import annotations
-
 from concurrent.futures import Executor
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """What refuses an item or a bank before anybody has answered it: one function a gate, patterns of texts in ``content.toml``."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence

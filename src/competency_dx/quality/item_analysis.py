@@ -1,7 +1,5 @@
 """The noun of item analysis before any model: what each item is worth, in numbers and in words, and what to do with it."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from textwrap import shorten

@@ -1,7 +1,5 @@
 """Cross-checking a calibration against an independent program, item by item."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import compress

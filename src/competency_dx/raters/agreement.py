@@ -1,7 +1,5 @@
 """How far experts agree, by pair and by what they marked; when a third one is called, what that costs, and the marks that count."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import combinations, zip_longest
 from typing import Annotated, Any, ClassVar, Literal

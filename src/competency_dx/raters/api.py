@@ -1,7 +1,5 @@
 """Severity of experts and persons as an expert of mean severity would have marked them; marks as answers for `score` and `diagnose`."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import replace
 from itertools import compress

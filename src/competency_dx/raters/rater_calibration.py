@@ -1,7 +1,5 @@
 """Severity of experts, how they use the scale, and persons by their marks as they stand and adjusted for severity."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, get_type_hints
 

@@ -1,7 +1,5 @@
 """The protocol of experts: every row of it, with what became of its mark; and how it is read."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

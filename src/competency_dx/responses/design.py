@@ -5,8 +5,6 @@ item I - d has zeros on the last d (the HYBRID model of Yamamoto 1989, ETS RR-89
 time are compared. The last items as a block of their own, on which many earn nothing, look the same.
 """
 
-from __future__ import annotations
-
 from itertools import compress
 from typing import Any
 

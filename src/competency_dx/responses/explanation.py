@@ -1,7 +1,5 @@
 """Why an answer earned its points: the stored raw answers and the explanation of one of them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Annotated, Literal, Self
 

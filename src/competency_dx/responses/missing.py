@@ -1,7 +1,5 @@
 """Why a cell holds no answer, the tokens people write for it, and what an estimation does with each reason."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Literal, get_args

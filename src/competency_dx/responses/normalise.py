@@ -1,7 +1,5 @@
 """Text as people type it, brought to one form: spaces, dashes, quotes, case, ё, look-alike letters, numbers, codes of options."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter

@@ -1,7 +1,5 @@
 """From a raw answer to points: one pure reader per scoring rule, applied to the distinct answers of an item."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction

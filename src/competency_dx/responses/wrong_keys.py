@@ -1,7 +1,5 @@
 """Who chose which option, and suspected wrong keys: items credited the less often, the better a person does on the other items."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from itertools import accumulate

@@ -6,8 +6,6 @@ eq. 15-16; Adams, Wilson & Wu 1997, doi:10.3102/10769986022001047) and Newton st
 score. Regressing estimates of θ on x would shrink γ by the reliability; here no estimate of θ stands between the answers and γ.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace

@@ -4,8 +4,6 @@ Rubin (1987), Multiple Imputation for Nonresponse in Surveys, doi:10.1002/978047
 Barnard & Rubin (1999), doi:10.1093/biomet/86.4.948, eq. 3-5.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 

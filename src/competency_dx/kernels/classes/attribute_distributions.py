@@ -8,8 +8,6 @@ distribution then give the probability of mastering it where it is open, so that
 (de la Torre & Douglas 2004, eq. 4, doi:10.1007/BF02295640, without a hierarchy). Independence is the case λ = 0.
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import numpy as np

@@ -4,8 +4,6 @@ Item parameters `beta` (I, D + S) are slopes a_1 … a_D and the shape parameter
 are (Q,) for one dimension or (Q, D).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ The block size is part of the numbers: matrix products of one shape have the sam
 one person, any subset and a million are scored to the same bytes. Short blocks are filled up with empty rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial

@@ -1,7 +1,5 @@
 """Persons settled from scratch under one or several populations, with the same digits for each in any company."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from functools import partial
