@@ -214,9 +214,7 @@ def decode(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
         return {k: decode(args[1], v, f"{where}.{k}") for k, v in item.items()}
     if hint is float:
         return math.nan if item is None else float(item)
-    if hasattr(hint, "model_validate"):
-        return hint.model_validate(item)
-    return item
+    return hint.model_validate(item) if hasattr(hint, "model_validate") else item
 
 
 def _decode_field(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401

@@ -74,11 +74,7 @@ def _read(folder: Path) -> ItemBank:
 
 
 def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Return what changes when a file of the folder does, or the folder is exchanged for another.
-
-    A copy may keep the time of its original and get the number of a folder that is gone; the time at which its entry was changed,
-    which nobody can set, tells them apart.
-    """
+    """Return what changes with a file of the folder, or with the folder; the time of a change of its entry tells copies apart."""
     try:
         found = [(p.name, p.stat()) for p in sorted(folder.iterdir()) if p.is_file()]
         return ("", folder.stat().st_ino, 0), *((name, s.st_mtime_ns, s.st_ctime_ns) for name, s in found)

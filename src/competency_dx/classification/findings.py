@@ -92,24 +92,16 @@ def check_q_matrix(q: QMatrix, families: Sequence[str]) -> tuple[Finding, ...]:
     few = [(a, int(n)) for a, n in zip(q.attributes, q.entries.sum(axis=0), strict=True) if n < LEAST_ITEMS]
     found = Template("classification.q_few_items").about((a for a, _ in few), counts=few, least=LEAST_ITEMS)
     if not conjunctive:
-        return found + Template("classification.q_not_generic").about(_unmatched(q))
+        # two sets of items are matched with the attributes, and one item is left over for each
+        match = maximum_bipartite_matching(csr_array(np.tile(q.entries.T, (2, 1))), perm_type="column")
+        left = np.delete(q.entries, match[match >= 0], axis=0)
+        lacking = {k % len(q.attributes) for k in np.flatnonzero(match < 0)} | set(np.flatnonzero(~left.any(axis=0)).tolist())
+        unmatched = [q.attributes[k] for k in sorted(lacking) if q.entries[:, k].sum() >= LEAST_ITEMS]
+        return found + Template("classification.q_not_generic").about(unmatched)
     single = q.entries[q.entries.sum(axis=1) == 1].any(axis=0)
     bare = Template("classification.q_incomplete").about(a for a, has in zip(q.attributes, single, strict=True) if not has)
-    return found + bare + Template("classification.q_equal_columns").about(_equal_columns(q))
-
-
-def _equal_columns(q: QMatrix) -> list[str]:
-    """Return attributes whose columns are equal once an item of its own is taken away from each attribute."""
     own = np.flatnonzero(q.entries.sum(axis=1) == 1)
     _, first = np.unique(q.entries[own].argmax(axis=1), return_index=True)
-    columns = np.delete(q.entries, own[first], axis=0).T.tolist()
-    return [a for a, c in zip(q.attributes, columns, strict=True) if columns.count(c) > 1]
-
-
-def _unmatched(q: QMatrix) -> list[str]:
-    """Return attributes left without an item when two sets of items are matched with the attributes and one is left over."""
-    A = len(q.attributes)
-    match = maximum_bipartite_matching(csr_array(np.tile(q.entries.T, (2, 1))), perm_type="column")
-    left = np.delete(q.entries, match[match >= 0], axis=0)
-    lacking = {k % A for k in np.flatnonzero(match < 0)} | set(np.flatnonzero(~left.any(axis=0)).tolist())
-    return [q.attributes[k] for k in sorted(lacking) if q.entries[:, k].sum() >= LEAST_ITEMS]
+    columns = np.delete(q.entries, own[first], axis=0).T.tolist()  # without one item of its own for each attribute
+    equal = (a for a, c in zip(q.attributes, columns, strict=True) if columns.count(c) > 1)
+    return found + bare + Template("classification.q_equal_columns").about(equal)

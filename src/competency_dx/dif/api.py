@@ -152,11 +152,7 @@ def _grouped(
 
 
 def _purified(of: TiedGroups, now: Maximum) -> tuple[Free, Maximum]:
-    """Return the items that differ, and the maximum with these freed, from the one with all items the same.
-
-    Round by round those are freed whose statistic is at least half of the largest, until none differs of the rest: what others do
-    to an item's statistic goes first. A quarter of the items of each competency stay anchors.
-    """
+    """Return the items that differ, and the maximum with these freed; the largest go first, as they bend the statistics of the rest."""
     free, dimension, left = Free(), of.known.dimension, ((1 - LEAST_ANCHORS) * of.known.loads.sum(axis=0)).astype(int)
     while tested := [i for i, one in enumerate(of.apart) if one.columns.size and i not in free and left[dimension[i]] > 0]:
         wald, delta, se, gap, _, df, _ = map(np.array, zip(*(of.difference(i, now, free) for i in tested), strict=True))

@@ -200,10 +200,7 @@ def tied_groups(common: Calibration, codes: Codes, observed: Bools, group: Ints)
 
 
 def _apart(items: Items, known: Known, i: int, counts: Ints, unit: Floats) -> Apart:
-    """Return how an item with counts (G, K) can differ in groups where ten answered it, and not all alike.
-
-    It moves in all parameters that are its own; where a score that others have is missing, as a whole and in its slope.
-    """
+    """Return how an item with counts (G, K) can differ, in all parameters of its own, where ten of a group answered, not all alike."""
     place, n, m, seen = items.place[i], items.n_slopes, int(known.n_categories[i]), counts > 0
     own = np.flatnonzero(items.free[i] & (np.bincount(items.place[items.free], minlength=items.size)[place] == 1))
     matrix = FAMILIES[known.families[i]].step_matrix(m, items.allowed.shape[1] - 1, len(place) - n)

@@ -235,10 +235,7 @@ class Marginal:
         return out
 
     def _pull(self, phi: Floats) -> Pull:
-        """Return whose scale may expand among unit variances (D,), and what priors of slopes say of it.
-
-        That of a single competency does not: EM is then that of Bock & Aitkin, and fast.
-        """
+        """Return whose scale may expand among unit variances (D,), no single competency's, and what priors of slopes say of it."""
         if len(self.population.dimensions) == 1:
             return Pull(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.bool_))
         beta, prior = of_items.beta_of(self.items, phi), self.items.prior

@@ -118,11 +118,7 @@ def fit(likelihood: Marginal, method: Control, start: Floats | None = None) -> M
 
 
 def _accelerated_em(run: _Run, phi: Floats, points: int, gate: float) -> tuple[Floats, int]:
-    """Return φ near the maximum, and the points of the grid it was found on.
-
-    SQUAREM cycles are two EM steps and one guarded extrapolation. EM works in single precision on a grid just fine enough
-    for the posteriors it meets; double precision and the grid of `points` are for the end.
-    """
+    """Return φ near the maximum, by SQUAREM on a grid as coarse as will do and in single precision, and the points of the grid."""
     likelihood, coarse = run.likelihood, min(points, COARSE_POINTS)
     now = run.evaluate(phi, coarse, "single")
     while run.left:
@@ -153,11 +149,7 @@ def _extrapolated(likelihood: Marginal, zero: Floats, one: Floats, two: Floats) 
 
 
 def _newton(run: _Run, phi: Floats, coarse: int, points: int) -> Maximised:
-    """Take Newton steps to the maximum and certify it by the exact information.
-
-    The exact information is that of the estimates, or of a point no farther from them than 5e-5, or 2e-4 of its standard
-    error, in any parameter.
-    """
+    """Take Newton steps to the maximum, certified by the exact information within 5e-5 or 2e-4 standard errors of the estimates."""
     now = _led(run, phi, coarse, points)
     for _ in range(MAX_ROUNDS):
         information = run.likelihood.information(now)
@@ -176,11 +168,7 @@ def _newton(run: _Run, phi: Floats, coarse: int, points: int) -> Maximised:
 
 
 def _led(run: _Run, phi: Floats, coarse: int, points: int) -> Evaluation:
-    """Return the evaluation where steps with a cheap guide to the covariance nearly vanish, or no longer shrink.
-
-    Steps are in single precision on a coarse grid until they are so short that rounding begins to tell. The guide (F, F) learns
-    from each step what the gradient did along it (BFGS: Nocedal & Wright 2006, eq. 6.17).
-    """
+    """Return the evaluation where steps with a cheap guide (F, F) nearly vanish; BFGS improves it (Nocedal & Wright 2006, eq. 6.17)."""
     now, rough, size = run.evaluate(phi, coarse, "single"), True, np.inf
     if (guide := run.likelihood.information(now, "guide").covariance) is None:
         return run.evaluate(phi, points)

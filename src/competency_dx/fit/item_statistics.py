@@ -73,11 +73,7 @@ def _like(mean: Floats) -> Ints:
 
 
 def _expected(part: Part) -> Iterator[tuple[int, Floats]]:
-    """Yield items with π and its derivatives (n, 1 + F, K) for those who answered them.
-
-    The marginal posterior of the item's competency over the item's likelihood is the posterior given the other answers. Where items
-    measure several competencies, evenly spread draws stand for the points.
-    """
+    """Yield items with π and its derivatives (n, 1 + F, K), given the other answers, for those who answered them."""
     matched, known = part.matched, part.known
     if not known.between:
         yield from _by_draws(part)

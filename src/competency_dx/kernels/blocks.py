@@ -23,10 +23,7 @@ FEW, EVEN = 1024, 4096
 
 
 class _Shared:
-    """What the threads of a process share: who holds BLAS at one thread, what it was before, whose turn it is.
-
-    `torn` tells that the process was forked off while another thread computed: locks of BLAS may be held for ever.
-    """
+    """What threads share: who holds BLAS, what its limits were, whose turn it is; `torn` by a fork, its locks may be held for ever."""
 
     def __init__(self, *, torn: bool) -> None:
         self.lock, self.turn, self.torn = threading.Lock(), threading.RLock(), torn

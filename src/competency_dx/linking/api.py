@@ -266,10 +266,7 @@ def compare_links(
 def _calibrated(
     new: Calibration, old: Calibration, responses: tuple[Responses, Responses], without: tuple[str, ...]
 ) -> dict[str, tuple[Floats, Floats]]:
-    """Return the constants and their covariance by concurrent and by fixed-parameter calibration.
-
-    The new population has mean and SD on both scales: these tell the constants. Items that are not to link get a second name.
-    """
+    """Return constants and covariance by concurrent and fixed-parameter calibration: the new population tells them on both scales."""
     import pandas as pd
 
     apart = {i: f"{i} *" for i in without}

@@ -131,10 +131,7 @@ def _grid(old: ItemParameters, n: int) -> Grid:
 
 
 def _criterion(new: ItemParameters, there: Floats, grid: Grid, pool: Pool, at: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return gradient (2,) and Hessian (2, 2) by A and B, and, as they weigh, gaps (I, K, Q) and their derivatives (2, I, K, Q).
-
-    With u = (θ - B) / A the curves of the new items on the old scale are P(u); the old ones are `there` (I, K, Q).
-    """
+    """Return gradient (2,), Hessian (2, 2) by A and B, weighed gaps (I, K, Q) from the old curves `there`, derivatives (2, I, K, Q)."""
     (theta, weight), (A, B), points = grid, at, new.points
     u = (theta - B) / A
     prob, one, two = (x.transpose(1, 2, 0) for x in families.person_curves(new.groups, new.beta, u, new.allowed))

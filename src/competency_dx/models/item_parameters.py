@@ -319,10 +319,7 @@ def bank_parameters(bank: ItemBank) -> ItemParameters:
 
 
 def _in_kernel_form(record: ParameterRecord, K: int, E: int) -> tuple[Floats, Floats, Floats]:
-    """Return intercepts (K,), logits of the asymptotes (E,), both NaN where there are none, and the covariance of (a, e_1 …, logits).
-
-    The steps are d_k = -a b_k with independent a and b_k; e_k adds up d_1 to d_k or is d_k.
-    """
+    """Return intercepts (K,), logits of the asymptotes (E,), NaN where there are none, and the covariance of (a, e_1 …, logits)."""
     m, b = len(record.b), np.array(record.b)
     adds, steps = np.eye(m), -record.a * b
     if family(record.model).steps in {"adjacent", "location"}:

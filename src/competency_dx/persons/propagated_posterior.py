@@ -55,7 +55,7 @@ class EPPosterior(Posterior):
         return out
 
     def _blocks(self) -> Iterator[tuple[slice, Settled]]:
-        return ((slice(int(rows[0]), int(rows[-1]) + 1), settled) for rows, settled in self.each(_joined))
+        return ((slice(int(rows[0]), int(rows[-1]) + 1), settled) for rows, settled in self.each(lambda m: (m.rows, m.joined())))
 
     def each(self, function: Callable[[Mixture], T]) -> Iterator[T]:
         """Yield a function of each block of persons, computed where the blocks are."""
@@ -69,10 +69,6 @@ class EPPosterior(Posterior):
 def _moments(mixture: Mixture) -> tuple[Floats, Floats, Floats]:
     found = mixture.joined()
     return found.mean.T, found.covariance.transpose(2, 0, 1), found.evidence
-
-
-def _joined(mixture: Mixture) -> tuple[Ints, Settled]:
-    return mixture.rows, mixture.joined()
 
 
 def propagated_posterior(matched: Matched, known: ItemParameters, method: EAP) -> EPPosterior:

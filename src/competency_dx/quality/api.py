@@ -117,13 +117,7 @@ def _judged(
 
 
 def _reasons(a: ItemAnalysis, i: int, rival: classical.OptionTrace | None, key: str | None, constant: bool) -> list[Finding]:  # noqa: FBT001
-    """Return the reasons of the verdict on the item at place i, at least one; `key` is what the screening suggests.
-
-    A verdict needs 30 answers. *repair*: the screening of keys that `calibrate` uses suspects it. *drop*: all points are the
-    same, or the correlation with the rest is surely below .10 and not surely below 0 (its 95 % limits). *look*: the correlation
-    is surely below 0, though not enough for the screening; or below .20 and surely below .30; a wrong answer goes with the better
-    persons; the share of points is surely above .95 or below .05; more than 15 % left it out or did not reach it.
-    """
+    """Return the reasons of the verdict on the item at place i, at least one; `key` is what the screening of keys suggests."""
     item, r, n = a.items[i], float(a.item_rest[i]), int(a.n[i])
     low, high, share = float(a.item_rest_low[i]), float(a.item_rest_high[i]), float(a.share[i])
     if n < LEAST_ANSWERS:

@@ -156,11 +156,7 @@ def traced(data: Responses, others: RestScores, bank: ItemBank | None) -> tuple[
 def _traces(
     data: Responses, i: int, found: tuple[Ints, Floats, Floats, Codes], third: Ints, bank: ItemBank | None
 ) -> tuple[OptionTrace, ...]:
-    """Return the answers to the item at place i: options in their order, other answers by frequency, at most eight.
-
-    `found` are persons (P,) who answered it and others, with level and mean share on the others and points. Empty where raw answers
-    were not kept, and for words of persons, which may name somebody.
-    """
+    """Return the answers to item i, at most eight; `found` are persons (P,) who answered it and others, level, mean share, points."""
     item = None if bank is None or data.items[i] not in {x.id for x in bank.items} else bank.item(data.items[i])
     if data.answers is None or (item is not None and item.type in FREE):
         return ()
@@ -168,7 +164,7 @@ def _traces(
     code = chosen[found[0]]
     given = data.observed[found[0], i] & (code >= 0)
     words_of_persons = item is None and (len(labels) > MOST_CODES or max(map(len, labels), default=0) > SHORTEST)
-    if words_of_persons or not given.any():
+    if words_of_persons or not given.any():  # such words may name somebody
         return ()
     code, level, mean, points, third = (a[given] for a in (code, *found[1:], third))
     size, K = len(code), len(labels)

@@ -174,10 +174,7 @@ def adjust_marks(ratings: Ratings, calibration: RaterCalibration, *, bank: ItemB
 
 
 def _answers(ratings: Ratings, parts: dict[str, list[int]]) -> tuple[dict[Cell, dict[int, int]], list[tuple[int, str]]]:
-    """Return the points of each person under each task and set of experts, and the answers with a criterion that nobody marked.
-
-    The last mark of an expert counts; experts who did not mark all criteria of the task are left out of the answer.
-    """
+    """Return the points by task and set of experts who marked all of it, and the answers with a criterion that nobody marked."""
     marks, cells, incomplete = ratings.answers(), defaultdict[Cell, dict[int, int]](dict), []
     for p in range(len(ratings.persons)):
         for task, of in parts.items():

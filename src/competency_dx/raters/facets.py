@@ -137,11 +137,7 @@ def _common(top: Ints, I: int, facets: Facets) -> Floats:
 def _effects(
     columns: tuple[Ints, Ints, Floats], by_item: tuple[Floats, Bools], facets: Facets, experts: tuple[int, int]
 ) -> tuple[tuple[Ints, Ints, Ints, Floats], dict[str, Ints]]:
-    """Return what effects add to the parameters of columns: column, parameter, effect and weight; and the place of each by kind.
-
-    It is -1 where there is none. Columns have item, expert and time (U,), items `shift` and `inner`. Of R `experts` the one `held`
-    has no effect but drift.
-    """
+    """Return what effects add: column, parameter, effect and weight; and the place of each effect by kind, -1 where there is none."""
     (item, expert, time), (shift, inner), (R, held) = columns, by_item, experts
     (I, F), down = shift.shape, -shift[item]
     free, r = ((expert != held) & (expert < R))[:, None], expert[:, None]

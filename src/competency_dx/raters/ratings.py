@@ -236,10 +236,7 @@ def _highest(items: list[tuple[str, str, str]], bank: ItemBank | None, maximum: 
 
 
 def _likely(marks: Ints, top: Ints) -> tuple[Ints, Ints]:
-    """Return the highest marks (I,), where `top` has 0 those seen less codes and slips, and from which mark on marks are doubtful (I,).
-
-    Marks are given with their items (2, N). A criterion with few of them is judged by those of all.
-    """
+    """Return the highest marks (I,), of marks (2, N) less slips where `top` is 0, and from which on they are doubtful (I,)."""
     out, doubtful, free = np.maximum(top, 1), np.full(len(top), HIGHEST + 1), marks[:, top[marks[0]] == 0]
     for i in np.unique(free[0]).tolist():
         mine = free[1, free[0] == i]

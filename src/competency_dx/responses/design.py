@@ -87,8 +87,14 @@ def zero_tails(codes: Codes, observed: Bools) -> Floats:
 
     The order is that of the columns; at least 60 persons who were given the same 8 items or more are looked at together.
     """
-    dropped, weights = np.zeros(codes.shape[1]), np.zeros(codes.shape[1])
-    for rows, items in _booklets(observed):
+    dropped, weights, groups = np.zeros(codes.shape[1]), np.zeros(codes.shape[1]), [np.arange(len(observed))]
+    if not observed.all():  # the largest groups that got the same items
+        packed = np.packbits(observed, axis=1)
+        _, place, counts = np.unique(packed.view(np.dtype((np.void, packed.shape[1]))).ravel(), return_inverse=True, return_counts=True)
+        groups = [np.flatnonzero(place == k) for k in np.argsort(-counts, kind="stable")[:MOST_BOOKLETS]]
+    for rows in groups:
+        if len(rows) < LEAST_PERSONS or len(items := np.flatnonzero(observed[rows[0]])) < LEAST_ITEMS:
+            continue
         some = rows[evenly(len(rows), PERSONS)]
         gain, left = _compared((codes[np.ix_(some, items)] > 0).astype(np.float64))
         if gain > LIMIT and left[0] < 1 - LEAST_SHARE:
@@ -104,17 +110,6 @@ def tail_findings(items: tuple[str, ...], dropped: Floats) -> tuple[Finding, ...
         return ()
     late = [*compress(items, dropped > LEAST_NAMED)] or [items[int(dropped.argmax())]]
     return Template("responses.zero_tails").about(late, share=100 * dropped.max())
-
-
-def _booklets(observed: Bools) -> list[tuple[Ints, Ints]]:
-    """Return persons and items of the largest groups that got the same items."""
-    groups = [np.arange(len(observed))]
-    if not observed.all():
-        packed = np.packbits(observed, axis=1)
-        _, place, counts = np.unique(packed.view(np.dtype((np.void, packed.shape[1]))).ravel(), return_inverse=True, return_counts=True)
-        groups = [np.flatnonzero(place == k) for k in np.argsort(-counts, kind="stable")[:MOST_BOOKLETS]]
-    out = ((rows, np.flatnonzero(observed[rows[0]])) for rows in groups if len(rows) >= LEAST_PERSONS)
-    return [(rows, items) for rows, items in out if len(items) >= LEAST_ITEMS]
 
 
 def _compared(x: Floats) -> tuple[float, Floats]:

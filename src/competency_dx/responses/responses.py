@@ -185,7 +185,6 @@ class Responses(Result):
         import pandas as pd
 
         refuse_self_report(self)
-
         points = pd.DataFrame(np.where(self.observed, self.scores, np.nan), columns=list(self.items))
         return pd.concat([pd.DataFrame({"person": self.persons}), points], axis=1)
 
@@ -212,7 +211,6 @@ class Responses(Result):
         import pandas as pd
 
         refuse_self_report(self)
-
         given = self.reasons != Reason.NOT_ADMINISTERED
         given[:, 0] |= ~given.any(axis=1)
         rows, columns = np.nonzero(given)

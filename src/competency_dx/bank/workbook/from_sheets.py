@@ -263,7 +263,8 @@ class _Assembly:
     def _near(self, loc: Loc) -> TypedCell | None:
         """Return the cell of a place in a document, the first below it, or the one of what it is a part of."""
         below = next((cell for path, cell in self.cells.items() if path[: len(loc)] == loc), None)
-        above = [path for path in self.cells if path[0] == loc[0] and _goes_through(loc, path)]
+        # the parts of such a path stand in the place, in their order
+        above = [path for path in self.cells if path[0] == loc[0] and all(part in rest for rest in [iter(loc)] for part in path)]
         return self.cells.get(loc, below or (self.cells[max(above, key=len)] if above else None))
 
 
@@ -274,12 +275,6 @@ def _listed(node: Any) -> Any:  # noqa: ANN401 - plain data
     if node and all(isinstance(k, int) for k in node):
         return [_listed(node.get(k)) for k in range(max(node) + 1)]
     return {k: _listed(part) for k, part in node.items()}
-
-
-def _goes_through(loc: Loc, path: Loc) -> bool:
-    """Return whether the parts of a path stand in a place, in their order."""
-    rest = iter(loc)
-    return all(part in rest for part in path)
 
 
 def _field_of(code: str) -> Loc:

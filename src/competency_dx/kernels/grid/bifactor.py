@@ -157,10 +157,7 @@ def _block_statistics(terms: BifactorTerms, piece: tuple[Design, IndependentNorm
 
 
 def _moments(axes_: Axes, found: Reduced) -> tuple[Floats, Floats, float]:
-    """Return posterior means and variances (p, 1 + S), and the least variance along the dual of the grid.
-
-    The directions are the axes, the sums and differences of the general with one specific, and the sum of all.
-    """
+    """Return posterior means, variances (p, 1 + S), and the least variance along axes, sums and differences: the dual of the grid."""
     general = found.general.astype(np.float64)
     theta, eta = axes_.general, axes_.specific.astype(np.float64)
     means, variances, least = [general @ theta], [], []

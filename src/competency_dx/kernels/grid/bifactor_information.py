@@ -29,11 +29,7 @@ Singles = NDArray[np.float32]
 
 
 class _TestletFrame(NamedTuple):
-    """What all blocks share: terms, and for each part of the design its parameters and their derivatives by answer.
-
-    `place` are the parameters of a part (F_s,), `rows` the derivatives (F_s (K + 1), Q A), category K for no answer, then scores of
-    the variance in each group and a row of zeros; those of the last part, which has no specific dimension, are (F_s (K + 1), Q).
-    """
+    """Shared by blocks: of each part its parameters (F_s,), and `rows` (F_s (K + 1), Q A) by answer, scores of variances, zeros."""
 
     terms: BifactorTerms
     place: tuple[Ints, ...]

@@ -198,7 +198,9 @@ class ItemNames:
             sure = len(part) >= SURE or not (part.isdigit() or part.isalpha())
             meant += [t.item for t in self.forms.get(part, ()) if sure and not (remark and t.item in taken)]
         numbers, letters = _parts(id_form(code))
-        meant += [item for item, other in self.alike.get(numbers, ()) if _slip(letters, other, numbered=bool(numbers))]
+        # one letter may differ; words without numbers must be long for that
+        long = (o for o in self.alike.get(numbers, ()) if numbers or min(len(letters), len(o[1])) > SURE)
+        meant += [item for item, other in long if abs(len(letters) - len(other)) <= 1 and edit_distance(letters, other) <= 1]
         whole = self.alike.get(("".join(numbers),), ()) if len(numbers) > 1 else ()
         meant += [item for item, other in whole if other == letters]
         shaped = any(len(n) == len(numbers) > 0 and any(w == letters for _, w in kept) for n, kept in self.alike.items())
@@ -243,9 +245,3 @@ def _forms_of(name: str) -> tuple[str, str]:
 def _parts(form: str) -> tuple[tuple[str, ...], str]:
     """Return the numbers of an id without leading zeros, and its letters."""
     return tuple(n.lstrip("0") for n in re.findall(r"\d+", form)), "".join(re.findall(r"[^\W\d_]+", form))
-
-
-def _slip(one: str, other: str, *, numbered: bool) -> bool:
-    """Tell whether the letters of two ids differ by one at most; words without numbers must be long for that."""
-    near = abs(len(one) - len(other)) <= 1 and (numbered or min(len(one), len(other)) > SURE)
-    return near and edit_distance(one, other) <= 1

@@ -283,7 +283,10 @@ def personal_kind(column: Column) -> ColumnKind | None:
         least = share * len(contents if what in numbers else cells)
         if (head in of_persons or HEADINGS[head].search(header)) and sum(map(bool, map(test, contents))) > least:
             return cast("ColumnKind", kind)
-    return "birth date" if not HEADINGS["other date"].search(header) and _are_births(cells) else certain
+    years = sorted(int(m["y1"] or m["y2"] or m["y3"]) for c in cells if (m := _CELLS["date"].fullmatch(c)))
+    past = sum(1920 < y < ADULT for y in years)
+    births = len(years) > len(cells) / 2 and past > len(years) / 2 and years[-1] - years[0] >= YEARS
+    return "birth date" if births and not HEADINGS["other date"].search(header) else certain
 
 
 def _inside(column: Column) -> ColumnKind | None:
@@ -299,9 +302,3 @@ def _inside(column: Column) -> ColumnKind | None:
 
 def _share(cells: Sequence[str], test: Callable[[str], object]) -> float:
     return sum(bool(test(c)) for c in cells) / len(cells)
-
-
-def _are_births(cells: Sequence[str]) -> bool:
-    years = sorted(int(m["y1"] or m["y2"] or m["y3"]) for c in cells if (m := _CELLS["date"].fullmatch(c)))
-    past = sum(1920 < y < ADULT for y in years)
-    return len(years) > len(cells) / 2 and past > len(years) / 2 and years[-1] - years[0] >= YEARS

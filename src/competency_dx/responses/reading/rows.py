@@ -182,7 +182,12 @@ def forms_of(roles: Roles, bank: ItemBank | None) -> FormColumn | None:
     """Return the forms that persons were given, None where the table or the bank does not tell."""
     if roles.form is None or bank is None:
         return None
-    column, index = roles.table.columns[roles.form], _form_index(bank.forms)
+    column, titles = roles.table.columns[roles.form], [(t, f) for f in bank.forms if f.title for t in (f.title.ru, f.title.en) if t]
+    digits = [(d, f) for t, f in titles if len(d := re.sub(r"\D", "", t)) == 1]
+    ids = {fold: f for f in bank.forms for fold in (fold_text(f.id), fold_code(f.id).casefold())}
+    short = {d: f for d, f in digits if sum(other == d and form is not f for other, form in digits) == 0}
+    worded = {f"{word}{d}": f for d, f in short.items() for word in ("вариант ", "вариант №", "вар. ", "№", "form ", "форма ")}
+    index = {fold_text(name): f for name, f in worded.items()} | short | {fold_text(t): f for t, f in titles} | ids
     forms = [index.get(fold_text(v)) or index.get(fold_code(v).casefold()) for v in column.vocabulary]
     return FormColumn(column, forms, column.spread(f.id if f else v for f, v in zip(forms, column.vocabulary, strict=True)))
 
@@ -204,16 +209,6 @@ def blanks(counts: Ints) -> tuple[Finding, ...]:
     """Return what is to be said of blank cells; `counts` (5,) by `Reason`."""
     facts: dict[str, Any] = {name: counts[Reason[name.upper()]] for name in get_args(ReasonName)}
     return (Template("responses.blanks").of(cells=counts.sum(), **facts),) if counts.any() else ()
-
-
-def _form_index(forms: Sequence[Form]) -> dict[str, Form]:
-    """Return the forms by every name they may have in a table: id and titles, in the form of `fold_text`."""
-    titles = [(t, f) for f in forms if f.title for t in (f.title.ru, f.title.en) if t]
-    digits = [(d, f) for t, f in titles if len(d := re.sub(r"\D", "", t)) == 1]
-    ids = {fold: f for f in forms for fold in (fold_text(f.id), fold_code(f.id).casefold())}
-    short = {d: f for d, f in digits if sum(other == d and form is not f for other, form in digits) == 0}
-    worded = {f"{word}{d}": f for d, f in short.items() for word in ("вариант ", "вариант №", "вар. ", "№", "form ", "форма ")}
-    return {fold_text(name): f for name, f in worded.items()} | short | {fold_text(t): f for t, f in titles} | ids
 
 
 def _by_form(given: FormColumn, items: Sequence[str], out: Reasons, blank: Bools) -> list[Finding]:
