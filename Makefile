@@ -9,7 +9,7 @@ ORDINARY_ROOMS = tests/bank tests/models tests/responses tests/competencies test
 	tests/scoring/test_estimates.py tests/scoring/test_invariance.py
 
 .DEFAULT_GOAL := help
-.PHONY: help env test room lint docs golden bench recovery fuzz guided-fuzz lowest kernels lock
+.PHONY: help env test room lint docs golden bench recovery fuzz guided_fuzz lowest kernels lock
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -48,7 +48,7 @@ recovery:  ## simulation studies of bias and coverage; hours
 fuzz:  ## two thousand damaged documents for every importer, FUZZ=200 for fewer; an hour
 	$(BIN)/pytest -m recovery tests/recovery/test_fuzz.py $(ARGS)
 
-guided-fuzz:  ## inputs that look for code not yet run, KIND=.csv for five minutes (pip install atheris)
+guided_fuzz:  ## inputs that look for code not yet run, KIND=.csv for five minutes (pip install atheris)
 	$(BIN)/python tests/recovery/guided_fuzz.py $(or $(KIND),.csv) -max_total_time=$(or $(SECONDS),300)
 
 lowest:  ## tests with the oldest allowed numpy, scipy, pandas, pydantic and pyarrow, in an environment of their own
