@@ -159,8 +159,7 @@ def _sequence(
         sure = (np.maximum(p, 1 - p) >= rule.confirmed) & (answered >= rule.min_items) & (share >= rule.own_share)
         for s, rows in enumerate(np.arange(S * P).reshape(S, P)):
             false = ((p[rows] > 0.5) != deficit)[sure[rows]]
-            error = np.sqrt(np.mean((mean[rows] - theta) ** 2))
-            path[:, s, k] = sure[rows].mean(), false.mean() if len(false) else np.nan, error
+            path[:, s, k] = sure[rows].mean(), false.mean() if len(false) else np.nan, np.sqrt(np.mean((mean[rows] - theta) ** 2))
         if k == most or not len(going):
             continue
         free = ~(asked[going].astype(float) @ excluded > 0) & in_use

@@ -120,8 +120,7 @@ class NextItems(Result):
 
     def forms(self) -> list[tuple[str, tuple[Question, ...]]]:
         """Return person and questions of each form that asks anything; the person is "" where all have the same one."""
-        asked = [(str(person), self.asked(row)) for row, person in enumerate(self.persons)]
-        some = [form for form in asked if form[1]]
+        some = [(str(person), asked) for row, person in enumerate(self.persons) if (asked := self.asked(row))]
         return [("", some[0][1])] if some and self.form == "group" else some
 
     def to_frame(self) -> DataFrame:
@@ -328,7 +327,6 @@ def _result(profiles: DeficitProfiles, made: Plan, problem: Problem, chosen: Int
         **({"minima": decisions.provenance.settings["minima"]} if decisions else {}),
     }
     answers = digest_arrays(profiles.points, profiles.reasons, profiles.p_deficit)
-    inputs = {"profiles": answers, "bank": f"{bank.id} {bank.version} {bank.digest}"}
     return NextItems(
         persons=profiles.persons,
         competencies=tuple(made.units.competencies[c] for c in _targets(profiles, made, decisions)),
@@ -346,5 +344,5 @@ def _result(profiles: DeficitProfiles, made: Plan, problem: Problem, chosen: Int
         bank=bank.title,
         language=bank.header.language,
         findings=_unasked(profiles, problem, chosen, form),
-        provenance=provenance("next_items", inputs, settings),
+        provenance=provenance("next_items", {"profiles": answers, "bank": f"{bank.id} {bank.version} {bank.digest}"}, settings),
     )

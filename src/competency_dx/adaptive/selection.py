@@ -32,8 +32,7 @@ SMALLEST = 1e-9
 def chance_decided(confirmed: float, z: Floats, r: Floats) -> Floats:
     """Return the probability that |z'| reaches the quantile of `confirmed`; with r = 0 nothing changes, and it is 0 or 1."""
     least, root = ndtri(confirmed) * np.sqrt(1 - r), np.sqrt(np.maximum(r, SMALLEST))
-    later = ndtr((np.abs(z) - least) / root) + ndtr((-np.abs(z) - least) / root)
-    return np.asarray(np.where(r > 0, later, np.abs(z) >= least))
+    return np.asarray(np.where(r > 0, ndtr((np.abs(z) - least) / root) + ndtr((-np.abs(z) - least) / root), np.abs(z) >= least))
 
 
 @lru_cache(maxsize=16)
@@ -43,8 +42,7 @@ def prospect(confirmed: float) -> Floats:
     root = np.minimum(np.linspace(0.0, 1.0, R_STEPS + 1), np.sqrt(MOST))[:, None]
     error = np.linspace(-REACH, REACH, NODES)
     weight = np.exp(-0.5 * error**2)
-    later = ndtr(-np.abs(z + root * error) / np.sqrt(1 - root**2))
-    return np.asarray(np.minimum(later, 1 - confirmed) @ (weight / weight.sum()))
+    return np.asarray(np.minimum(ndtr(-np.abs(z + root * error) / np.sqrt(1 - root**2)), 1 - confirmed) @ (weight / weight.sum()))
 
 
 def look_up(table: Floats, z: Floats, r: Floats) -> Floats:
@@ -130,8 +128,7 @@ class Problem(NamedTuple):
 
     def loss(self, left: Remaining) -> Floats:
         """Return the expected loss of each leaf to decide (P, D), 0 elsewhere; a part of it while its own answers are too few."""
-        share = np.minimum(left.taken / self.outlook.variance, MOST)
-        expected = look_up(prospect(self.rule.confirmed), self._z, share)
+        expected = look_up(prospect(self.rule.confirmed), self._z, np.minimum(left.taken / self.outlook.variance, MOST))
         return np.asarray(self.open * self._weighed(expected, self._part(left.answered, left.precision, self._given_others)))
 
     def cost(self, left: Remaining) -> Floats:
@@ -157,8 +154,7 @@ class Problem(NamedTuple):
                 continue
             on = self._inside[c, self.leaf]
             covariance = s[who] * left.percent[who, c][:, self.leaf] + out.item_shared[who] * self.weight[c, self.leaf]
-            taken = left.taken[who, c, None] + covariance**2 / total[who]
-            share = np.minimum(taken / out.variance[who, c, None], MOST)
+            share = np.minimum((left.taken[who, c, None] + covariance**2 / total[who]) / out.variance[who, c, None], MOST)
             expected = look_up(prospect(self.rule.confirmed), z[who, c, None], share)
             precision = left.precision[who, c, None] + on * s[who] ** 2 / out.item_noise[who]
             loss[who] += self._weighed(expected, self._part(left.answered[who, c, None] + on, precision, others[who, c, None]))
@@ -203,8 +199,7 @@ def select(problem: Problem, n: int, *, together: bool) -> Ints:
             chosen[:, k] = np.where(helps, best, chosen[:, k])
         if (chosen == before).all():
             break
-    among = (chosen[:, :, None] == np.arange(len(problem.leaf))).any(axis=1)
-    return _greedy(problem._replace(allowed=among), n, together=together)
+    return _greedy(problem._replace(allowed=(chosen[:, :, None] == np.arange(len(problem.leaf))).any(axis=1)), n, together=together)
 
 
 def _greedy(problem: Problem, n: int, *, together: bool) -> Ints:

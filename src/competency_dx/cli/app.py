@@ -155,8 +155,7 @@ def link(new: str, old: str, *, without: str = "", equivalents: bool = False, ou
 
     scales: list[Any] = [steps.read_result(Path(x)) if x.endswith(".json") else steps.bank_of(x) for x in (new, old)]
     names: Any = without if without == "drifted" else tuple(filter(None, without.split(",")))
-    found = heard(terminal, lambda: linking.link(*scales, without=names))
-    steps.summarised(found, out or Path(f"{Path(new).stem}-link"), terminal)
+    steps.summarised(heard(terminal, lambda: linking.link(*scales, without=names)), out or Path(f"{Path(new).stem}-link"), terminal)
     if equivalents:
         steps.print_table(linking.equate(*scales, without=names), terminal)
 

@@ -55,12 +55,11 @@ def _estimation(given: Mapping[str, Any]) -> Estimation:
     return Estimation(given["dimensions"], given["anchors"], limits)
 
 
-MADE: Mapping[str, tuple[Callable[[Mapping[str, Any]], object], Sequence[str]]] = {
+MADE: Mapping[str, tuple[Callable[[Mapping[str, Any]], object], Sequence[str]]] = {  # parameters made of several options, and which
     "terminal": (lambda given: Terminal(**given), ("language",)),
     "layout": (_layout, OF_TABLE),
     "estimation": (_estimation, ("dimensions", "anchors", "points", "max_iterations")),
 }
-"""Parameters in place of which a command has several options, how they are made of these, and which."""
 
 
 def _declared(name: str, kind: Any) -> Any:  # noqa: ANN401 - of typer, which reads both

@@ -126,16 +126,10 @@ def diagnosed(
 
 
 def _judged(matched: Matched, reasons: Reasons, made: Plan, rule: DeficitRule, population: object, effortless: Bools) -> Diagnosed:
-    """Return what the answers say of each person and unit, and what is concluded; `effortless` (P,) answered without reading.
-
-    What counts as wrong without an answer moves the estimates, but is none of the answers that a conclusion needs.
-    """
+    """Return what is said and concluded; what counts as wrong without an answer is none of the answers that a conclusion needs."""
     answers = joint_answers(matched, reasons, made, rule.missing, population)
-    given = matched.observed & answers_given(reasons)
-    at, (n_items, counted) = (
-        estimates(answers, matched, made, rule),
-        np.stack([given, matched.observed]).astype(int) @ made.units.member.T,
-    )
+    at = estimates(answers, matched, made, rule)
+    n_items, counted = np.stack([matched.observed & answers_given(reasons), matched.observed]).astype(int) @ made.units.member.T
     covered = np.minimum((n_items[:, made.units.leaves] > 0) @ made.share.T, n_items / np.maximum(counted, 1))
     status = statuses(n_items, at.own_share, covered, (at.misfit, effortless), rule)
     state = rule.state_index(at.below[:, :, 0], status == REPORTED)

@@ -264,8 +264,7 @@ def _twice(profiles: DeficitProfiles, at: list[int], z: Floats, se: Floats, cert
         spread = np.matmul(np.matmul(slope, tau * V * sites.tau[rows, None] + tau * np.eye(D)), slope.transpose(0, 2, 1))
         sd = np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
         equal[rows] = ndtr(-np.where(z[rows] < 0, 1, -1) * middle / np.maximum(sd, SMALLEST))
-        root = np.linalg.cholesky(spread + ROUNDING * np.eye(M))
-        later = middle[:, None] + np.matmul(again, root.transpose(0, 2, 1))
+        later = middle[:, None] + np.matmul(again, np.linalg.cholesky(spread + ROUNDING * np.eye(M)).transpose(0, 2, 1))
         p_all[rows] = _all(g, z[rows, None], p_each[rows, None])[:, 0]
         now, then = (_outcome(p, certain) for p in (p_all[rows, None], _all(g[:, :SECOND_TESTS], later, ndtr(-later))))
         p_same[rows] = (now == then).mean(axis=1)

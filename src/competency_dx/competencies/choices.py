@@ -149,8 +149,7 @@ class DeficitRule:
         if not 0 < self.indeterminate <= self.likely <= self.confirmed <= 1:
             thresholds = {name: getattr(self, name) for name in ("indeterminate", "likely", "confirmed")}
             raise DiagnosisError("competencies.rule_thresholds", **thresholds)
-        shares = 0 <= self.own_share < 1 and 0 <= self.coverage <= 1 and 0 < self.interval < 1
-        if not (shares and self.min_items >= 1):
+        if not (0 <= self.own_share < 1 and 0 <= self.coverage <= 1 and 0 < self.interval < 1 and self.min_items >= 1):
             settings = {name: getattr(self, name) for name in ("own_share", "coverage", "interval", "min_items")}
             raise DiagnosisError("competencies.rule_settings", **settings)
         if self.false_share is not None and not 0 < self.false_share < 1:

@@ -83,20 +83,17 @@ def cohort_populations(answers: JointAnswers, made: Plan, cohort: Cohort) -> Lea
 
     def objective(x: Floats) -> tuple[float, Floats]:
         mean, covariance, slopes = fit.at(x)
-        model = Model(made.theta, answers.log_prob, mean[None], covariance[None])
-        out = ep_e_step(design, model, kept["sites"], control=CONTROL)
+        out = ep_e_step(design, Model(made.theta, answers.log_prob, mean[None], covariance[None]), kept["sites"], control=CONTROL)
         kept["sites"] = out.sites
         inverse = np.linalg.inv(covariance)
         to_mean = inverse @ out.moments.cross[0, 0]
         to_covariance = 0.5 * inverse @ (out.moments.scatter[0] - len(some) * covariance) @ inverse
         to_sd = 2 * (to_covariance * covariance).sum(axis=1) @ fit.group
-        to_correlation = (slopes * to_covariance).sum(axis=(1, 2))
-        gradient = np.concatenate([[fit.group[:, 0] @ to_mean], to_mean, to_sd, to_correlation])
+        gradient = np.concatenate([[fit.group[:, 0] @ to_mean], to_mean, to_sd, (slopes * to_covariance).sum(axis=(1, 2))])
         penalty = x / fit.prior_sd
         return -(out.log_likelihood - 0.5 * float(penalty @ penalty)), -(gradient - penalty / fit.prior_sd)
 
-    start = np.zeros(len(fit.prior_sd))
-    best = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 60})
+    best = minimize(objective, np.zeros(len(fit.prior_sd)), jac=True, method="L-BFGS-B", options={"maxiter": 60})
     return _with_uncertainty(answers.populations.leaves, fit, best.x, _inverse_information(objective, best.x, fit.prior_sd))
 
 
@@ -125,10 +122,7 @@ def _chosen(matched: Matched, cohort: Cohort) -> Ints:
 
 
 def _inverse_information(objective: Callable[[Floats], tuple[float, Floats]], x: Floats, prior_sd: Floats) -> Floats:
-    """Return the covariance of the hyperparameters: inverse of the differences of the gradient.
-
-    In no direction is it more than the prior's: where correlations stand at the edge of the proper ones, differences say nothing.
-    """
+    """Return the covariance of the hyperparameters, nowhere above the prior's: at the edge of proper ones differences say nothing."""
     at, steps = objective(x)[1], STEP * np.eye(len(x))
     rows = np.array([(objective(x + step)[1] - at) / STEP for step in steps]) * np.outer(prior_sd, prior_sd)
     values, vectors = np.linalg.eigh((rows + rows.T) / 2)
@@ -137,13 +131,11 @@ def _inverse_information(objective: Callable[[Floats], tuple[float, Floats]], x:
 
 def _with_uncertainty(leaves: tuple[str, ...], fit: _Fit, x: Floats, covariance: Floats) -> LeafPopulations:
     """Return populations at the points of a cubature over SD and correlations, the covariance of the means in each."""
-    D = len(fit.sd)
-    to_means = np.concatenate([fit.group[:, :1], np.eye(D)], axis=1)
+    D, to_means = len(fit.sd), np.concatenate([fit.group[:, :1], np.eye(len(fit.sd))], axis=1)
     of_means = to_means @ covariance[: D + 1, : D + 1] @ to_means.T
     root = np.linalg.cholesky(covariance[D + 1 :, D + 1 :])
     points, weights = cubature(len(root), 0)
     moved = [fit.at(np.concatenate([x[: D + 1], x[D + 1 :] + root @ point])) for point in points]
     mean, central, _ = fit.at(x)
     covariances, log_weight = np.stack([one[1] + of_means for one in moved]), np.log(weights)
-    of_leaves = {"mean": mean, "covariances": covariances, "central": central + of_means}
-    return LeafPopulations(leaves=leaves, log_weight=log_weight, **of_leaves)
+    return LeafPopulations(leaves=leaves, mean=mean, covariances=covariances, log_weight=log_weight, central=central + of_means)

@@ -129,10 +129,8 @@ def state_lines(codes: Sequence[str], counts: Ints, room: int, language: str) ->
     """Return the numbers of persons in each state (C, 5) by competency, as at most `room` lines, the last counting the others."""
     rows = [f"{code:<12}" + "".join(f"{n:>18}" for n in line) for code, line in zip(codes, counts, strict=True)]
     shown, hidden = rows[: room - 2], len(rows) - (room - 2)
-    heads = (column_title(s, language) for s in STATES)
-    head = f"{column_title('competency', language):<12}" + "".join(f"{s:>18}" for s in heads)
-    more = result_words("competencies", language)("more", n=hidden)
-    return [head, *shown, more] if hidden > 0 else [head, *rows]
+    head = f"{column_title('competency', language):<12}" + "".join(f"{column_title(s, language):>18}" for s in STATES)
+    return [head, *shown, result_words("competencies", language)("more", n=hidden)] if hidden > 0 else [head, *rows]
 
 
 def deficit_chart(labels: Sequence[str], shares: Floats, language: str) -> Chart:
@@ -157,16 +155,14 @@ def statuses(n_items: Ints, own_share: Floats, covered: Floats, stopped: tuple[F
         "partly_tested": covered < rule.coverage - ROUNDING,
         "borrowed": own_share < rule.own_share,
     }
-    codes = [STATUSES.index(name) for name in conditions]
-    return np.select(list(conditions.values()), codes, REPORTED).astype(np.int8)
+    return np.select(list(conditions.values()), [STATUSES.index(name) for name in conditions], REPORTED).astype(np.int8)
 
 
 def roll_up(status: NDArray[np.int8], parent: tuple[int, ...]) -> NDArray[np.int16]:
     """Return where each unit's conclusion is drawn (P, C): itself, its nearest ancestor with one, or -1; parents come first."""
     out = np.full(status.shape, -1, dtype=np.int16)
     for c, up in enumerate(parent):
-        above = out[:, up] if up >= 0 else np.int16(-1)
-        out[:, c] = np.where(status[:, c] == REPORTED, c, above)
+        out[:, c] = np.where(status[:, c] == REPORTED, c, out[:, up] if up >= 0 else np.int16(-1))
     return out
 
 

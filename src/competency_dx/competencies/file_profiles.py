@@ -78,8 +78,7 @@ class FileProfiles(Result):
 
     def to_frame(self) -> DataFrame:
         """Return one row per competency: its mean percent and the number of persons in each state."""
-        counts = dict(zip(STATES, self.states.T, strict=True))
-        return frame(competency=self.competencies, percent=self.percent_mean, **counts)
+        return frame(competency=self.competencies, percent=self.percent_mean, **dict(zip(STATES, self.states.T, strict=True)))
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return where the profiles are and how many persons are in each state."""

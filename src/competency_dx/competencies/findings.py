@@ -58,10 +58,7 @@ def counted_as_wrong(reasons: Reasons) -> tuple[Ints, Ints]:
 
 
 def _population(d: Diagnosed) -> tuple[Finding, ...]:
-    """Compare the persons with the population: their expected means sum up to the shift, and they vary by what was learnt.
-
-    What few persons vary by says nothing, and `Cohort` asks for more: a shift alone is told of them, with another remedy.
-    """
+    """Compare the persons with the population; of few, whose spread says nothing, a shift alone is told, with another remedy."""
     who = d.matched.observed.any(axis=1)
     if who.sum() < LEAST_SHIFTED:
         return ()
@@ -73,8 +70,7 @@ def _population(d: Diagnosed) -> tuple[Finding, ...]:
     shift = float(off.sum() / learnt.sum() * np.sqrt(variance))
     spread = float(np.sqrt(off.var() / learnt.mean()))
     judged = d.made.judged_se()
-    of_items = float(np.sqrt(judged @ judged)) / len(judged)
-    error = float(np.hypot(np.sqrt(variance / learnt.sum()), of_items / np.sqrt(variance)))
+    error = float(np.hypot(np.sqrt(variance / learnt.sum()), float(np.sqrt(judged @ judged)) / len(judged) / np.sqrt(variance)))
     few = who.sum() < LEAST_PERSONS
     if abs(shift) < SHIFT + 2 * error and (few or SPREADS[0] < spread < SPREADS[1]):
         return ()
@@ -86,8 +82,7 @@ def _population(d: Diagnosed) -> tuple[Finding, ...]:
 
 def _omissions(d: Diagnosed, again: Callable[[Ints, Omissions], Diagnosed]) -> tuple[Finding, ...]:
     omitted = d.reasons == Reason.OMITTED
-    shown = omitted | (d.reasons == Reason.ANSWERED)
-    share = float(omitted.sum() / max(shown.sum(), 1))
+    share = float(omitted.sum() / max((omitted | (d.reasons == Reason.ANSWERED)).sum(), 1))
     if len(omitted) < LEAST_COMPARED or share < OMITTED:
         return ()
     some = evenly(len(omitted), COMPARED)

@@ -47,8 +47,7 @@ def item_moments(theta: Floats, log_prob: Floats, score: Floats, units: Units, p
         hermite.append((z * hermite[-1] - np.sqrt(r - 1) * hermite[-2]) / np.sqrt(r))
     basis = np.stack(hermite[1:], axis=2) * weight[:, :, None]
     prob, points = np.exp(log_prob), np.arange(log_prob.shape[1], dtype=float)
-    expected = np.einsum("k,ikq->iq", points, prob)
-    spread = np.einsum("k,ikq->iq", points**2, prob) - expected**2
+    spread = np.einsum("k,ikq->iq", points**2, prob) - np.einsum("k,ikq->iq", points, prob) ** 2
     correlation = covariance / np.outer(sd, sd)
     coefficients, on_leaf = np.einsum("iq,iqr->ir", score, basis[units.leaf]), np.eye(len(units.leaves))[units.leaf]
     powers = np.stack([correlation**r for r in range(1, ORDERS + 1)])

@@ -170,10 +170,7 @@ def leaves_of(settled: Settled, D: int) -> Settled:
 def _units(
     settled: Settled, made: Plan, of_leaves: tuple[Floats, ...], moments: tuple[Floats, Floats], rule: DeficitRule
 ) -> tuple[Floats, Floats, list[Floats]]:
-    """Return θ and its SD (p, C) of all units, and their percent and interval (p, C) and P(below each cut) (p, C, cuts).
-
-    These `of_leaves` are given, with the variance (p, D) and the Hermite coefficients (p, D, R) of the percents.
-    """
+    """Return θ and SD (p, C) of units, and from those `of_leaves` their percent, interval (p, C) and P(below each cut) (p, C, cuts)."""
     share = made.share
     V, correlation = settled.covariance.transpose(2, 0, 1), settled.correlations.transpose(2, 0, 1)
     theta = even_product(settled.mean.T, share.T)
@@ -213,8 +210,7 @@ def _own_share(settled: Settled, made: Plan, hermite: Floats) -> tuple[Floats, N
         variance, before = ((np.matmul(g[:, None], x)[:, 0] * g).sum(axis=1) for x in (inside, without))
         own[:, c] = np.where(before > 0, np.clip(1 - variance / np.where(before > 0, before, 1.0), 0.0, 1.0), 0.0)
         moved[:, c] = np.where(units.below[c], 0.0, np.abs(np.matmul(g[:, None], pull[:, k])[:, 0]))
-    lean = np.where(moved.max(axis=2) > 0, units.leaves[moved.argmax(axis=2)], -1)
-    return own, lean.astype(np.int16)
+    return own, np.where(moved.max(axis=2) > 0, units.leaves[moved.argmax(axis=2)], -1).astype(np.int16)
 
 
 def _normal_score(off: Floats, variance: Floats, third: Floats) -> Floats:

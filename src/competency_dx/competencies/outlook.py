@@ -64,8 +64,7 @@ def own_evidence(profiles: DeficitProfiles) -> OwnEvidence:
     population = profiles.population.of(tuple(leaves))
     inverse = np.linalg.inv(population.central)
     tau = np.clip(np.nan_to_num(profiles.own_share[:, at]), 0.0, SUREST) / profiles.se[:, at] ** 2
-    precision = inverse + tau[:, :, None] * np.eye(D)
-    nu = np.matmul(precision, profiles.theta[:, at, None])[:, :, 0] - inverse @ population.mean
+    nu = np.matmul(inverse + tau[:, :, None] * np.eye(D), profiles.theta[:, at, None])[:, :, 0] - inverse @ population.mean
     nu[tau == 0] = 0.0
     inside = np.array([[code in fact.competencies for code in codes] for fact in profiles.items])
     points = np.array([fact.max_score for fact in profiles.items]) @ inside[:, at]

@@ -60,8 +60,7 @@ def leaf_tables(
     leaf, answers = units.leaf[item], possible_answers(units.leaf, points + 1)
     stacked = partial(answers.stacked, item=item, category=category)
     reference = units.reference[units.leaves[units.leaf], np.arange(I)]
-    top = np.bincount(units.leaf, weights=points * reference, minlength=D)
-    scale = (100 * reference / top[units.leaf])[:, None]
+    scale = (100 * reference / np.bincount(units.leaf, weights=points * reference, minlength=D)[units.leaf])[:, None]
     of_leaf = (units.leaf == np.arange(D)[:, None]).astype(np.float64)
     prob, off = np.exp(log_prob), log_prob - (np.exp(log_prob) * log_prob).sum(axis=1)[:, None]
     second, third = ((prob * off**r).sum(axis=1) for r in (2, 3))
@@ -148,8 +147,7 @@ def quantiles(weight: Floats, at: PercentAt, moments: tuple[Floats, Floats, Floa
     ends = at.mean + 0.5 * np.diff(at.mean, axis=2, append=at.mean[:, :, -1:])  # of cells
     low, high = (np.take_along_axis(np.broadcast_to(ends, weight.shape), x, axis=2) for x in (side - 1, side))
     wider = np.sqrt(variance / np.maximum(variance - within, LEAST))[:, :, None]
-    start = average[:, :, None] + (low + share * (high - low) - average[:, :, None]) * wider
-    x = np.clip(np.moveaxis(start, 2, 0), 0.0, 100.0)
+    x = np.clip(np.moveaxis(average[:, :, None] + (low + share * (high - low) - average[:, :, None]) * wider, 2, 0), 0.0, 100.0)
     if at.tables.added is None:
         return x
     out = []

@@ -119,14 +119,12 @@ class Profile(JsonDocument):
     @property
     def deficits(self) -> tuple[Conclusion, ...]:
         """Return confirmed and likely deficits, the surest first."""
-        found = [c for c in self.conclusions if c.state in {"confirmed", "likely"}]
-        return tuple(sorted(found, key=lambda c: -c.p_deficit))
+        return tuple(sorted((c for c in self.conclusions if c.state in {"confirmed", "likely"}), key=lambda c: -c.p_deficit))
 
     @property
     def strengths(self) -> tuple[Conclusion, ...]:
         """Return confirmed and likely strengths, the surest first."""
-        found = [c for c in self.conclusions if c.strength in {"confirmed", "likely"}]
-        return tuple(sorted(found, key=lambda c: -c.p_strength))
+        return tuple(sorted((c for c in self.conclusions if c.strength in {"confirmed", "likely"}), key=lambda c: -c.p_strength))
 
     @property
     def expected_false_share(self) -> float:

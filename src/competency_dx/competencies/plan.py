@@ -50,8 +50,7 @@ class Plan(NamedTuple):
         """Return the standard error of each item's difficulty (I,), the mean over its steps, where it is a judgement, else 0."""
         known = self.parameters.single()
         se, judged = known.difficulty_se(), np.array(known.statuses) == "provisional"
-        steps = np.maximum(np.isfinite(se).sum(axis=1), 1)
-        return np.asarray(np.where(judged, np.nansum(se, axis=1) / steps, 0.0))
+        return np.asarray(np.where(judged, np.nansum(se, axis=1) / np.maximum(np.isfinite(se).sum(axis=1), 1), 0.0))
 
 
 @lru_cache(maxsize=KEPT)
@@ -67,8 +66,7 @@ def plan(bank: ItemBank, standards: Standards, stated: Stated = None) -> Plan:
     score, variance = uncertain_scores(single, theta, uncertain)
     by_answer, points = informed_scores(single, theta, uncertain), single.n_categories - 1
     own = units.reference[units.leaves[units.leaf], np.arange(len(points))]
-    top = np.bincount(units.leaf, weights=points * own, minlength=len(units.leaves))
-    share = units.below * top
+    share = units.below * np.bincount(units.leaf, weights=points * own, minlength=len(units.leaves))
     share = share / share.sum(axis=1, keepdims=True)
     tables = leaf_tables(units, points, log_prob, (score, variance), by_answer)
     moments = item_moments(theta, log_prob, score, units, (populations.mean, populations.central))
@@ -79,13 +77,12 @@ def plan(bank: ItemBank, standards: Standards, stated: Stated = None) -> Plan:
 
 
 def _fact(item: Item, parameters: ItemParameters, k: int, units: Units, curve: Floats, theta: Floats) -> ItemFact:
-    half = (parameters.n_categories[k] - 1) / 2
     return ItemFact(
         item=item.id,
         title=item.title or Text(ru=item.id, en=item.id),
         topics=tuple(item.competencies),
         competencies=tuple(u.code for u, has in zip(units.competencies, units.member[:, k], strict=True) if has),
         max_score=item.max_score,
-        difficulty=float(np.interp(half, curve, theta, left=np.nan, right=np.nan)),
+        difficulty=float(np.interp((parameters.n_categories[k] - 1) / 2, curve, theta, left=np.nan, right=np.nan)),
         status=parameters.statuses[k],
     )

@@ -68,8 +68,7 @@ def reporting_units(bank: ItemBank, parameters: ItemParameters) -> Units:
     codes = [n.code for n in nodes]
     leaves, leaf = np.unique([codes.index(line[0]) for line in lines], return_inverse=True)
     frozen = np.array([item in set(bank.reference_set) for item in parameters.items])
-    held = np.bincount(leaf, weights=frozen)[leaf] > 0
-    reference = member & (frozen | ~held)
+    reference = member & (frozen | (np.bincount(leaf, weights=frozen)[leaf] == 0))
     sizes = member.sum(axis=1).tolist(), (reference @ (parameters.n_categories - 1)).tolist()
     competencies = tuple(
         Competency(code=node.code, title=node.title, kind=node.kind, parent=node.parent, n_items=n, reference_points=worth)

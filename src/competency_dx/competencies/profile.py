@@ -261,8 +261,7 @@ class DeficitProfiles(Result):
         place = {fact.item: k for k, fact in enumerate(self.items)}
         if found.persons.tolist() != self.persons.tolist() or any(q.item not in place for q in found.questions):
             raise DiagnosisError("competencies.other_next_items", persons=found.persons)
-        places = np.array([*(place[q.item] for q in found.questions), -1], dtype=np.int64)
-        return replace(self, ask_next=places[found.chosen])
+        return replace(self, ask_next=np.array([*(place[q.item] for q in found.questions), -1], dtype=np.int64)[found.chosen])
 
     def to_frame(self) -> DataFrame:
         """Return one row per person and competency, persons in input order; the columns of the public contract."""

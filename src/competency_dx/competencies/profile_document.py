@@ -174,8 +174,7 @@ def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     rows = [found[c.code] for found in by_code for c in fields["competencies"]]
     for name in CONCLUDED:
         place = {word: k for k, word in enumerate(words[name])} | {None: -1} if name in words else {None: np.nan}
-        cells = np.array([place.get(row[name], row[name]) for row in rows])
-        fields[name] = cells.reshape(len(people), len(fields["competencies"]))
+        fields[name] = np.array([place.get(row[name], row[name]) for row in rows]).reshape(len(people), len(fields["competencies"]))
     keys = list(people[0]["background"]) if people else []
     fields["background"] = {k: names([person["background"][k] for person in people]) for k in keys}
     fields["persons"] = names([person["person"] for person in people])

@@ -29,12 +29,9 @@ from competency_dx.responses import load_responses
 DRAWS = 400
 INTERVAL = 0.95
 HALF = 0.5
-BETWEEN = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.1)
-"""SDs between groups, beside none."""
-OF_LEAVES = 0.6
-"""SD, before the answers, of what the mean of all in a leaf has beyond the other leaves; what leaves share is free."""
-SHARED = (0.5, 0.8, 0.95)
-"""Parts of the variance between groups that all leaves share."""
+BETWEEN = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.1)  # SDs between groups, beside none
+OF_LEAVES = 0.6  # SD, before the answers, of what the mean of all in a leaf has beyond the other leaves; what leaves share is free
+SHARED = (0.5, 0.8, 0.95)  # parts of the variance between groups that all leaves share
 NEWCOMERS = 256
 BLANK = "—"
 LOOSE = re.compile(r"(?<![^ ])/+|/+(?![^ ])")
@@ -57,10 +54,7 @@ class _Hierarchy(NamedTuple):
 
 
 class _Sample(NamedTuple):
-    """Persons with answers: what these say, the narrowest group, the survey weight and its surplus over one (P,).
-
-    The surplus, which sums to 1 in every group, is what persons stand for beside themselves.
-    """
+    """Persons (P,) with answers: what these say, group, survey weight; the surplus, 1 in a group, is whom they stand for beside."""
 
     evidence: OwnEvidence
     group: Ints
@@ -252,8 +246,7 @@ def _published(profiles: DeficitProfiles, earlier: GroupReport, here: Bools) -> 
     """Return how an earlier report divides the persons, level by level, and what it shows."""
     if all(column in profiles.background for column in earlier.by):
         tree, _ = _hierarchy([profiles.background[column] for column in earlier.by])
-        n = tree.member[:, here].sum(axis=1)
-        if tree.names == earlier.groups and (n == earlier.n)[earlier.shown].all():
+        if tree.names == earlier.groups and (tree.member[:, here].sum(axis=1) == earlier.n)[earlier.shown].all():
             return [(code, earlier.shown[tree.level == depth]) for depth, code in enumerate(_codes(tree)[here].T, start=1)]
     raise GroupError("groups.published", by=list(earlier.by))
 
@@ -263,11 +256,7 @@ def _effective(tree: _Hierarchy, weight: Floats) -> Floats:
 
 
 def _values(tree: _Hierarchy, found: Floats, own: Floats) -> Floats:
-    """Return the values that must not be told of hidden groups, in percent (P, K).
-
-    These are, of each person, the mean percents and shares with a deficit of the narrowest group in the draws `found` (N, R, C, 1 + L);
-    beside other reports also the person's `own` ones.
-    """
+    """Return what must not be told of hidden groups, in percent (P, K): means in `found` (N, R, C, 1 + L), a person's `own` values."""
     means = found[:, tree.level == tree.level.max(), :, :2].mean(axis=0)[tree.narrowest]
     return np.asarray(np.clip(np.hstack([means[:, :, 0], 100 * means[:, :, 1], own]), 0.0, 100.0))
 
@@ -290,10 +279,7 @@ def _sample(evidence: OwnEvidence, here: Bools, narrowest: Ints, weight: Floats,
 
 
 def _drawn(sample: _Sample, target: TargetPopulation, cuts: Floats, drawing: tuple[int, float]) -> tuple[Floats, Floats]:
-    """Return draws of mean percent and shares by level of all groups, (draws, R, C, 1 + L), each with its error of the link.
-
-    The second are draws of how many persons are on the lowest level (draws, R, C).
-    """
+    """Return draws of mean percent and shares by level (draws, R, C, 1 + L), and of persons on the lowest level (draws, R, C)."""
     (draws, linking_error), rng = drawing, np.random.default_rng(SEED)
     evidence, G = sample.evidence, len(target.absent)
     D, units = len(evidence.mean), (len(evidence.share), 2 + len(cuts))
@@ -322,10 +308,7 @@ def _drawn(sample: _Sample, target: TargetPopulation, cuts: Floats, drawing: tup
 def _assessed(
     sample: _Sample, persons: Iterator[tuple[int, Ints, Floats]], means: Floats, shift: Floats, cuts: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Return sums over the assessed persons, drawn as members of their groups, plain and by weight (draws, G, C * (1 + L)).
-
-    Also return by how much the mean of θ by surplus is off the plain one (draws, G, D).
-    """
+    """Return sums over the assessed, plain and by weight (draws, G, C * (1 + L)), and how far θ by surplus is off (draws, G, D)."""
     group, (draws, G, _) = sample.group, means.shape
     plain, off = np.zeros((draws, G, len(sample.evidence.share) * (2 + len(cuts)))), np.zeros(means.shape)
     weighted = np.zeros_like(plain) if np.ptp(sample.weight) > 0 else plain
@@ -342,11 +325,7 @@ def _assessed(
 
 
 def _means_absent(sample: _Sample, means: Floats, off: Floats, spread: Floats, wanted: Bools, rng: np.random.Generator) -> Floats:
-    """Return means of θ (W, D) of those absent, of the W groups `wanted` (G,), whose means and spreads (W, 1) are given.
-
-    They are moved by `off`, by how much the mean of the assessed by surplus u is off their plain mean, with the further variance
-    σ²(Σu² - 1/n) of its sampling (Kish 1965: the effect of unequal weights).
-    """
+    """Return means of θ (W, D) of those absent in groups `wanted` (G,), moved by `off` with the variance of sampling (Kish 1965)."""
     n, square = (np.bincount(sample.group, w, len(wanted))[wanted, None] for w in (np.ones(len(sample.group)), sample.surplus**2))
     noise = rng.standard_normal(means.shape) @ np.linalg.cholesky(sample.evidence.covariance).T
     return np.asarray(means + off + spread * np.sqrt(np.maximum(square - 1 / np.maximum(n, 1.0), 0.0)) * noise)
@@ -367,10 +346,7 @@ def _intervals(found: Floats, shown: Bools) -> Floats:
 def _findings(
     profiles: DeficitProfiles, tree: _Hierarchy, target: TargetPopulation, known: tuple[Bools, Ints], least: int, told: tuple[int, int]
 ) -> tuple[Finding, ...]:
-    """Return what is to be known of the groups: `known` are those shown and persons who answered items (R, C).
-
-    `told` are how many persons have no group, and how many groups a few weights dominate.
-    """
+    """Return findings; `known`: groups shown, persons who answered (R, C), `told`: persons without a group, groups of few weights."""
     shown, answered = known
     few = [tree.names[r] for r in np.flatnonzero(shown & (target.inside @ target.assessed < HALF * target.heads))]
     names = {name for name, is_shown in zip(tree.names, shown, strict=True) if is_shown}

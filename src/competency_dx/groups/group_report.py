@@ -19,8 +19,7 @@ from competency_dx.schemas import Count, Ids, Probability, held_to
 
 ALL = ""
 SEPARATOR = " / "
-ENDS = ("", "_low", "_high")
-"""Of the names of a number and of its interval."""
+ENDS = ("", "_low", "_high")  # of the names of a number and of its interval
 OF_GROUPS = (Template("groups.few_assessed"), Template("groups.headcount_missing"), Template("groups.headcount_sum"))
 """Findings whose scope are groups."""
 
@@ -119,9 +118,8 @@ class GroupReport(Result):
             return self.findings
         r, out = self.groups.index(group), list[Finding]()
         for finding in self.findings:
-            names = [x for x in finding.scope if f"{x}{SEPARATOR}".startswith(group + SEPARATOR)]
             if of_groups := [template for template in OF_GROUPS if template.code == finding.code]:
-                out += of_groups[0].about(names)
+                out += of_groups[0].about([x for x in finding.scope if f"{x}{SEPARATOR}".startswith(group + SEPARATOR)])
             elif not finding.code.endswith(("_all", ".few_answered", ".suppressed")):
                 out.append(finding)
         few = [c.code for c, told in zip(self.competencies, self.told[r], strict=True) if self.shown[r] and not told]

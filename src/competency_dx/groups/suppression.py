@@ -151,10 +151,7 @@ def _partners(tables: _Tables, hidden: Sequence[Bools], t: int, place: Ints, her
 
 
 def _attacked(codes: Ints, values: Floats, hidden: Sequence[Bools], published: Sequence[tuple[Ints, Bools]], smallest: int) -> None:
-    """Hide groups, the smallest first, until all divisions together leave a range of every set of persons that they tell apart.
-
-    The sets are those in which nobody is told apart by any division, and the hidden groups.
-    """
+    """Hide groups, the smallest first, until a range is left of every set of persons told apart and of every hidden group."""
     atoms, at = np.unique(np.column_stack([codes, *(of for of, _ in published)]), axis=0, return_inverse=True)
     n = np.bincount(at.ravel()).astype(np.float64)
     sums = np.array([np.bincount(at.ravel(), v) for v in values.T]).reshape(-1, len(n)) / 100

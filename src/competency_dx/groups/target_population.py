@@ -45,8 +45,7 @@ class TargetPopulation(NamedTuple):
         """Return how much each assessed person counts in the whole (P,), by narrowest group and survey weight."""
         alone = ~self.counted[0]
         scale = (alone @ self.assessed) / max(float(alone @ self.weight), 1e-300)
-        stands_for = (self.assessed + self.absent) / np.maximum(self.weight, 1e-300)
-        return np.asarray(weight * np.where(alone, scale, stands_for)[group])
+        return np.asarray(weight * np.where(alone, scale, (self.assessed + self.absent) / np.maximum(self.weight, 1e-300))[group])
 
     def totals(self, assessed: Floats, weighted: Floats, absent: Floats) -> tuple[Floats, Floats]:
         """Return means over the persons of all groups (R, F), and sums (R, F) of those counted, each assessed person once.
@@ -56,8 +55,7 @@ class TargetPopulation(NamedTuple):
         alone = self.inside & ~self.counted
         scale = (alone @ self.assessed) / np.maximum(alone @ self.weight, 1e-300)
         known = self.counted @ (assessed + absent)
-        people = np.maximum(self.persons, 1e-300)[:, None]
-        return (known + scale[:, None] * (alone @ weighted)) / people, known + alone @ assessed
+        return (known + scale[:, None] * (alone @ weighted)) / np.maximum(self.persons, 1e-300)[:, None], known + alone @ assessed
 
 
 def target_population(

@@ -18,8 +18,7 @@ from competency_dx.persons import as_responses
 from competency_dx.result import DataFrame, frame
 
 BURN_IN, DRAWS, SEED = 100, 400, 20261130
-PRIOR_PERSONS, RARE = 10.0, 0.1
-"""What the shares of the calibration weigh in each group, as so many persons would."""
+PRIOR_PERSONS, RARE = 10.0, 0.1  # what the shares of the calibration weigh in each group, as so many persons would
 
 
 @checked(GroupError)
@@ -49,10 +48,8 @@ def compare_types(
     n = np.bincount(code)
     common = np.abs(posterior.mean(axis=0) - 0.5) < 0.5 - RARE  # that nobody is of a rare type says little
     hidden = suppressed(code[:, None], 100 * posterior[:, common], [np.zeros(len(names), dtype=np.bool_)], smallest)[0]
-    likelihood = posterior / np.maximum(calibration.profile_probabilities, 1e-12)
-    drawn = _shares(likelihood, code, calibration.profile_probabilities)
-    whole = np.einsum("g,dgc->dc", n / n.sum(), drawn)[:, None]
-    found = np.concatenate([whole, drawn], axis=1)
+    drawn = _shares(posterior / np.maximum(calibration.profile_probabilities, 1e-12), code, calibration.profile_probabilities)
+    found = np.concatenate([np.einsum("g,dgc->dc", n / n.sum(), drawn)[:, None], drawn], axis=1)
     closed, size = np.append(n.sum() < smallest, hidden), np.append(n.sum(), n)
     found[:, closed], size[closed] = np.nan, 0
     types = [" + ".join(a for a, has in zip(calibration.attributes, row, strict=True) if has) or "—" for row in calibration.profiles]

@@ -18,12 +18,9 @@ from competency_dx.provenance import provenance
 DRAWS = 400
 SEED = 20261130
 SMALLEST = 10
-STABILITY = (0.3, 0.5, 0.65, 0.8, 0.9, 0.97)
-"""Correlations of a competency before with the same after, given the means."""
-OF_CHANGE = (0.05, 0.15, 0.3, 0.6)
-"""SDs of the mean changes of programmes, beside none."""
-SAME = 1e-8
-"""Variance of their means at the start: a programme chosen by the first answers says of θ nothing that these do not."""
+STABILITY = (0.3, 0.5, 0.65, 0.8, 0.9, 0.97)  # correlations of a competency before with the same after, given the means
+OF_CHANGE = (0.05, 0.15, 0.3, 0.6)  # SDs of the mean changes of programmes, beside none
+SAME = 1e-8  # variance of their means at the start: a programme chosen by the first answers says of θ nothing that these do not
 ALIKE = 0.7  # correlation of the means of a programme in two competencies
 AGAIN = 0.2  # of the second answers, to items answered before
 DAY = re.compile(r"\s*(?:(\d{4})-(\d\d)-(\d\d)|(\d\d?)\.(\d\d?)\.(\d{4}))")
@@ -141,10 +138,7 @@ def _shown(n: Ints, smallest: int) -> Bools:
 def _drawn(
     waves: tuple[OwnEvidence, OwnEvidence], group: Ints, G: int, shift_se: float, cut: float, draws: int
 ) -> tuple[Floats, Floats]:
-    """Draw true percents of all persons before and after, of all programmes (N, 3, G, C).
-
-    Of persons return sums over draws of change, its square, gains, deficits before, after, both (6, P, C).
-    """
+    """Return sums over draws of change, its square, gains, deficits before, after, both (6, P, C), and draws by group (N, 3, G, C)."""
     one, two = waves
     D, rng = len(one.mean), np.random.default_rng(SEED)
     within = [np.asarray(np.kron([[1, r], [r, 1]], one.covariance), dtype=np.float64) for r in STABILITY]
@@ -170,10 +164,7 @@ def _drawn(
 
 
 def _differences(start: Floats, change: Floats, rows: Floats, rng: np.random.Generator) -> Floats:
-    """Return draws of how much more each programme changed than persons without one who started as high (G, C).
-
-    The common slope within groups adjusts for the start (analysis of covariance); the sampling of persons is in the draw.
-    """
+    """Return draws of how much more each programme changed than persons without one who started as high (G, C), by covariance."""
     n = rows.sum(axis=1, keepdims=True)
     mean_start, mean_change = rows @ start / n, rows @ change / n
     x, y = start - rows.T @ mean_start, change - rows.T @ mean_change
@@ -194,10 +185,7 @@ def _intervals(found: Floats, shown: Bools) -> Floats:
 
 
 def _regression(first: DeficitProfiles) -> Floats:
-    """Return by how much the raw percent of those flagged at first would rise by itself (C,).
-
-    For persons with P(deficit) of .5 or more: what their ability lets expect on the items they answered, less what they scored.
-    """
+    """Return by how much the raw percent of those with P(deficit) of .5 or more would rise by itself: expected less scored (C,)."""
     codes, at = [c.code for c in first.competencies], first.reasons == 0
     leaves = set(first.population.leaves)
     member = np.array([[code in fact.competencies for code in codes] for fact in first.items], dtype=np.float64)

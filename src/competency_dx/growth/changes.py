@@ -19,12 +19,11 @@ SURE = 0.95
 Shares = Annotated[Floats, held_to("persons", "competencies", minimum=0, maximum=1)]
 Changes = Annotated[Floats, held_to("persons", "competencies", minimum=-100, maximum=100)]
 OfGroups = Annotated[Floats, held_to("groups", "competencies")]
-OF_PROGRAMMES = (
+OF_PROGRAMMES = (  # numbers of programmes, each with its interval
     ("mean_change", "mean_low", "mean_high"),
     ("closed", "closed_low", "closed_high"),
     ("difference", "difference_low", "difference_high"),
 )
-"""Numbers of programmes, each with its interval."""
 
 
 @value

@@ -84,8 +84,7 @@ def find_misconceptions(
     check_one_dimension(source, "misconceptions")
     known, choice = parameters_of(source), EAP()
     matched, grid = match(data, known, rule.missing), scoring_grid(known, choice.points, choice.item_uncertainty)
-    z = (grid.theta - known.mean) / np.sqrt(known.variance)
-    ability = AbilityWeights(z, posterior_on(matched, known, grid).weights())
+    ability = AbilityWeights((grid.theta - known.mean) / np.sqrt(known.variance), posterior_on(matched, known, grid).weights())
     found = estimate_misconceptions(data, bank, ability, rule.significance)
     assert data.answers is not None
     each, ticked = found.estimates, [who for _, who in found.ticked.values()]

@@ -140,8 +140,7 @@ def _answers_read(data: Responses, bank: ItemBank, items: Sequence[str]) -> Iter
 
 def _marked(item: Item, codes: Sequence[str], answers: Sequence[tuple[str, ...]], column: Ints) -> Marked:
     options = tuple(item.options)
-    sizes = range(1, len(options) + 1) if item.type == "multiple" else (1,)
-    possible = [c for size in sizes for c in combinations(options, size)]
+    possible = [c for size in (range(1, len(options) + 1) if item.type == "multiple" else (1,)) for c in combinations(options, size)]
     points, status = score_answers(item, [" ".join(c) for c in possible])
     sets = [[c for c, x, s in zip(possible, points, status, strict=True) if s == 0 and x == k] for k in np.unique(points)]
     sets = [s for s in sets if len(s) > 1]

@@ -16,8 +16,7 @@ from competency_dx.result import DataFrame, Result, crossed, frame
 from competency_dx.schemas import Count, Ids, Probability, held_to
 
 STATES = ("not enough evidence", "unlikely", "likely")
-REASONS = toml_content("misconceptions", "reasons")
-"""Why there is no conclusion, by what parameters and persons say of it."""
+REASONS = toml_content("misconceptions", "reasons")  # why there is no conclusion, by what parameters and persons say of it
 
 
 @value
@@ -146,12 +145,11 @@ class MisconceptionEvidence(Result):
         """Return one row per misconception: its model with standard errors, and how many persons likely hold it."""
         p = self.parameters
         pairs = {"prevalence": p.prevalence, "strength": p.strength, "level": p.level, "slope": p.slope}
-        named = {f"{head}{k}": x[:, j] for k, x in pairs.items() for j, head in enumerate(("", "se_"))}
         return frame(
             misconception=self.misconceptions,
             title=self._titles,
             **{name: getattr(p, name) for name in ("standing", "n_items", "n_persons", "association")},
-            **named,
+            **{f"{head}{k}": x[:, j] for k, x in pairs.items() for j, head in enumerate(("", "se_"))},
             prior_share=p.prior_share,
             likely=(self.state == 2).sum(axis=0),
             unlikely=(self.state == 1).sum(axis=0),

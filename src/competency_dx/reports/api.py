@@ -19,7 +19,7 @@ Shown = Literal["persons", "aggregates"]
 FILES = (".html", ".csv", ".xlsx", ".json", ".docx", ".pdf")
 NOT_WRITTEN = re.compile(r"\.(?:[a-z]{2,5}\d?|parquet|pickle|feather|sqlite|7z)", re.IGNORECASE)
 """Endings of files; folders may be called ``2026.09`` or ``schools.v2``."""
-MAKERS = FrozenDict(
+MAKERS = FrozenDict(  # module and function that write a result of a kind, imported only when there is one; any other: `result_page`
     aggregates=("profile_report", "aggregate_report"),
     decisions=("outcome_pages", "decision_report"),
     deficit_profiles=("profile_report", "profile_report"),
@@ -30,7 +30,6 @@ MAKERS = FrozenDict(
     next_items=("outcome_pages", "form_report"),
     routes=("outcome_pages", "route_report"),
 )
-"""Module and function that write a result of a kind, imported only when there is one; any other has the page of `result_page`."""
 LONGEST_PRINT = 1000  # pages of a .docx or .pdf, each of which takes some 7 MB while it is set
 MADE_HERE = 'name="generator" content="competency_dx"'
 

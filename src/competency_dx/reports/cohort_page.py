@@ -21,8 +21,7 @@ PLACES = ("column_school", "column_municipality", "column_region", "column_form"
 def cohort_view(profiles: DeficitProfiles, s: ReportContext, links: Mapping[str, str]) -> dict[str, Any]:
     """Return what the template shows; `links` leads from a person to the page, and may be empty."""
     items = sorted((f for f in profiles.items if np.isfinite(f.difficulty)), key=lambda f: -f.difficulty)
-    loose = sum(fact.status == "provisional" for fact in items)
-    rows = [r for r in summaries(profiles, s.tree) if r.n]
+    loose, rows = sum(fact.status == "provisional" for fact in items), [r for r in summaries(profiles, s.tree) if r.n]
     return aggregate_view(profiles, s, background_groups(profiles, s)) | {
         "false_share": false_share(profiles.expected_false_share, s),
         "lines": rows,

@@ -174,8 +174,7 @@ def _xml_content(cell: SheetCell) -> str:
 
 def _width(name: str, cells: Sequence[SheetCell]) -> int:
     longest = max((len(str(c)) for c in cells[:SAMPLE] if isinstance(c, str)), default=0)
-    heading = max((len(word) for word in name.split()), default=0) + 3
-    return min(max(longest + 2, heading, NARROWEST), WIDEST)
+    return min(max(longest + 2, max((len(word) for word in name.split()), default=0) + 3, NARROWEST), WIDEST)
 
 
 def file_names(ids: Iterable[str]) -> dict[str, str]:

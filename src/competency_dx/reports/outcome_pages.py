@@ -159,10 +159,9 @@ def decision_report(decisions: Decisions, language: Language) -> Written:
 def growth_report(growth: Growth, language: Language) -> Written:
     """Return how a growth is written: one page."""
     t, shown = strings(language), np.flatnonzero(growth.shown).tolist()
-    whole = t["growth_without" if len(growth.groups) > 1 else "group_whole"]
     values = about(growth, language) | {
         "titles": [unit_title(c, language) for c in growth.competencies],
-        "shown": [(g, growth.groups[g] or whole) for g in shown],
+        "shown": [(g, growth.groups[g] or t["growth_without" if len(growth.groups) > 1 else "group_whole"]) for g in shown],
         "compared": bool(np.isfinite(growth.difference[shown, 0]).any()),
         "said": change_said,
         "ends": growth.ends_of_rule,

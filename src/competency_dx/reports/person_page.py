@@ -133,13 +133,12 @@ def _unconcluded(members: Sequence[Conclusion], s: ReportContext) -> Iterator[Un
 def _figures(c: Conclusion, s: ReportContext) -> tuple[str, ...]:
     """Return a row of the table for the methodist; what is not concluded has no probabilities."""
     drawn = c.status == "reported"
-    level = f"{s.ranges[c.level]}: {chance(c.level_probability, s.language)}" if drawn else "—"
     return (
         f"{s.titles[c.competency.code]} {c.competency.code}",
         c.leans_on,
         str(c.n_items),
         *(chance(p if drawn else math.nan, s.language) for p in (c.p_deficit, c.p_strength)),
-        level,
+        f"{s.ranges[c.level]}: {chance(c.level_probability, s.language)}" if drawn else "—",
         percent(100 * c.own_share, s.language),
         *(decimal(x, 2, s.language) for x in (c.reliability, c.prmse_total, c.prmse)),
     )
@@ -172,10 +171,9 @@ def _evidence_line(e: Evidence, s: ReportContext) -> dict[str, str]:
 
 def figure_rows(view: Mapping[str, Any]) -> str:
     """Return the rows of the table for the methodist as HTML: all pages of a cohort have them, so no template is asked."""
-    rows = (("\0".join(row[:2]), "\0".join(row[2:])) for row in view["figures"])
     return "".join(
         f'<tr><td>{plain(texts).replace(chr(0), "</td><td>")}</td><td class="n">{plain(numbers).replace(chr(0), NUMBER)}</td></tr>\n'
-        for texts, numbers in rows
+        for texts, numbers in (("\0".join(row[:2]), "\0".join(row[2:])) for row in view["figures"])
     )
 
 

@@ -81,14 +81,13 @@ class Routes(Result):
         taken = [self.programmes[k] for k in self.steps[p, s]]
         its = [np.flatnonzero(self.chosen[row] == k) for row, k in zip(p, self.steps[p, s], strict=True)]
         levels = [*(level.code for level in self.standards.levels), ""]
-        names = ("kind", "hours", "price", "start", "end")
         return frame(
             person=self.persons[p],
             level=[levels[k] for k in self.level[p]],
             place=s + 1,
             programme=[one.id for one in taken],
             title=[one.title.text(self.language) for one in taken],
-            **{x: [getattr(one, x) for one in taken] for x in names},
+            **{x: [getattr(one, x) for one in taken] for x in ("kind", "hours", "price", "start", "end")},
             competencies=[", ".join(self.competencies[d].code for d in ds) for ds in its],
             p_deficit=[self.p_deficit[row, ds].max(initial=0.0) for row, ds in zip(p, its, strict=True)],
             closes=[self.closes[row, ds].sum() for row, ds in zip(p, its, strict=True)],
@@ -99,11 +98,10 @@ class Routes(Result):
         """Return one row per person and competency with a step or without one: what it closes, instead of what, or why not."""
         p, d = np.nonzero((self.chosen >= 0) | (self.why > 0))
         ids = np.array([*(one.id for one in self.programmes), ""], dtype=object)
-        numbers = {name: getattr(self, name)[p, d] for name in ("p_deficit", "shortfall", "closes", "unseen")}
         return frame(
             person=self.persons[p],
             competency=[self.competencies[k].code for k in d],
-            **numbers,
+            **{name: getattr(self, name)[p, d] for name in ("p_deficit", "shortfall", "closes", "unseen")},
             programme=ids[self.chosen[p, d]],
             instead=[", ".join(ids[k] for k in two if k >= 0) for two in self.instead[p, d]],
             why=[WHY[k] for k in self.why[p, d]],
@@ -182,13 +180,9 @@ class Routes(Result):
         rows = {name: x for name, x in {"": np.ones(len(self), dtype=np.bool_), **every}.items() if x.sum() >= smallest}
         sums = np.array([of_person[x].sum(axis=0) for x in rows.values()]).reshape(-1, 6).T
         low, high = sums[2] - 1.96 * np.sqrt(sums[5]), sums[4] + 1.96 * np.sqrt(sums[5])
-        columns = {
-            "hours": sums[1],
-            "hours_expected": sums[3],
-            "hours_low": np.maximum(low, 0),
-            "hours_high": np.minimum(high, sums[1]),
-        }
-        return frame(group=[*rows], persons=[int(x.sum()) for x in rows.values()], steps=sums[0].astype(np.int64), **columns)
+        columns = {"steps": sums[0].astype(np.int64), "hours": sums[1], "hours_expected": sums[3]}
+        columns |= {"hours_low": np.maximum(low, 0), "hours_high": np.minimum(high, sums[1])}
+        return frame(group=[*rows], persons=[int(x.sum()) for x in rows.values()], **columns)
 
     def needs(self) -> Floats:
         """Return by competency (D, 4) of how many persons something is concluded, expected deficits, mean shortfall and closed."""
@@ -328,10 +322,7 @@ def _settings(
 def _points(
     profiles: DeficitProfiles, every: Sequence[Programme], framework: CompetencyFramework, at: Sequence[int]
 ) -> tuple[Floats, Floats]:
-    """Return the expected points below the cut (P, D) and how many of them each programme closes (P, K, D).
-
-    The percent has the beta distribution of the profile's mean and interval; a programme brings x to min(target, x + gain).
-    """
+    """Return expected points below the cut (P, D), and what a programme closes, which brings x to min(target, x + gain) (P, K, D)."""
     mean, width = profiles.percent[:, at], (profiles.percent_high - profiles.percent_low)[:, at]
     sd, cut = width / (2 * ndtri((1 + profiles.rule.interval) / 2)), profiles.standards.deficit_cut
     points = np.zeros((len(mean), len(every), len(at)))

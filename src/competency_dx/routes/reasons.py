@@ -9,11 +9,10 @@ from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.competencies import STATES
 from competency_dx.routes.allocation import HOUR, RouteProblem
 
-Why = Literal[
+Why = Literal[  # why a deficit or a wish has no step: the one limit that binds, several of them, or another reason
     "", "hours", "price", "dates", "seats", "budget", "several", "prerequisite", "closes_less", "not_needed",
     "reversible_first", "no_programme", "ask_again", "no_conclusion", "begun", "other_category", "closes_nothing", "no_weight",
 ]  # fmt: skip
-"""Why a deficit or a wish has no step: the one limit that binds, several of them, or another reason."""
 WHY: tuple[Why, ...] = get_args(Why)
 ASK_AGAIN, NO_CONCLUSION = WHY.index("ask_again"), WHY.index("no_conclusion")
 CONFIRMED, LIKELY, UNDECIDED, _, UNTOLD = range(len(STATES))
@@ -62,14 +61,13 @@ class RouteReasons(NamedTuple):
         better, new = of & (more > 0), k not in steps
         if more[better].sum() <= new * HOUR * one.hours:
             return "closes_less" if (row[of] >= 0).any() else "closes_nothing"
-        without = problem.open[p] & (row < 0) & (problem.closes[p, k] == 0)
         binds = {
             "hours": new and one.hours + sum(x.hours for x in taken) > problem.hours,
             "price": new and one.price + sum(x.price for x in taken) > problem.price,
             "dates": new and any(map(one.overlaps, taken)),
             "seats": new and self.left[0][k] < 1,
             "budget": new and self.left[1] < one.price,
-            "prerequisite": (problem.hard[without].any(axis=0) | ~better).all(),
+            "prerequisite": (problem.hard[problem.open[p] & (row < 0) & (problem.closes[p, k] == 0)].any(axis=0) | ~better).all(),
         }
         found = [x for x in WHY if binds.get(x)]
         return found[0] if len(found) == 1 else "several" if found else "prerequisite"  # no order allows it

@@ -25,19 +25,17 @@ from competency_dx.service.operations import MOST_PERSONS, Operations, ServedBan
 LOG = logging.getLogger(__name__)
 MOST_BYTES = 1 << 20
 LANGUAGE = "accept-language"
-ANSWERING = ("/profiles", "/scores", "/next-items")
-"""Paths that take a document of answers."""
+ANSWERING = ("/profiles", "/scores", "/next-items")  # paths that take a document of answers
 JSON = "application/json"
 EXAMPLE = {"bank": "mathematics", "persons": [{"person": "T-01", "answers": {"MAT-003": "2", "MAT-007": 76}}]}
 OF_CLIENTS = (errors.DocumentError, errors.LimitError, errors.ResponsesError, errors.ScoringError, errors.DiagnosisError, RequestError)
-STATUS: Mapping[str, int] = {
+STATUS: Mapping[str, int] = {  # of faults of the client that are not 422
     **dict.fromkeys(("result.not_json", "result.names_twice", "result.no_number"), 400),
     **dict.fromkeys(("service.no_bank", "service.no_place"), 404),
     **dict.fromkeys(("limits.exceeded", "service.too_large", "service.too_many"), 413),
     "service.method": 405,
     "service.media_type": 415,
 }
-"""The status of faults of the client that is not 422."""
 CODES = {404: "service.no_place", 405: "service.method"}
 
 

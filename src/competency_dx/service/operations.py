@@ -16,8 +16,7 @@ from competency_dx.findings import in_results_only
 from competency_dx.responses import answers_schema, load_responses
 from competency_dx.scoring import Scores, score
 
-MOST_PERSONS = 1000
-"""In one request: their profiles take some seconds and eight megabytes."""
+MOST_PERSONS = 1000  # in one request: their profiles take some seconds and eight megabytes
 NOT_THERE = {"bank.not_published", "bank.no_version", "bank.no_name", "bank.not_shipped"}
 
 
