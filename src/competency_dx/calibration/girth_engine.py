@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, choice, value
+from competency_dx.arrays import Bools, Codes, Floats, Ints, choice, value
 from competency_dx.engine import category_counts
 from competency_dx.errors import CalibrationError, MissingDependencyError
 from competency_dx.responses import MissingPolicy
@@ -88,7 +88,12 @@ def girth_estimates(
     """
     girth_family([family])
     present = category_counts(codes, observed, int(n_categories.max())) > 0
-    _refuse(present, n_categories, family, np.array(items or range(len(n_categories)), dtype=object))
+    earned, ids = present.sum(axis=1), np.array(items or range(len(n_categories)), dtype=object)
+    if (constant := ids[earned < 2]).size:
+        raise CalibrationError("calibration.girth_constant", constant=constant)
+    # categories that nobody earned would make girth answer another question
+    if (gaps := ids[earned < n_categories] if family == "GPCM" else ids[~present[:, 0]]).size:
+        raise CalibrationError("calibration.girth_gaps", gaps=gaps, family=family)
     complete = bool(observed.all())
     function = "pcm_mml" if family == "2PL" and not complete else FUNCTIONS[family]
     returned, iterations = _called(function, codes, observed, method)
@@ -105,14 +110,6 @@ def girth_estimates(
         intercepts[i, above] = steps if family == "GRM" else np.cumsum(steps)
     stopped, by_shares = iterations < method.max_iterations, not complete and function != "pcm_mml"
     return GirthEstimates(function, slope, intercepts, at_bound, iterations, stopped, by_shares)
-
-
-def _refuse(present: Bools, n_categories: Ints, family: str, items: Names) -> None:
-    """Raise where categories that nobody earned would make girth answer another question."""
-    if (constant := items[present.sum(axis=1) < 2]).size:
-        raise CalibrationError("calibration.girth_constant", constant=constant)
-    if (gaps := items[present.sum(axis=1) < n_categories] if family == "GPCM" else items[~present[:, 0]]).size:
-        raise CalibrationError("calibration.girth_gaps", gaps=gaps, family=family)
 
 
 @value

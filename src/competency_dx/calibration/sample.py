@@ -41,10 +41,36 @@ class Sample(NamedTuple):
 
 
 def sample_of(data: Responses, population: Population, survey: SurveyDesign | None) -> Sample:
-    """Return what the population and the survey design name, read from the responses."""
+    """Return what the population and the survey design name; a stratum needs two clusters to tell how much clusters differ."""
     group, groups = _groups(data, population)
     bare = Sample(group, groups, *_covariates(data, population.on))
-    return bare if survey is None else _surveyed(data, survey, bare)
+    if survey is None:
+        return bare
+    weight = np.ones(len(data.persons))
+    if survey.weights is not None:
+        weight = numbers(data, survey.weights, "SurveyDesign(weights=…)")
+        if low := [str(p) for p, w in zip(data.persons, weight, strict=True) if w <= 0]:
+            raise CalibrationError("calibration.weights_positive", low=low)
+    clusters = replicates = None
+    names = [] if survey.strata is None else column(data, survey.strata, "SurveyDesign(strata=…)")
+    strata = _labels(names) if names else None
+    if survey.clusters is not None:
+        labels = column(data, survey.clusters, "SurveyDesign(clusters=…)")
+        clusters = _labels(labels if strata is None else list(zip(strata, labels, strict=True)))
+    if survey.replicates is not None:
+        replicates = survey.replicates
+        if not isinstance(replicates, np.ndarray):
+            parts = _columns(replicates).items()
+            replicates = np.stack([numbers(data, x, phrase("calibration.what_replicate", name=n)) for n, x in parts], axis=1)
+        if len(replicates) != len(weight):
+            raise CalibrationError("calibration.replicates", n_replicates=len(replicates), n_weight=len(weight))
+    if strata is not None:
+        units = np.arange(len(strata)) if clusters is None else clusters
+        if lone := {h for h in np.unique(strata) if len(np.unique(units[strata == h])) < 2}:
+            words = sorted({str(name) for name, h in zip(names, strata, strict=True) if h in lone})
+            raise CalibrationError("calibration.strata", words=words)
+    factor = survey.replicate_factor
+    return bare._replace(weight=weight, stratum=strata, cluster=clusters, replicates=replicates, replicate_factor=factor)
 
 
 def _groups(data: Responses, population: Population) -> tuple[Ints | None, tuple[str, ...]]:
@@ -122,35 +148,6 @@ def _columns(on: Any) -> dict[str, Any]:  # noqa: ANN401 - names or a frame
     if isinstance(on, Sequence):
         return {str(name): str(name) for name in ([on] if isinstance(on, str) else on)}
     raise CalibrationError("calibration.covariates_type", given=type(on).__name__)
-
-
-def _surveyed(data: Responses, survey: SurveyDesign, bare: Sample) -> Sample:
-    """Return the sample with its design; a stratum needs two clusters to tell how much clusters differ."""
-    weight = np.ones(len(data.persons))
-    if survey.weights is not None:
-        weight = numbers(data, survey.weights, "SurveyDesign(weights=…)")
-        if low := [str(p) for p, w in zip(data.persons, weight, strict=True) if w <= 0]:
-            raise CalibrationError("calibration.weights_positive", low=low)
-    clusters = replicates = None
-    names = [] if survey.strata is None else column(data, survey.strata, "SurveyDesign(strata=…)")
-    strata = _labels(names) if names else None
-    if survey.clusters is not None:
-        labels = column(data, survey.clusters, "SurveyDesign(clusters=…)")
-        clusters = _labels(labels if strata is None else list(zip(strata, labels, strict=True)))
-    if survey.replicates is not None:
-        replicates = survey.replicates
-        if not isinstance(replicates, np.ndarray):
-            parts = _columns(replicates).items()
-            replicates = np.stack([numbers(data, x, phrase("calibration.what_replicate", name=n)) for n, x in parts], axis=1)
-        if len(replicates) != len(weight):
-            raise CalibrationError("calibration.replicates", n_replicates=len(replicates), n_weight=len(weight))
-    if strata is not None:
-        units = np.arange(len(strata)) if clusters is None else clusters
-        if lone := {h for h in np.unique(strata) if len(np.unique(units[strata == h])) < 2}:
-            words = sorted({str(name) for name, h in zip(names, strata, strict=True) if h in lone})
-            raise CalibrationError("calibration.strata", words=words)
-    factor = survey.replicate_factor
-    return bare._replace(weight=weight, stratum=strata, cluster=clusters, replicates=replicates, replicate_factor=factor)
 
 
 def _labels(values: list[Any]) -> Ints:

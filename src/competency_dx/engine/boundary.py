@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from competency_dx.arrays import Bools
-from competency_dx.engine.items import Items, beta_of, holding
+from competency_dx.engine.items import beta_of, holding
 from competency_dx.engine.items_setup import Known
 from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Control, Maximised, best_of
@@ -47,7 +46,12 @@ def within_bounds(likelihood: Marginal, known: Known, method: Control) -> tuple[
 
 def _asymptotes_held(likelihood: Marginal, known: Known, method: Control) -> tuple[Marginal, Maximised, tuple[Finding, ...]]:
     """Return likelihood, fit and findings, with asymptotes without a prior held at 0 or 1 where they run there."""
-    loose = _loose(likelihood.items, known)
+    items = likelihood.items
+    loose, first = np.zeros(items.place.shape, dtype=np.bool_), items.n_slopes + items.allowed.shape[1] - 1
+    by_beta = {tuple(at) for at in items.prior.beta.tolist()}
+    for i, j, extra in extras_of(known.families, known.n_categories):
+        penalised = items.prior.precision[i, first + j, first + j] > 0 or (i, first + j) in by_beta
+        loose[i, first + j] = extra.kind in {"c", "u"} and items.place[i, first + j] >= 0 and not penalised
     if not loose.any():
         return likelihood, *best_of(likelihood, method)
     held = np.zeros_like(loose)
@@ -64,15 +68,3 @@ def _asymptotes_held(likelihood: Marginal, known: Known, method: Control) -> tup
         found, notes = best_of(likelihood, method)
     ids = [item for item, row in zip(known.ids, held, strict=True) if row.any()]
     return likelihood, found, notes + Template("engine.boundary").about(ids)
-
-
-def _loose(items: Items, known: Known) -> Bools:
-    """Return which parameters are free asymptotes without a prior (I, F)."""
-    out = np.zeros(items.place.shape, dtype=np.bool_)
-    first = items.n_slopes + items.allowed.shape[1] - 1
-    by_beta = {tuple(at) for at in items.prior.beta.tolist()}
-    for i, j, extra in extras_of(known.families, known.n_categories):
-        f = first + j
-        penalised = items.prior.precision[i, f, f] > 0 or (i, f) in by_beta
-        out[i, f] = extra.kind in {"c", "u"} and items.place[i, f] >= 0 and not penalised
-    return out

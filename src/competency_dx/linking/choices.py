@@ -82,7 +82,16 @@ class Curves(ABC):
 
     def gradients(self, new: ItemParameters, old: ItemParameters, at: Constants) -> tuple[Floats, Floats]:
         """Return ∂(A, B) by the parameters of the items."""
-        return _least_gradients(new, old, _grid(old, self.points), type(self).pool, at)
+        grid = _grid(old, self.points)
+        free, u = slice(int(tied(new)), 2), (grid[0] - at[1]) / at[0]
+        _, hessian, gaps, slopes = _criterion(new, np.exp(log_probabilities(old, grid[0])), grid, type(self).pool, np.array(at))
+        bend = (curve_gradients(new, u + STEP) - curve_gradients(new, u - STEP)) / (2 * STEP)
+        by_new = np.einsum("aq,ifkq,ikq->aif", np.stack([u, np.ones_like(u)]) / at[0], bend, gaps)
+        by_new -= np.einsum("aikq,ifkq->aif", slopes, curve_gradients(new, u))
+        by_old = np.einsum("aikq,ifkq->aif", slopes, curve_gradients(old, grid[0]))
+        inverse = np.zeros((2, 2))
+        inverse[free, free] = np.linalg.inv(hessian[free, free])
+        return -np.tensordot(inverse, by_new, 1), -np.tensordot(inverse, by_old, 1)
 
 
 @choice(LinkingError)
@@ -160,19 +169,6 @@ def least(new: ItemParameters, old: ItemParameters, grid: Grid, pool: Pool, near
         return float("nan"), float("nan")
     A, B = np.append(fixed, found.x).tolist()
     return A, B
-
-
-def _least_gradients(new: ItemParameters, old: ItemParameters, grid: Grid, pool: Pool, at: Constants) -> tuple[Floats, Floats]:
-    """Return ∂(A, B) by the parameters of the new and of the old items (2, I, F) at the minimum."""
-    free, u = slice(int(tied(new)), 2), (grid[0] - at[1]) / at[0]
-    _, hessian, gaps, slopes = _criterion(new, np.exp(log_probabilities(old, grid[0])), grid, pool, np.array(at))
-    bend = (curve_gradients(new, u + STEP) - curve_gradients(new, u - STEP)) / (2 * STEP)
-    by_new = np.einsum("aq,ifkq,ikq->aif", np.stack([u, np.ones_like(u)]) / at[0], bend, gaps)
-    by_new -= np.einsum("aikq,ifkq->aif", slopes, curve_gradients(new, u))
-    by_old = np.einsum("aikq,ifkq->aif", slopes, curve_gradients(old, grid[0]))
-    inverse = np.zeros((2, 2))
-    inverse[free, free] = np.linalg.inv(hessian[free, free])
-    return -np.tensordot(inverse, by_new, 1), -np.tensordot(inverse, by_old, 1)
 
 
 def curve_gradients(of: ItemParameters, theta: Floats) -> Floats:

@@ -242,7 +242,13 @@ def _points(array: NDArray[Any], items: tuple[str, ...]) -> tuple[Codes, Reasons
         reasons[rows] = np.where(values < 0, Reason.NOT_ADMINISTERED, 0)
         scores[rows] = np.where(values < 0, 0, values)
         counts += np.stack([np.isin(values, MISSING_NUMBERS).sum(axis=0), (values == -1).sum(axis=0)])
-    return scores, reasons, _coded(counts, items, scores, reasons)
+    coded, minus = counts  # of codes of missing answers, and of -1, which may be one beside 0 and 1
+    at, left = np.flatnonzero(coded).tolist(), np.zeros(len(Reason), dtype=np.int64)
+    left[Reason.NOT_ADMINISTERED] = (reasons != Reason.ANSWERED).sum() - coded.sum()
+    where = [f"{items[k]} ({coded[k]})" for k in at]
+    doubtful = [items[k] for k in at if minus_is_doubtful(int(minus[k]), int((reasons[:, k] == 0).sum()), int(scores[:, k].max()))]
+    tokens = Template("responses.missing_tokens").about([items[k] for k in at], where=where, cells=int(coded.sum()))
+    return scores, reasons, [*tokens, *Template("responses.minus_one").about(doubtful), *blanks(left)]
 
 
 def _refuse(values: NDArray[Any], items: tuple[str, ...]) -> None:
@@ -255,17 +261,6 @@ def _refuse(values: NDArray[Any], items: tuple[str, ...]) -> None:
     for bad, what in faults:
         if bad.any():
             raise ResponsesError("responses.array_values", what=what, items=[items[k] for k in np.flatnonzero(bad.any(axis=0))])
-
-
-def _coded(counts: Ints, items: tuple[str, ...], scores: Codes, reasons: Reasons) -> list[Finding]:
-    """Return findings about codes of missing answers and, where -1 is frequent beside 0 and 1, about -1; `counts` (2, I)."""
-    coded, minus = counts
-    at, left = np.flatnonzero(coded).tolist(), np.zeros(len(Reason), dtype=np.int64)
-    left[Reason.NOT_ADMINISTERED] = (reasons != Reason.ANSWERED).sum() - coded.sum()
-    where = [f"{items[k]} ({coded[k]})" for k in at]
-    doubtful = [items[k] for k in at if minus_is_doubtful(int(minus[k]), int((reasons[:, k] == 0).sum()), int(scores[:, k].max()))]
-    tokens = Template("responses.missing_tokens").about([items[k] for k in at], where=where, cells=int(coded.sum()))
-    return [*tokens, *Template("responses.minus_one").about(doubtful), *blanks(left)]
 
 
 def _loaded_from(origin: str, bank: ItemBank | None, layout: Layout, cells: str, data: tuple[Codes, Reasons]) -> Provenance:

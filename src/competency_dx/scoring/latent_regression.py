@@ -199,12 +199,7 @@ def _evaluate(flat: ExactPosterior, design: Floats, at: Floats) -> _State:
 
     under_normals(flat, mean, variance).each(one)
     spacing = float(np.log(theta[1] - theta[0]))
-    return _derivatives(moments, design, mean, variance)._replace(log_likelihood=float(evidence.sum()) + len(mean) * spacing)
-
-
-def _derivatives(moments: Floats, design: Floats, mean: Floats, variance: float) -> _State:
-    """Return score and observed information in (γ, log σ²) from posterior moments of the residual (4, P)."""
-    first, second, third, fourth = moments
+    first, second, third, fourth = moments  # of the residual
     X, v = design, variance
     g_tau = float((second / v - 1).sum()) / (2 * v)
     score = np.append(X.T @ first / v, v * g_tau)
@@ -216,4 +211,4 @@ def _derivatives(moments: Floats, design: Floats, mean: Floats, variance: float)
     gamma = np.linalg.lstsq(X, mean + first, rcond=None)[0]
     shift = mean - X @ gamma
     em = np.append(gamma, np.log(float((second + 2 * shift * first + shift**2).mean())))
-    return _State(0.0, score, information, em, float(np.sqrt(spread.min())))
+    return _State(float(evidence.sum()) + len(mean) * spacing, score, information, em, float(np.sqrt(spread.min())))

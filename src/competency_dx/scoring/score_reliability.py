@@ -34,7 +34,7 @@ from competency_dx.findings import Finding, announce, findings_of, gathered, wor
 from competency_dx.models import ItemParameters, averaged_log_probabilities, curve_information, score_information
 from competency_dx.persons import EAP, WLE, Matched, as_responses, match, parameters_of, posterior_of, scoring_grid, uncertain_items
 from competency_dx.provenance import Provenance, provenance
-from competency_dx.responses import Layout, Reason, Responses, load_responses
+from competency_dx.responses import Layout, Reason, load_responses
 from competency_dx.result import DataFrame, Result, frame
 from competency_dx.schemas import Ids, held_to
 from competency_dx.scoring.api import scored
@@ -180,7 +180,12 @@ def reliability(
     eap = None if data is None else scored(data, parameters, method)
     warm = WLE(item_uncertainty=method.item_uncertainty, missing=method.missing)
     wle = None if data is None or not known.between else scored(data, parameters, warm)
-    measured: dict[str, Any] = _measured(known, method, _given(data, known))
+    every = np.ones((1, len(known.items)), dtype=np.bool_)
+    sets = every if data is None else persons.reasons_of(data, known.items) != Reason.NOT_ADMINISTERED
+    sets = sets[sets.any(axis=1)]
+    sets = sets[np.lexsort(sets.T)]  # whatever the order of persons, of whom some stand for all
+    given = every if sets.all() else sets[evenly(len(sets), MOST_SETS)]
+    measured: dict[str, Any] = _measured(known, method, given)
     measured |= {f"empirical_{k}": x.reliability for k, x in (("eap", eap), ("wle", wle)) if x is not None}
     if not several:
         measured = {name: x[0] if x.ndim > 1 else float(x[0]) for name, x in measured.items()}
@@ -193,15 +198,6 @@ def reliability(
     out = Reliability(items=known.items, **measured, findings=notes, provenance=made, dimensions=dimensions)
     announce(out.findings, known=(*findings_of(parameters), *findings_of(data)))
     return out
-
-
-def _given(data: Responses | None, known: ItemParameters) -> Bools:
-    """Return sets of items (N, I) that persons got, evenly chosen among persons; all items where nobody is told of."""
-    every = np.ones((1, len(known.items)), dtype=np.bool_)
-    sets = every if data is None else persons.reasons_of(data, known.items) != Reason.NOT_ADMINISTERED
-    sets = sets[sets.any(axis=1)]
-    sets = sets[np.lexsort(sets.T)]  # whatever the order of persons
-    return every if sets.all() else sets[evenly(len(sets), MOST_SETS)]
 
 
 def _measured(known: ItemParameters, method: EAP, given: Bools) -> dict[str, Floats]:
