@@ -118,20 +118,17 @@ def interval_table(rows: Sequence[IntervalRow], cuts: Sequence[float], zones: tu
         f'<td class="n">{escape(row.figures)}</td><td>{escape(row.words)}</td></tr>'
         for row in rows
     )
-    head = f'<tr class="head"><td></td><td class="scale">{_zones(cuts, zones)}</td><td></td><td></td></tr>'
-    return f'<table class="intervals" aria-label="{escape(title)}"><tbody>{head}{body}</tbody></table>'
-
-
-def _zones(cuts: Sequence[float], zones: tuple[str, str]) -> str:
     words = [(cuts[0], "end", 11, zones[0]), (100.0, "end", 11, zones[1])]
     ticks = [(0.0, "start"), *((cut, "middle") for cut in cuts), (100.0, "end")]
     texts = [*words, *((x, side, 25, f"{x:g}\u00a0%") for x, side in ticks)]
-    return _picture(
+    scale = _picture(
         "".join(
             f'<text x="{x:g}%" y="{y}" text-anchor="{side}" font-size="10.5" fill="{GREY if y > 11 else INK}">{escape(text)}</text>'
             for x, side, y, text in texts
         )
     )
+    head = f'<tr class="head"><td></td><td class="scale">{scale}</td><td></td><td></td></tr>'
+    return f'<table class="intervals" aria-label="{escape(title)}"><tbody>{head}{body}</tbody></table>'
 
 
 def _scale(row: IntervalRow, cuts: Sequence[float]) -> str:

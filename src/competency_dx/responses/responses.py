@@ -73,7 +73,25 @@ class Responses(Result):
         if top > HIGHEST:
             raise ResponsesError("responses.highest_score", top=top, highest=HIGHEST)
         object.__setattr__(self, "background", {k: readonly(v, object) for k, v in self.background.items()})
-        _check(self)
+        shape = len(self.persons), len(self.items)
+        for name in ("scores", "reasons"):
+            if (found := getattr(self, name).shape) != shape:
+                raise ResponsesError("responses.shape", name=name, found=str(found), shape=str(shape))
+        if self.max_scores.shape != shape[1:]:
+            raise ResponsesError("responses.shape_max", found=str(self.max_scores.shape), shape=str(shape[1:]))
+        if (highest := int(self.reasons.max(initial=0))) > max(Reason):
+            raise ResponsesError("responses.reason_value", found=highest, most=int(max(Reason)))
+        if self.scores.min(initial=0) < 0:
+            raise ResponsesError("responses.score_negative")
+        if high := [*compress(self.items, self.scores.max(axis=0, initial=0) > self.max_scores)]:
+            raise ResponsesError("responses.score_above", items=high)
+        if (raw := self.answers) is not None:
+            fit = raw.codes.shape == shape and len(raw.vocabulary) == shape[1] and [*map(len, raw.vocabulary)] == [*map(len, raw.kinds)]
+            if not fit or (raw.codes.max(axis=0, initial=-1) >= [*map(len, raw.vocabulary)]).any():
+                raise ResponsesError("responses.answers_codes")
+        for code, ids in (("person_ids_twice", self.persons.tolist()), ("item_ids_twice", self.items)):
+            if twice := repeated(ids):
+                raise ResponsesError(f"responses.{code}", twice=twice if ids is self.items else hidden_ids(ids, map(ids.index, twice)))
 
     @property
     def observed(self) -> Bools:
@@ -250,29 +268,6 @@ def emptiness(ids: Names, items: Sequence[str], reasons: Reasons) -> list[Findin
     seen = reasons == Reason.ANSWERED
     bare = Template("responses.empty_items").about(compress(items, ~seen.any(axis=0)))
     return [*bare, *Template("responses.empty_persons").about(hidden_ids(ids, np.flatnonzero(~seen.any(axis=1))))]
-
-
-def _check(responses: Responses) -> None:
-    """Refuse shapes, then values and ids that do not fit together."""
-    shape, top = (len(responses.persons), len(responses.items)), responses.max_scores
-    for name in ("scores", "reasons"):
-        if (found := getattr(responses, name).shape) != shape:
-            raise ResponsesError("responses.shape", name=name, found=str(found), shape=str(shape))
-    if top.shape != shape[1:]:
-        raise ResponsesError("responses.shape_max", found=str(top.shape), shape=str(shape[1:]))
-    if (highest := int(responses.reasons.max(initial=0))) > max(Reason):
-        raise ResponsesError("responses.reason_value", found=highest, most=int(max(Reason)))
-    if responses.scores.min(initial=0) < 0:
-        raise ResponsesError("responses.score_negative")
-    if high := [*compress(responses.items, responses.scores.max(axis=0, initial=0) > top)]:
-        raise ResponsesError("responses.score_above", items=high)
-    if (raw := responses.answers) is not None:
-        fit = raw.codes.shape == shape and len(raw.vocabulary) == shape[1] and [*map(len, raw.vocabulary)] == [*map(len, raw.kinds)]
-        if not fit or (raw.codes.max(axis=0, initial=-1) >= [*map(len, raw.vocabulary)]).any():
-            raise ResponsesError("responses.answers_codes")
-    for code, ids in (("person_ids_twice", responses.persons.tolist()), ("item_ids_twice", responses.items)):
-        if twice := repeated(ids):
-            raise ResponsesError(f"responses.{code}", twice=twice if ids is responses.items else hidden_ids(ids, map(ids.index, twice)))
 
 
 def _places(known: Sequence[str], wanted: Iterable[str], code: str) -> Ints:
