@@ -657,6 +657,19 @@ def test_demand_is_of_the_persons_of_the_routes() -> None:
         routes.demand(found.select(["1"]), "town")
 
 
+def test_peers_are_those_of_one_place_with_one_deficit() -> None:
+    found, routes = cohort(12)
+    table, short = routes.peers(found, "town"), {str(p) for p in found.persons[found.state[:, found.index("PHY.S.01")] < 2]}
+    towns = found.background["town"].tolist()
+    assert set(table["competency"]) == {"PHY.S.01"}
+    for town, n, persons in table[["group", "n", "persons"]].itertuples(index=False):
+        alike = [str(p) for p, of in zip(found.persons, towns, strict=True) if of == town and str(p) in short]
+        assert (persons.split(", "), n) == (alike, len(alike))
+        assert town
+    with pytest.raises(RouteError, match="no columns school"):
+        routes.peers(found, "school")
+
+
 def mentors(routes: cdx.routes.Routes) -> dict[str, str]:
     return dict(routes.mentors_frame()[["person", "mentor"]].values.tolist())
 

@@ -138,8 +138,7 @@ class Routes(Result):
         """
         self._refuse_others(profiles, {*near, *([agreed] if isinstance(agreed, str) else [])})
         room, shared = room_of(profiles, agreed, mentees), [profiles.background[name] for name in near]
-        strength, needed = profiles.strength[:, [profiles.index(c.code) for c in self.competencies]], self.chosen >= 0
-        needed |= (self.why > 0) & ~np.isin(self.why, (ASK_AGAIN, NO_CONCLUSION))
+        strength, needed = profiles.strength[:, [profiles.index(c.code) for c in self.competencies]], self._deficits()
         strong = (strength == CONFIRMED) & (room > 0)[:, None]
         mentor = matched(np.where(needed, self.shortfall, 0.0), strong, room, shared, self.persons)
         n_agreed, n_strong, offered = (int(x.sum()) for x in (room > 0, strong.any(axis=1), mentor >= 0))
@@ -155,6 +154,24 @@ class Routes(Result):
             raise RouteError("routes.other_profiles", persons=len(profiles), n_self=len(self))
         if absent := columns - profiles.background.keys():
             raise RouteError("routes.no_column", absent=sorted(absent), columns=list(profiles.background))
+
+    def _deficits(self) -> Bools:
+        """Return who has a deficit in what (P, D), confirmed or likely."""
+        return (self.chosen >= 0) | ((self.why > 0) & ~np.isin(self.why, (ASK_AGAIN, NO_CONCLUSION)))
+
+    @checked(RouteError)
+    def peers(self, profiles: DeficitProfiles, by: str) -> DataFrame:
+        """Return who could learn together: by place in a background column, competency: n persons, two or more, with a deficit in it.
+
+        It names persons and is for the methodist. Raises `RouteError` as `demand` does.
+        """
+        self._refuse_others(profiles, {by})
+        place, short, rows = profiles.background[by].astype(str), self._deficits(), []
+        for group in np.unique(place[place != ""]):
+            for d in np.flatnonzero(short[place == group].sum(axis=0) > 1):
+                persons = self.persons[short[:, d] & (place == group)]
+                rows.append((group, self.competencies[d].code, len(persons), ", ".join(persons)))
+        return frame(**dict(zip(("group", "competency", "n", "persons"), zip(*rows, strict=True) if rows else [()] * 4, strict=True)))
 
     @checked(RouteError)
     def demand(self, profiles: DeficitProfiles, by: str, *, smallest: int = 10) -> DataFrame:
