@@ -22,8 +22,7 @@ from competency_dx.schemas import Ids, held_to
 
 WORLDS = 32  # draws of the parameters of uncertain items, shared out among the persons
 WIDTHS = (8, 12, 10, 8)  # of the columns of the summary
-STANDARDS = R201()
-RULE = DeficitRule()
+STANDARDS, RULE = R201(), DeficitRule()
 Way = Callable[[Problem, Ints], Ints]  # the next item of some persons, who are at these rows of the simulated table
 Truth = tuple[Floats, Responses, Bools]  # θ (P, D), answers to every item, whether the true percent of a leaf is below the cut (P, D)
 

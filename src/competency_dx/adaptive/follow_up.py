@@ -268,12 +268,11 @@ def _by_rule(problem: Problem, decisions: Decisions, profiles: DeficitProfiles, 
     p[:, minima] = 1 - decisions.p_each[rows]
     sd = (profiles.percent_high - profiles.percent_low)[:, targets] / 2 / ndtri((1 + known.interval) / 2)
     within = np.isin(targets, minima) & ~(made.units.below[targets] & ~wanted).any(axis=1)
-    lower = {name: min(getattr(known, name), certain) for name in ("likely", "indeterminate")}
     return problem._replace(
         outlook=problem.outlook._replace(p_deficit=p[:, targets], variance=np.maximum(sd**2, SMALLEST)),
         answered=profiles.n_items[:, targets],
         open=(undecided & ~stopped)[:, None] & within,
-        rule=replace(known, confirmed=certain, **lower),
+        rule=replace(known, confirmed=certain, likely=min(known.likely, certain), indeterminate=min(known.indeterminate, certain)),
         weight=made.share[targets],
     )
 

@@ -24,9 +24,7 @@ from competency_dx.competencies import DeficitRule, LeafOutlook
 HIGHEST_Z, Z_STEPS, R_STEPS = 4.0, 80, 64  # the table of expected loss by |z| and √r
 NODES, REACH = 601, 6.0
 MOST = 0.999  # share of variance
-ROUNDS = 2
-LEAST_GAIN = 1e-9
-SMALLEST = 1e-9
+ROUNDS, LEAST_GAIN, SMALLEST = 2, 1e-9, 1e-9
 
 
 def chance_decided(confirmed: float, z: Floats, r: Floats) -> Floats:

@@ -179,7 +179,6 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     announce(findings)
     chosen = [profiles.competencies[c] for c in at]
     minima = ", ".join(f"{code} {least:g}" for code, least in rule.minimum.items())
-    settings = {"minima": minima, "certain": f"{rule.certain:g}", "purpose": rule.purpose}
     nearest = np.where(told, np.abs(profiles.percent[:, at] - least), np.inf).argsort(axis=0, kind="stable").argsort(axis=0)
     return Decisions(
         persons=profiles.persons,
@@ -199,7 +198,7 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
         consistency_two_way=_mean(equal, told),
         confusion=np.array([[p_all[outcome == k].sum(), (1 - p_all[outcome == k]).sum()] for k in range(3)]),
         findings=tuple(findings),
-        provenance=provenance("certify", profiles.inputs, settings),
+        provenance=provenance("certify", profiles.inputs, {"minima": minima, "certain": f"{rule.certain:g}", "purpose": rule.purpose}),
     )
 
 
@@ -233,8 +232,7 @@ def _below(profiles: DeficitProfiles, at: list[int], least: Floats) -> tuple[Flo
     z = tail + steep * (x - x0) + b[0]
     for left, right, rise in zip(a[:-1], a[1:], np.diff(b, axis=0), strict=True):
         z += rise * np.clip((x - left) / np.maximum(right - left, SMALLEST), 0.0, 1.0)
-    z = np.select([*(least == cuts)], [*z_cut], z)
-    return z, (high - low) / (-2 * tail)
+    return np.select([*(least == cuts)], [*z_cut], z), (high - low) / (-2 * tail)
 
 
 def _twice(profiles: DeficitProfiles, at: list[int], z: Floats, se: Floats, certain: float) -> tuple[Floats, Floats, Floats]:

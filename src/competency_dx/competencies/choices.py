@@ -162,8 +162,7 @@ class DeficitRule:
         if self.false_share is not None:
             surest = np.argsort(-p, axis=1, kind="stable")
             among = np.take_along_axis(np.where(out == 0, 1 - p, 0.0), surest, axis=1)
-            n = np.arange(1, p.shape[1] + 1)
             too_many = np.empty_like(concluded)
-            np.put_along_axis(too_many, surest, np.cumsum(among, axis=1) / n > self.false_share, axis=1)
+            np.put_along_axis(too_many, surest, np.cumsum(among, axis=1) / np.arange(1, p.shape[1] + 1) > self.false_share, axis=1)
             out = np.where((out == 0) & too_many, 1, out)
         return np.where(concluded, out, 4).astype(np.int8)

@@ -52,10 +52,7 @@ class Cohort:
 
 
 class _Fit(NamedTuple):
-    """Hyperparameters: common shift of the leaves, departures of D dimensions, log factors of SD (S), steps along M directions.
-
-    `group` (D, S) says which factor an SD has: the leaves share one, an omission propensity has its own.
-    """
+    """Shift of the leaves, departures (D), log factors (S) of SD, `group` (D, S) says whose, steps along M directions."""
 
     mean: Floats
     sd: Floats

@@ -38,11 +38,10 @@ if TYPE_CHECKING:
     from competency_dx.misconceptions import MisconceptionEvidence
 
 
-SHOWN = (
+SHOWN = (  # columns of the public contract, after person, competency and title
     "state", "level", "p_deficit", "percent", "percent_low", "percent_high", "theta", "se", "n_items", "reliability", "prmse",
     "reported_at", "status", "level_probability", "own_share", "leans_on",
 )  # fmt: skip
-"""Columns of the public contract, after person, competency and title."""
 TREATED = {0: "answered", 2: "omitted", 3: "not_reached", 4: "invalid"}  # by missing reason; the rest is no evidence
 
 

@@ -26,9 +26,8 @@ from competency_dx.kernels.two_level import SPREADS, group_draws, newcomers, per
 from competency_dx.provenance import SELF_REPORT, provenance
 from competency_dx.responses import load_responses
 
-DRAWS = 400
-INTERVAL = 0.95
-HALF = 0.5
+DRAWS, SEED = 400, 20261129
+INTERVAL, HALF = 0.95, 0.5
 BETWEEN = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.1)  # SDs between groups, beside none
 OF_LEAVES = 0.6  # SD, before the answers, of what the mean of all in a leaf has beyond the other leaves; what leaves share is free
 SHARED = (0.5, 0.8, 0.95)  # parts of the variance between groups that all leaves share
@@ -36,7 +35,6 @@ NEWCOMERS = 256
 BLANK = "—"
 LOOSE = re.compile(r"(?<![^ ])/+|/+(?![^ ])")
 """Slashes of a label that stand apart, as those between labels do: one more is written, so that no two groups have one name."""
-SEED = 20261129
 
 
 class _Hierarchy(NamedTuple):

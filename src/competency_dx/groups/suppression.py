@@ -35,11 +35,9 @@ class Suppression:
 
 
 class _Tables(NamedTuple):
-    """What all tables together show: persons and sums by table and group, and which groups lie inside which.
+    """Of each table and group: persons, sums of weights and their squares, of weighted values; what lies inside what.
 
-    `weights` has of each group the sum of the weights and of their squares, `sums` that of the weighted values. `inside[t, u]` is for
-    each group of table t the group of table u in which all of its persons are, for every such pair of tables; `coarser[t]` are those
-    u that are not the same division of persons.
+    `inside[t, u]` is of each group of table t the group of u that holds it; `coarser[t]` are those u that divide persons otherwise.
     """
 
     sizes: list[Ints]

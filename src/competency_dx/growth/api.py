@@ -15,8 +15,7 @@ from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.two_level import group_draws, person_draws
 from competency_dx.provenance import provenance
 
-DRAWS = 400
-SEED = 20261130
+DRAWS, SEED = 400, 20261130
 SMALLEST = 10
 STABILITY = (0.3, 0.5, 0.65, 0.8, 0.9, 0.97)  # correlations of a competency before with the same after, given the means
 OF_CHANGE = (0.05, 0.15, 0.3, 0.6)  # SDs of the mean changes of programmes, beside none

@@ -181,8 +181,7 @@ def _residuals(item: Marked, code: int, ability: Floats) -> tuple[Ints, Floats]:
     if not len(who := np.flatnonzero(np.append(alone & (high > low)[set_of], False)[item.picked])):
         return who, np.zeros(0)
     picked = item.picked[who]
-    design = np.concatenate([np.eye(len(item.first))[set_of[picked]], ability[who, None]], axis=1)
-    y = marks[picked]
+    design, y = np.concatenate([np.eye(len(item.first))[set_of[picked]], ability[who, None]], axis=1), marks[picked]
     return who, np.asarray(y - design @ np.linalg.lstsq(design, y, rcond=None)[0])
 
 

@@ -19,8 +19,7 @@ from competency_dx.reports.pages import FindingLine, Language, Sheet, SheetCell,
 from competency_dx.result import DataFrame
 
 RISKY = re.compile(r"'* *[=+\-@\t\r\n＝＋－＠]")
-WIDEST, NARROWEST = 60, 8
-SAMPLE = 200
+WIDEST, NARROWEST, SAMPLE = 60, 8, 200
 FORMATS: Mapping[str, tuple[str, ...]] = {
     "0%": ("p_deficit", "p_strength", "p_decided"),
     "0.0": ("percent", "percent_low", "percent_high", "mean", "error", "q05", "q95", "share", "share_low", "share_high"),

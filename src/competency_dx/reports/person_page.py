@@ -10,8 +10,7 @@ from competency_dx.display import IntervalRow, chance, count, decimal, interval_
 from competency_dx.reports.pages import bounded, plain, said_on_page
 from competency_dx.reports.report_context import Branch, ReportContext, Sign, column_key, column_title, false_share, named
 
-FOUND = ("confirmed", "likely")
-STOPS = ("misfit", "low_effort")
+FOUND, STOPS = ("confirmed", "likely"), ("misfit", "low_effort")
 FIRST = ("column_date", "column_school")
 PRIORITIES, CARRIERS = 3, 3
 NUMBER = '</td><td class="n">'

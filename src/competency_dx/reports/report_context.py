@@ -154,8 +154,7 @@ def methods(profiles: DeficitProfiles, language: Language) -> tuple[tuple[str, s
         (t["policy"], tied(standards.policy(language))),
         (t["rule"], " ".join(rule)),
     ]
-    if loose:
-        pairs.append((t["provisional_note"], t["provisional_text"].format(n=loose, total=len(profiles.items))))
+    pairs += [(t["provisional_note"], t["provisional_text"].format(n=loose, total=len(profiles.items)))] if loose else []
     pairs.append((t["method"], f"{t['method_text']}{_correlations(profiles, language)}"))
     pairs.append((t["missing_answers"], profiles.rule.missing.describe(language)))
     inputs = ((of_input(name, language), re.sub(r"(sha256:\w{12})\w+", r"\1…", text)) for name, text in made.inputs.items())

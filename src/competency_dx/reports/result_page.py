@@ -106,14 +106,13 @@ def item_sheets(items: ItemAnalysis, language: Language) -> tuple[Sheet, ...]:
         formats |= {f"{names[k]}{end}": pattern for end in BOUNDS}
     first = Sheet(name=t["sheet_items"], heads=tuple(columns), columns=tuple(columns.values()), formats=formats)
     heads = t["options_heads"].split("|")
-    fields = ("option", "text", "n", "share", "low", "middle", "high", "rest", "r")
     answers = Sheet(
         name=t["sheet_options"],
         heads=(t["head_item"], "*", *heads),
         columns=(
             [o.item for o in items.options],
             ["*" * o.credited for o in items.options],
-            *([getattr(o, name) for o in items.options] for name in fields),
+            *([getattr(o, x) for o in items.options] for x in ("option", "text", "n", "share", "low", "middle", "high", "rest", "r")),
         ),
         formats=dict.fromkeys(heads[3:8], "0%") | {heads[8]: "0.00"},
         frozen=3,
