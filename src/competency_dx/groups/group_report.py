@@ -13,6 +13,7 @@ from competency_dx.competencies import Competency, Standards
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import GroupError
 from competency_dx.findings import Finding, Template
+from competency_dx.kernels.agreement import wilson
 from competency_dx.provenance import SELF_REPORT, Provenance
 from competency_dx.result import MAX_LINES, DataFrame, Result, crossed
 from competency_dx.schemas import Count, Ids, Probability, held_to
@@ -103,9 +104,7 @@ class GroupReport(Result):
         Of all N persons it is known whether they were assessed: p = n/N is exact, and the interval of the rate at which persons of
         such a group take part (Wilson 1927) is, with z of `interval`, (p + z²/2N ± z·(p(1-p)/N + z²/4N²)^½) / (1 + z²/N).
         """
-        z2, p, N = NormalDist().inv_cdf((1 + self.interval) / 2) ** 2, self.coverage, self.headcount
-        half = np.sqrt(z2 * (p * (1 - p) / N + z2 / (4 * N**2)))
-        return np.asarray((p + z2 / (2 * N) + np.array([[-1.0], [1.0]]) * half) / (1 + z2 / N))
+        return wilson(self.coverage, self.headcount, NormalDist().inv_cdf((1 + self.interval) / 2))
 
     @property
     def told(self) -> Bools:

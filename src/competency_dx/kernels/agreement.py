@@ -9,10 +9,10 @@ import numpy as np
 from competency_dx.arrays import Z95, Floats, Ints
 
 
-def wilson(p: Floats, n: Floats) -> Floats:
-    """Return the 95 % interval (2, …) of shares of n cases (Wilson 1927)."""
-    centre, half = p + Z95**2 / (2 * n), Z95 * np.sqrt(p * (1 - p) / n + Z95**2 / (4 * n**2))
-    return np.asarray(np.stack([centre - half, centre + half]) / (1 + Z95**2 / n))
+def wilson(p: Floats, n: Floats, z: float = Z95) -> Floats:
+    """Return the interval (2, …) of shares of n cases (Wilson 1927), of 95 % or by another normal quantile."""
+    centre, half = p + z**2 / (2 * n), z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return np.asarray(np.stack([centre - half, centre + half]) / (1 + z**2 / n))
 
 
 def pair_statistics(marks: Ints, work: Ints, *, ordered: bool = True) -> Floats:
