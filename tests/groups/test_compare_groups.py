@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from platform import machine
 from typing import Any
 
 import numpy as np
@@ -16,13 +21,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import linprog
-from scipy.special import softmax
+from scipy.special import expit, softmax
+from threadpoolctl import threadpool_info  # type: ignore[import-untyped]  # it ships no types
 
 import competency_dx as cdx
 from competency_dx.bank import BankPopulation, Correlations
 from competency_dx.competencies import own_evidence
 from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, GroupError
 from competency_dx.groups import GroupReport, Suppression, suppressed
+from competency_dx.groups.api import NEWCOMERS, _statistics, _sums_absent
+from competency_dx.kernels.two_level import newcomers
 
 Array = NDArray[np.float64]
 
@@ -152,6 +160,56 @@ def test_a_headcount_widens_to_those_who_were_not_assessed() -> None:
     half, missing = (next(str(w.message) for w in heard if x in str(w.message)) for x in ("Less than half", "No headcount"))
     assert "м00" in half
     assert "м01" in missing
+
+
+@pytest.mark.parametrize("absent", [4, 60, 270])
+def test_those_absent_err_as_so_many_persons_do(absent: int) -> None:
+    """The few who stand for those absent have their mean in many draws, and the sum errs as that of so many does, whatever few err."""
+    rng, D, cuts = np.random.default_rng(absent), 6, np.array([60.0, 75.0, 90.0])
+    covariance, share = 0.2 * np.eye(D) + 0.8, np.vstack([np.eye(D), np.ones(D) / D])
+
+    def numbers(theta: Array) -> Array:
+        return _statistics(100 * expit(theta) @ share.T, cuts)[:2]  # percent, and who has a deficit
+
+    many = numbers(0.3 + rng.standard_normal((100_000, D)) @ np.linalg.cholesky(covariance).T)
+    drawn_ = [newcomers(np.full((1, D), 0.3), np.ones((1, 1)), covariance, NEWCOMERS, rng) for _ in range(800)]
+    sums = np.array([_sums_absent(numbers(theta), np.array([[absent]]), rng)[:, 0] for theta in drawn_])
+    error = many.std(axis=1) * np.sqrt(absent)
+    assert (np.abs(sums.mean(axis=0) - absent * many.mean(axis=1)) < 0.2 * error).all()
+    assert (np.abs(sums.std(axis=0) / error - 1) < 0.12).all()
+
+
+CASE = """
+import json, warnings
+from dataclasses import replace
+import numpy as np
+import competency_dx as cdx
+warnings.simplefilter("ignore")
+bank, rng = cdx.load_bank("physics"), np.random.default_rng(3)
+waves = [cdx.diagnose(cdx.simulate(bank, 90, rng=rng).select(items=form.items), bank) for form in bank.forms[:2]]
+columns = {"part": [f"{k % 3}" for k in range(90)], "weight": [f"{1 + k % 2}" for k in range(90)]}
+first, second = (replace(x, background={k: np.array(v, dtype=object) for k, v in columns.items()}) for x in waves)
+heads, options = {"0": 30, "1": 40, "2": 400}, {"linking_error": 0.1, "draws": 100}
+found = [cdx.compare_groups(first, "part", weights=w, population_sizes=h, **options) for w, h in ((None, None), ("weight", heads))]
+grown = cdx.measure_growth(first, second, by="part", **options)
+numbers = [getattr(x, f"{of}{end}") for x in found for of in ("percent", "share", "need") for end in ("", "_low", "_high")]
+numbers += [grown.change, grown.change_low, grown.p_gain, grown.p_closed, grown.mean_change, grown.mean_low, grown.closed]
+print(json.dumps([np.nan_to_num(x).ravel().tolist() for x in numbers]))
+"""
+
+
+def test_another_kernel_of_the_linear_algebra_gives_the_same_numbers() -> None:
+    """Draws part ways where something is taken that rounding decides, as the signs of eigenvectors are."""
+    kinds = {x["architecture"] for x in threadpool_info() if x.get("internal_api") == "openblas"}
+    if not kinds or machine() not in {"x86_64", "AMD64"}:
+        pytest.skip("kernels are chosen in OpenBLAS on x86-64 alone")
+    runs = [
+        subprocess.Popen([sys.executable, "-c", CASE], env=os.environ | {"OPENBLAS_CORETYPE": kind}, stdout=subprocess.PIPE)
+        for kind in ("Haswell", "Prescott")
+    ]
+    one, other = (json.loads(run.communicate()[0]) for run in runs)
+    for x, y in zip(one, other, strict=True):
+        np.testing.assert_allclose(x, y, rtol=0, atol=1e-6)
 
 
 def strata(seed: int) -> tuple[cdx.DeficitProfiles, Array, NDArray[np.int64]]:

@@ -78,7 +78,9 @@ def study(gain: float, seed: int = 1, sd: float = 1.0) -> tuple[cdx.DeficitProfi
 def true_percents(profiles: cdx.DeficitProfiles, theta: Array) -> Array:
     from competency_dx.competencies import own_evidence
 
-    return own_evidence(profiles).percents(theta)
+    codes = {c.code for c in profiles.competencies}
+    measured = [leaves().index(leaf) for leaf in profiles.population.leaves if leaf in codes]
+    return own_evidence(profiles).percents(theta[:, measured])
 
 
 def test_without_growth_none_is_reported() -> None:

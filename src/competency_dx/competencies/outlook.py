@@ -38,8 +38,8 @@ SMALLEST, SUREST = 1e-12, 1 - 1e-6
 class OwnEvidence(NamedTuple):
     """Of P persons and D leaves: sites τ and ν (P, D), the population's mean (D,) and covariance (D, D).
 
-    `curves` (D, Q) are the percents of the leaves at the points of `grid` (Q,); `share` (C, D) is the part of the reference
-    points of each unit that lies on each leaf.
+    `curves` (D, Q) are the percents of the leaves at the points of `grid` (Q,), equally far apart; `share` (C, D) is the part of the
+    reference points of each unit that lies on each leaf.
     """
 
     tau: Floats
@@ -52,8 +52,11 @@ class OwnEvidence(NamedTuple):
 
     def percents(self, theta: Floats) -> Floats:
         """Return the true percents of all units (…, C) of persons at θ (…, D)."""
-        leaves = [np.interp(theta[..., d], self.grid, curve) for d, curve in enumerate(self.curves)]
-        return np.asarray(np.stack(leaves, axis=-1) @ self.share.T)
+        D, Q = self.curves.shape
+        at = np.clip((theta - self.grid[0]) * ((Q - 1) / (self.grid[-1] - self.grid[0])), 0.0, Q - 1.0)
+        cell = at.astype(np.int64)
+        place, steps = cell + Q * np.arange(D), np.diff(self.curves, axis=1, append=self.curves[:, -1:])
+        return np.asarray((self.curves.take(place) + (at - cell) * steps.take(place)) @ self.share.T)
 
 
 def own_evidence(profiles: DeficitProfiles) -> OwnEvidence:
@@ -68,11 +71,13 @@ def own_evidence(profiles: DeficitProfiles) -> OwnEvidence:
     nu[tau == 0] = 0.0
     inside = np.array([[code in fact.competencies for code in codes] for fact in profiles.items])
     points = np.array([fact.max_score for fact in profiles.items]) @ inside[:, at]
-    curves = np.stack([100 * profiles.curves[held].sum(axis=0) / p for held, p in zip(inside[:, at].T, points, strict=True)])
+    curves = [100 * profiles.curves[held].sum(axis=0) / p for held, p in zip(inside[:, at].T, points, strict=True)]
+    grid = np.linspace(profiles.grid[0], profiles.grid[-1], len(profiles.grid))
+    even = np.stack([np.interp(grid, profiles.grid, curve) for curve in curves])
     below = inside.T.astype(np.int64) @ inside[:, at] > 0  # an item counts for one leaf and for what lies above it
     weight = below * np.array([profiles.competencies[c].reference_points for c in at], dtype=np.float64)
     share = weight / weight.sum(axis=1, keepdims=True)
-    return OwnEvidence(tau, nu, population.mean, population.central, profiles.grid, curves, share)
+    return OwnEvidence(tau, nu, population.mean, population.central, grid, even, share)
 
 
 class LeafOutlook(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +32,7 @@ INTERVAL, HALF = 0.95, 0.5
 BETWEEN = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.1)  # SDs between groups, beside none
 OF_LEAVES = 0.6  # SD, before the answers, of what the mean of all in a leaf has beyond the other leaves; what leaves share is free
 SHARED = (0.5, 0.8, 0.95)  # parts of the variance between groups that all leaves share
-NEWCOMERS = 256
+NEWCOMERS = 64
 BLANK = "—"
 LOOSE = re.compile(r"(?<![^ ])/+|/+(?![^ ])")
 """Slashes of a label that stand apart, as those between labels do: one more is written, so that no two groups have one name."""
@@ -280,7 +281,7 @@ def _drawn(sample: _Sample, target: TargetPopulation, cuts: Floats, drawing: tup
     """Return draws of mean percent and shares by level (draws, R, C, 1 + L), and of persons on the lowest level (draws, R, C)."""
     (draws, linking_error), rng = drawing, np.random.default_rng(SEED)
     evidence, G = sample.evidence, len(target.absent)
-    D, units = len(evidence.mean), (len(evidence.share), 2 + len(cuts))
+    D, units = len(evidence.mean), (2 + len(cuts), len(evidence.share))
     between = [np.zeros((D, D))]
     between += [b * b * (shared + (1 - shared) * np.eye(D)) for shared in SHARED for b in BETWEEN] if G > 1 else []
     overall = evidence.mean, 25.0 + OF_LEAVES**2 * np.eye(D)
@@ -288,37 +289,36 @@ def _drawn(sample: _Sample, target: TargetPopulation, cuts: Floats, drawing: tup
     means, spreads = group_draws(sites, (sample.group, G), within, between, overall, (draws, rng), spreads=SPREADS)
     shift = linking_error * rng.standard_normal(draws)
     plain, weighted, off = _assessed(sample, person_draws(sites, sample.group, within, (means, spreads), rng), means, shift, cuts)
-    out, counts = np.empty((draws, len(target.inside), *units)), np.empty((draws, len(target.inside), units[0]))
+    out, counts = np.empty((draws, len(target.inside), *units)), np.empty((draws, len(target.inside), units[1]))
     wanted, absent = target.absent > 0, np.zeros((G, units[0] * units[1]))
     for k in range(draws):
         if wanted.any():
             spread = SPREADS[spreads[k][wanted]][:, None]
             centre = _means_absent(sample, means[k][wanted], off[k][wanted], spread, wanted, rng)
             theta = newcomers(centre + shift[k], spread, evidence.covariance, NEWCOMERS, rng)
-            new = _statistics(evidence.percents(theta), cuts).reshape(len(theta), NEWCOMERS, -1)
-            n = target.absent[wanted, None]
-            absent[wanted] = n * new.mean(axis=1) + np.sqrt(n) * new.std(axis=1) * rng.standard_normal((len(n), new.shape[2]))
+            new = _sums_absent(_statistics(evidence.percents(theta), cuts), target.absent[wanted, None], rng)
+            absent[wanted] = new.swapaxes(0, 1).reshape(len(theta), -1)
         found, sums = target.totals(plain[k], weighted[k], absent)
-        out[k], counts[k] = found.reshape(-1, *units), sums.reshape(-1, *units)[:, :, 1]
-    return out, counts
+        out[k], counts[k] = found.reshape(-1, *units), sums.reshape(-1, *units)[:, 1]
+    return out.swapaxes(2, 3), counts
 
 
 def _assessed(
     sample: _Sample, persons: Iterator[tuple[int, Ints, Floats]], means: Floats, shift: Floats, cuts: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Return sums over the assessed, plain and by weight (draws, G, C * (1 + L)), and how far θ by surplus is off (draws, G, D)."""
+    """Return sums over the assessed, plain and by weight (draws, G, (1 + L) * C), and how far θ by surplus is off (draws, G, D)."""
     group, (draws, G, _) = sample.group, means.shape
     plain, off = np.zeros((draws, G, len(sample.evidence.share) * (2 + len(cuts)))), np.zeros(means.shape)
     weighted = np.zeros_like(plain) if np.ptp(sample.weight) > 0 else plain
     surplus = (sample.surplus - 1 / np.bincount(group, minlength=G)[group])[:, None]
     for k, who, theta in persons:
-        numbers = _statistics(sample.evidence.percents(theta + shift[k]), cuts).reshape(len(who), -1)
+        numbers = _statistics(sample.evidence.percents(theta + shift[k]), cuts)
         first = np.flatnonzero(np.diff(group[who], prepend=-1))
         place = group[who[first]]
-        plain[k, place] += np.add.reduceat(numbers, first)
+        plain[k, place] += _sums(numbers, first)
         off[k, place] += np.add.reduceat(surplus[who] * theta, first)
         if weighted is not plain:
-            weighted[k, place] += np.add.reduceat(sample.weight[who, None] * numbers, first)
+            weighted[k, place] += _sums(sample.weight[who, None] * numbers, first)
     return plain, weighted, off
 
 
@@ -329,10 +329,26 @@ def _means_absent(sample: _Sample, means: Floats, off: Floats, spread: Floats, w
     return np.asarray(means + off + spread * np.sqrt(np.maximum(square - 1 / np.maximum(n, 1.0), 0.0)) * noise)
 
 
+def _sums_absent(new: Floats, n: Floats, rng: np.random.Generator) -> Floats:
+    """Return a draw of sums (1 + L, W, C) over `n` (W, 1) persons who are as the `new` (1 + L, W, N, C) are, from low to high.
+
+    The mean of the new ones errs, as pairs of neighbours differ (Wolter 2007, ch. 8): drawn is what is missing to the error of n.
+    """
+    pairs = (new[:, :, ::2] + new[:, :, 1::2]) / 2
+    errs = (np.diff(pairs, 2, axis=2) ** 2).mean(axis=2) / (6 * pairs.shape[2])
+    mean, error = new.mean(axis=2), np.sqrt(np.maximum(new.var(axis=2) / n - errs, 0.0))
+    return np.asarray(n * (mean + error * rng.standard_normal(mean.shape)))
+
+
 def _statistics(percent: Floats, cuts: Floats) -> Floats:
-    """Return percent and membership of each level (…, C, 1 + L)."""
-    level = (percent[..., None] >= cuts).sum(axis=-1)
-    return np.concatenate([percent[..., None], level[..., None] == np.arange(len(cuts) + 1)], axis=-1)
+    """Return percent and membership of each level (1 + L, …, C)."""
+    below = [np.zeros(percent.shape, dtype=np.bool_), *(percent < cut for cut in cuts), np.ones(percent.shape, dtype=np.bool_)]
+    return np.stack([percent, *(upper & ~lower for lower, upper in pairwise(below))])
+
+
+def _sums(numbers: Floats, first: Ints) -> Floats:
+    """Return sums of numbers (1 + L, N, C) over the persons from each of `first` (G,) to the next (G, (1 + L) * C)."""
+    return np.asarray(np.add.reduceat(numbers, first, axis=1).swapaxes(0, 1).reshape(len(first), -1))
 
 
 def _intervals(found: Floats, shown: Bools) -> Floats:

@@ -25,7 +25,7 @@ SWEEPS = 2
 
 
 class _Information(NamedTuple):
-    """Under one W: what the persons of each group say of its mean (G, D, D), (G, D), and the log-likelihoods at a mean of 0 (G,)."""
+    """Under each W: what persons of each group say of its mean (S, G, D, D), (S, G, D); log-likelihoods at a mean of 0 (S, G)."""
 
     precision: Floats
     shift: Floats
@@ -33,14 +33,19 @@ class _Information(NamedTuple):
 
     def given_overall(self, between: Floats) -> _Information:
         """Return the same of μ, means of groups being N(μ, B)."""
-        held = np.linalg.inv(np.eye(self.shift.shape[1]) + np.matmul(self.precision, between))
-        shift = np.matmul(held, self.shift[:, :, None])[:, :, 0]
-        gain = np.linalg.slogdet(held)[1] + (self.shift * (shift @ between)).sum(axis=1)
+        held = np.linalg.inv(np.eye(self.shift.shape[-1]) + np.matmul(self.precision, between))
+        shift = np.matmul(held, self.shift[..., None])[..., 0]
+        gain = np.linalg.slogdet(held)[1] + (self.shift * (shift @ between)).sum(axis=-1)
         return _Information(np.matmul(held, self.precision), shift, self.log_likelihood + 0.5 * gain)
+
+    def of(self, chosen: Ints) -> _Information:
+        """Return that of each group under the W chosen for it (G,)."""
+        return _Information(*(part[chosen, np.arange(len(chosen))] for part in self))
 
     def at(self, mean: Floats) -> Floats:
         """Return the log-likelihoods at a mean (D,)."""
-        return np.asarray(self.log_likelihood + self.shift @ mean - 0.5 * (self.precision @ mean) @ mean)
+        product = (self.precision.reshape(-1, len(mean)) @ mean).reshape(self.shift.shape)  # one product, not one for each group
+        return np.asarray(self.log_likelihood + (self.shift - 0.5 * product) @ mean)
 
 
 class _Cell(NamedTuple):
@@ -72,26 +77,26 @@ def group_draws(
     and μ given spreads are then drawn in turn, twice.
     """
     (group, G), (n, rng), S, D = groups, draws, len(within), sites[0].shape[1]
-    known = [_information(*sites, group, G, covariance) for covariance in within]
+    own = _Information(*(np.stack(x) for x in zip(*(_information(*sites, group, G, W) for W in within), strict=True)))
     before = np.asarray(np.linalg.inv(overall[1]), dtype=np.float64)
     prior = before, before @ overall[0]
-    cells = [cell for b, B in enumerate(between) for cell in _cells([x.given_overall(B) for x in known], b, prior, spreads)]
+    cells = [cell for b, B in enumerate(between) for cell in _cells(own.given_overall(B), b, prior, spreads)]
     weight = np.array([cell.weight for cell in cells])
     weight = np.exp(weight - weight.max())
     means, places, last, every = np.empty((n, G, D)), np.empty((n, G), dtype=np.int64), -1, np.arange(G)
     for k, c in enumerate(np.sort(rng.choice(len(cells), n, p=weight / weight.sum())).tolist()):
         cell, B = cells[c], between[cells[c].between]
         if cell.between != last:
-            some = _stacked([x.given_overall(B) for x in known])
+            some = own.given_overall(B)
             if B.any():
-                inverse, own = np.linalg.inv(B), _stacked(known)
+                inverse = np.linalg.inv(B)
                 inside = np.linalg.inv(inverse + own.precision)
                 factor = np.linalg.cholesky(inside)
             last = cell.between
         mu = cell.mean + cell.factor @ rng.standard_normal(D)
         for _ in range(SWEEPS):
             s = (some.at(mu) + cell.within[:, None] + rng.gumbel(size=(S, G))).argmax(axis=0)
-            found = _overall(_Information(*(part[s, every] for part in some)), *prior)
+            found = _overall(some.of(s), *prior)
             mu = found[0] + np.linalg.cholesky(found[1]) @ rng.standard_normal(D)
         means[k], places[k] = mu, s
         if B.any():
@@ -100,20 +105,16 @@ def group_draws(
     return means, places
 
 
-def _stacked(known: Sequence[_Information]) -> _Information:
-    return _Information(*(np.stack(parts) for parts in zip(*known, strict=True)))
-
-
-def _cells(known: Sequence[_Information], between: int, prior: tuple[Floats, Floats], spreads: Floats | None) -> Iterator[_Cell]:
+def _cells(known: _Information, between: int, prior: tuple[Floats, Floats], spreads: Floats | None) -> Iterator[_Cell]:
     """Yield the cells of one B, given what persons say of μ under each W."""
-    for w, common in enumerate(known):
-        mean, covariance, value = _overall(common, *prior)
-        factor, chosen = np.asarray(np.linalg.cholesky(covariance)), np.where(np.arange(len(known)) == w, 0.0, -np.inf)
+    for w, chosen in enumerate(np.where(np.eye(len(known.shift)) > 0, 0.0, -np.inf)):
+        mean, covariance, value = _overall(_Information(*(part[w] for part in known)), *prior)
+        factor = np.asarray(np.linalg.cholesky(covariance))
         yield _Cell(value, chosen, between, mean, factor)
         if spreads is not None:
-            of_groups = np.stack([x.at(mean) for x in known])
+            of_groups, logs = known.at(mean), np.log(spreads)
             for t in UNLIKE[1:]:
-                chances = np.log(np.gradient(np.log(spreads))) - 0.5 * (np.log(spreads / spreads[w]) / t) ** 2
+                chances = np.log(np.gradient(logs)) - 0.5 * ((logs - logs[w]) / t) ** 2
                 chances -= np.logaddexp.reduce(chances)
                 gain = np.logaddexp.reduce(of_groups + chances[:, None], axis=0) - of_groups[w]
                 yield _Cell(value + float(gain.sum()), chances, between, mean, factor)
@@ -166,11 +167,14 @@ def person_draws(
 
 
 def newcomers(means: Floats, spread: Floats, covariance: Floats, n: int, rng: np.random.Generator) -> Floats:
-    """Return a draw of θ of `n` persons without answers, of each of W groups (W, n, D), by their means and spreads (W, D).
+    """Return a draw of θ of `n` persons without answers, n even, of each of W groups (W, n, D), by their means and spreads (W, D).
 
-    Along the widest direction of the covariance the persons are the middles of n equally likely parts, not drawn: less noise.
+    The sums of their θ are the middles of n equally likely parts, not drawn; what is drawn beside stands with both signs: less noise.
+    Nothing here takes eigenvectors, whose signs, and in some planes all of them, are as the rounding of a computer makes them.
     """
-    values, vectors = np.linalg.eigh(covariance)
-    noise = rng.standard_normal((len(means), n, means.shape[1]))
-    noise[:, :, -1] = [NormalDist().inv_cdf((k + 0.5) / n) for k in range(n)]
-    return np.asarray(means[:, None] + spread[:, None] * (noise @ (vectors * np.sqrt(values)).T))
+    along = covariance.sum(axis=1)
+    sums = np.sqrt(along.sum()) * np.array([NormalDist().inv_cdf((k + 0.5) / n) for k in range(n)])
+    half = rng.standard_normal((len(means), n // 2, means.shape[1])) @ np.linalg.cholesky(covariance).T
+    half -= half.sum(axis=2, keepdims=True) * along / along.sum()
+    noise = np.stack([half, -half], axis=2).reshape(len(means), n, -1) + sums[:, None] * along / along.sum()
+    return np.asarray(means[:, None] + spread[:, None] * noise)
