@@ -77,9 +77,11 @@ def reading(in_turn: InTurn) -> list[str]:
 REPORT = """
 from memory import peak
 import json, sys, tempfile, time, warnings
+from concurrent.futures import ProcessPoolExecutor
 warnings.simplefilter("ignore")
 import numpy as np
 import competency_dx as cdx
+from competency_dx.reports.profile_report import profile_report
 bank = cdx.load_bank("mathematics")
 drawn = cdx.simulate(bank, int(sys.argv[1]), rng=np.random.default_rng(1)).select(items=bank.forms[0].items)
 profiles = cdx.diagnose(drawn, bank)
@@ -89,18 +91,35 @@ with tempfile.TemporaryDirectory() as folder:
     start = time.process_time()
     cdx.report(profiles, folder + "/report")
     taken = time.process_time() - start
-more = peak() - before
-print(json.dumps({"taken": taken, "more": more}))
+    more = peak() - before
+    start = time.process_time()
+    for _ in profile_report(profiles, "ru").further():
+        pass
+    pages = time.process_time() - start
+    alone, spread = [], []
+    with ProcessPoolExecutor(2) as executor:
+        cdx.report(profiles.select(profiles.persons[:200]), folder + "/started", executor=executor)
+        for _ in range(3):
+            start = time.perf_counter()
+            cdx.report(profiles, folder + "/report")
+            middle = time.perf_counter()
+            cdx.report(profiles, folder + "/report", executor=executor)
+            alone.append(middle - start)
+            spread.append(time.perf_counter() - middle)
+print(json.dumps({"taken": taken, "more": more, "pages": pages, "alone": sorted(alone)[1], "spread": sorted(spread)[1]}))
 """
 
 
 def reports() -> list[str]:
-    """Return rows for the report of a cohort: all pages and tables, processor time and memory beyond the profiles."""
+    """Return rows for the report of a cohort: pages alone, then with all tables, memory beyond the profiles, and by two processes."""
     rows = []
     for persons in (300, 3000):
         found = measured(REPORT, str(persons))
-        rows.append(
+        rows += [
+            f"| pages of {persons:,} persons | {found['pages']:.1f} s of CPU | **{persons / found['pages']:.0f} pages a second** |",
             f"| report of {persons:,} persons: pages, CSV, workbook, JSON | {found['taken']:.1f} s of CPU | "
-            f"{persons / found['taken']:.0f} pages a second, {found['more']:.0f} MB beyond the profiles |"
-        )
+            f"{persons / found['taken']:.0f} pages a second, {found['more']:.0f} MB beyond the profiles |",
+            f"| the same, pages by two processes | {found['spread']:.1f} s | "
+            f"{found['alone'] / found['spread']:.1f} times as fast as by one |",
+        ]
     return rows

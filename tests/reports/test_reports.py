@@ -12,8 +12,10 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from html.parser import HTMLParser
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -262,6 +264,13 @@ def test_both_languages_have_the_same_sections(few: cdx.DeficitProfiles, tmp_pat
         found[name].append(Page(page_of(tmp_path / name, PERSON)).ids)
     assert found["ru"] == found["en"]
     assert all(len(ids) >= 5 for ids in found["ru"])
+
+
+def test_pages_made_by_processes_are_the_same(folder: Path, profiles: cdx.DeficitProfiles, tmp_path: Path) -> None:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
+        cdx.report(profiles, tmp_path / "r", language=language(folder), executor=executor)
+    for file in filter(Path.is_file, folder.rglob("*")):
+        assert (tmp_path / "r" / file.relative_to(folder)).read_bytes() == file.read_bytes(), file.name
 
 
 def test_csv_reads_back(folder: Path, profiles: cdx.DeficitProfiles) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -25,6 +23,7 @@ from competency_dx.display import Chart, result_words
 from competency_dx.documents import encode_fields
 from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, of_blocks, worth_a_line
+from competency_dx.kernels.blocks import mapped_ahead
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses
 from competency_dx.result import MAX_LINES, DataFrame, Result, frame
@@ -32,7 +31,6 @@ from competency_dx.schemas import Count, Ids, Probability, held_to
 from competency_dx.scoring import answer_blocks, complete_file, parquet_writer
 
 BLOCK = 10_000
-AHEAD = 4  # blocks under way at a time on an executor
 
 
 @value
@@ -132,7 +130,7 @@ def diagnose_file(
     one = partial(_diagnosed, bank=bank, standards=standards, rule=rule, population=population, as_lines=as_lines)
     digests, findings, sums = list[str](), list[Finding](), list[Any]([0, 0, 0, 0])
     with complete_file(Path(source), Path(target)) as unfinished, ExitStack() as stack:
-        for rows, counted, found, made in _mapped(one, answer_blocks(Path(source), bank, BLOCK, Layout()), executor):
+        for rows, counted, found, made in mapped_ahead(one, answer_blocks(Path(source), bank, BLOCK, Layout()), executor):
             if not digests:
                 lines = stack.enter_context(unfinished.open("w", encoding="utf-8", newline="\n")) if as_lines else None
                 write = lines.write if lines else stack.enter_context(parquet_writer(unfinished, rows.columns))
@@ -166,15 +164,3 @@ def _diagnosed(data: Responses, *, as_lines: bool, **choices: Any) -> tuple[Any,
     )
     rows = "".join(f"{profile.to_json()}\n" for profile in profiles) if as_lines else profiles.to_frame()
     return rows, sums, profiles.findings, profiles.provenance
-
-
-def _mapped(function: Any, blocks: Iterator[Any], executor: Executor | None) -> Iterator[Any]:  # noqa: ANN401 - as given
-    """Yield the function of each block in order, with few of them under way."""
-    if executor is None:
-        yield from map(function, blocks)
-        return
-    submitted = (executor.submit(function, block) for block in blocks)
-    under_way = deque(islice(submitted, AHEAD - 1))
-    while under_way:
-        under_way.extend(islice(submitted, 1))
-        yield under_way.popleft().result()

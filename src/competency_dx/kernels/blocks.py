@@ -2,10 +2,12 @@
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache, partial
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,6 +21,7 @@ T = TypeVar("T")
 
 BLOCK = 2048
 ROWS = 8
+AHEAD = 4  # pieces under way at a time on an executor where what they give is large
 FEW, EVEN = 1024, 4096
 
 
@@ -120,6 +123,18 @@ def map_pieces(function: Callable[[S], T], pieces: Iterable[S], *, executor: Exe
             yield from (executor or default_executor()).map(function, todo)
         else:
             yield from executor.map(partial(_alone, function), todo)
+
+
+def mapped_ahead(function: Callable[[S], T], pieces: Iterable[S], executor: Executor | None) -> Iterator[T]:
+    """Yield ``function(piece)`` in order, here or on an executor, with only so many pieces under way that memory does not grow."""
+    if executor is None:
+        yield from map(function, pieces)
+        return
+    submitted = (executor.submit(function, piece) for piece in pieces)
+    under_way = deque(islice(submitted, AHEAD - 1))
+    while under_way:
+        under_way.extend(islice(submitted, 1))
+        yield under_way.popleft().result()
 
 
 def taken(persons: Ints | int, size: int, *held: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import Executor
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
@@ -35,7 +36,9 @@ MADE_HERE = 'name="generator" content="competency_dx"'
 
 
 @checked(ReportError)
-def report(result: Result, folder_or_file: str | Path, *, language: Language = "ru", show: Shown = "persons") -> Path:
+def report(
+    result: Result, folder_or_file: str | Path, *, language: Language = "ru", show: Shown = "persons", executor: Executor | None = None
+) -> Path:
     """Write a result as pages and tables that need neither this library nor a network to be read.
 
     Returns what a person would open: ``index.html`` of the folder, or the file.
@@ -62,11 +65,14 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
         Aggregates are written of profiles only: the cohort page, a page for each group and ``cohort.csv`` and
         ``.xlsx``; no person, and nothing about fewer than ten of them, stands in any of these or can be computed from them
         (see `suppression.suppressed`). What an earlier report with persons wrote into the folder is removed.
+    executor : concurrent.futures.Executor or None
+        Where the pages of persons are made (processes; threads gain nothing); None is here, one after the other. The files have
+        the same bytes.
     """
     if result.kind == "responses":
         refuse_self_report(result)
     target = target_of(folder_or_file, show)
-    written = _written(result, language, show)
+    written = _written(result, language, show, executor)
     if (suffix := target.suffix.lower()) in FILES and not target.is_dir():
         with whole_file(target) as draft:
             _write(draft, result, suffix, language, written, alone=True)
@@ -86,14 +92,15 @@ def report(result: Result, folder_or_file: str | Path, *, language: Language = "
     return target / "index.html"
 
 
-def _written(result: Result, language: Language, show: Shown) -> Written:
+def _written(result: Result, language: Language, show: Shown, executor: Executor | None) -> Written:
     """Return how a result of this kind is written; what that takes is imported only when there is such a result."""
     if show == "aggregates" and result.kind != "deficit_profiles":
         raise ReportError("reports.aggregates_of", given=type(result).__name__)
     if result.kind == "deficit_profiles" and not len(getattr(result, "persons", ())):
         raise ReportError("reports.nobody")
     module, name = MAKERS.get(show if show == "aggregates" else result.kind, ("result_page", "result_report"))
-    made: Written = getattr(import_module(f"competency_dx.reports.{module}"), name)(result, language)
+    spread = {"executor": executor} if name == "profile_report" else {}
+    made: Written = getattr(import_module(f"competency_dx.reports.{module}"), name)(result, language, **spread)
     return made
 
 

@@ -1,7 +1,10 @@
 """The report on deficit profiles: cohort page, pages of persons, or of groups alone with nothing about a few, sheets of a workbook."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from urllib.parse import quote
 
 from competency_dx.arrays import blocks
@@ -10,6 +13,7 @@ from competency_dx.display import count
 from competency_dx.errors import ReportError
 from competency_dx.findings import Finding
 from competency_dx.groups import SMALLEST
+from competency_dx.kernels.blocks import mapped_ahead
 from competency_dx.reports.cohort import CELL_NUMBERS, Group, Summary, conclusions, everybody, summaries
 from competency_dx.reports.cohort_page import aggregate_view, background_groups, cohort_view
 from competency_dx.reports.files import file_names, findings_sheet, sheet_of
@@ -20,38 +24,43 @@ from competency_dx.result import DataFrame, frame
 
 PERSONS, GROUPS = "persons", "groups"
 BLOCK = 250  # persons whose rows are in memory at a time
+PAGES = 50  # and whose pages
 WORDED = {"state": "{}", "status": "status_{}", "strength": "strength_state_{}"}  # sentences of codes by their column
 Divisions = Sequence[tuple[str, Sequence[Group]]]
 
 
-def profile_report(profiles: DeficitProfiles, language: Language) -> Written:
+def profile_report(profiles: DeficitProfiles, language: Language, executor: Executor | None = None) -> Written:
     """Return how profiles are written: the cohort page links to the persons' pages where they stand beside it."""
     s, pages = report_context(profiles, language), file_names(map(str, profiles.persons))
     links = {person: f"{PERSONS}/{quote(name)}.html" for person, name in pages.items()}
-
-    def persons() -> Iterator[tuple[str, bytes]]:
-        shared = {"legend": macro("legend", s.signs, s.t), "methods": macro("methods", s.methods, s.t)}
-        head, end, tail = macro("table", s.t["figure_heads"].split("|"), (), 2).partition("</tbody>")
-        for profile in profiles:
-            view = person_view(profile, s)
-            parts = {"figures": f"{head}{figure_rows(view)}{end}{tail}", "evidence": evidence_list(view)}
-            values = {"v": view, "s": s, "back": "../index.html"} | parts | shared
-            yield f"{PERSONS}/{pages[profile.person]}.html", render("person.html", language, values).encode()
-
+    made = partial(_person_pages, language=language, pages=pages)
     return Written(
         table="profiles",
         page=lambda linked: render("cohort.html", language, {"v": cohort_view(profiles, s, links if linked else {}), "s": s}),
         sheets=lambda: (profile_sheets(profiles, s), s.t["cohort_title"]),
-        further=persons,
+        further=lambda: chain.from_iterable(mapped_ahead(made, _blocks(profiles, PAGES), executor)),
         frames=lambda: (block.to_frame() for block in _blocks(profiles)),
         document=lambda: _document(profiles),
         leads=False,
     )
 
 
-def _blocks(profiles: DeficitProfiles) -> Iterator[DeficitProfiles]:
-    """Yield the profiles of so many persons at a time that tables of them take little memory."""
-    for rows in blocks(len(profiles), BLOCK):
+def _person_pages(profiles: DeficitProfiles, language: Language, pages: Mapping[str, str]) -> list[tuple[str, bytes]]:
+    """Return paths and pages of a block of persons."""
+    s, out = report_context(profiles, language), []
+    shared = {"legend": macro("legend", s.signs, s.t), "methods": macro("methods", s.methods, s.t)}
+    head, end, tail = macro("table", s.t["figure_heads"].split("|"), (), 2).partition("</tbody>")
+    for profile in profiles:
+        view = person_view(profile, s)
+        parts = {"figures": f"{head}{figure_rows(view)}{end}{tail}", "evidence": evidence_list(view)}
+        values = {"v": view, "s": s, "back": "../index.html"} | parts | shared
+        out.append((f"{PERSONS}/{pages[profile.person]}.html", render("person.html", language, values).encode()))
+    return out
+
+
+def _blocks(profiles: DeficitProfiles, size: int = BLOCK) -> Iterator[DeficitProfiles]:
+    """Yield the profiles of so many persons at a time that what is made of them takes little memory."""
+    for rows in blocks(len(profiles), size):
         yield profiles.select(profiles.persons[rows])
 
 
