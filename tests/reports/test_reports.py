@@ -268,7 +268,7 @@ def test_both_languages_have_the_same_sections(few: cdx.DeficitProfiles, tmp_pat
 
 def test_pages_made_by_processes_are_the_same(folder: Path, profiles: cdx.DeficitProfiles, tmp_path: Path) -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
-        cdx.report(profiles, tmp_path / "r", language=language(folder), executor=executor)
+        cdx.report(profiles, tmp_path / "r", language="ru" if language(folder) == "ru" else "en", executor=executor)
     for file in filter(Path.is_file, folder.rglob("*")):
         assert (tmp_path / "r" / file.relative_to(folder)).read_bytes() == file.read_bytes(), file.name
 
