@@ -18,7 +18,7 @@ from scipy.special import expit, ndtr
 
 import competency_dx as cdx
 from competency_dx.dif import DIF
-from competency_dx.dif.strata import association, log_odds, regressions, standardised, strata_of
+from competency_dx.dif.api import association, log_odds, regressions, standardised, strata_of
 from competency_dx.dif.tied_groups import Difference, tied_groups
 from competency_dx.errors import CompetencyDxWarning, DIFError
 

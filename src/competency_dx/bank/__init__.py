@@ -3,14 +3,13 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from competency_dx.bank.api import load_bank, load_framework
+from competency_dx.bank.api import BankIndex, BankRegistry, Ledger, ledger_of, load_bank, load_framework
 from competency_dx.bank.bank_file import BankDocument, Form, FrameworkReference, locate, read_yaml, shipped_banks, shipped_folder
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, Node, Prerequisite
 from competency_dx.bank.item import Criterion, FamilyMember, Item, ItemType, Review, SampleAnswer, Stimulus
 from competency_dx.bank.item_bank import ItemBank, save_bank
 from competency_dx.bank.parameter_record import BankPopulation, CorrelationMatrix, Correlations, LeafPopulation, ParameterRecord
-from competency_dx.bank.registry import BankIndex, BankRegistry, Ledger, ledger_of
 from competency_dx.bank.scoring_rule import CodeMap, Exact, Given, OneError, PerElement, Rubric, ScoringRule, Synonyms, Tolerance
 
 if TYPE_CHECKING:

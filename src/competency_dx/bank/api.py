@@ -1,21 +1,228 @@
-"""The verbs of this room: load and save banks and frameworks."""
+"""The verbs of this room: load banks and frameworks, publish banks.
+
+Banks are published by id and version: a folder in which a published version stays as it is, and aliases that move between versions.
+
+Each bank has a folder of its id with ``index.json`` and its versions as bank folders; what the index does not list is not
+published. What a version consists of is told by its ledger: content, keys, parameters and framework each with a digest of its own.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
+from typing import Annotated, Literal, cast
 
+from pydantic import ConfigDict, Field
+
+from competency_dx.arrays import choice, value
 from competency_dx.bank.bank_file import BankDocument, ItemsDocument, locate, read_text, read_yaml, shipped_banks, shipped_frameworks
-from competency_dx.bank.document import parse
+from competency_dx.bank.document import Document, parse
 from competency_dx.bank.framework import CompetencyFramework
-from competency_dx.bank.item_bank import ItemBank
+from competency_dx.bank.item_bank import ItemBank, save_bank
 from competency_dx.bank.parameter_record import read_parameters
-from competency_dx.bank.registry import BankRegistry
-from competency_dx.errors import BankError
+from competency_dx.errors import BankError, checked
 from competency_dx.limits import reading
+from competency_dx.provenance import digest_document
+from competency_dx.result import DataFrame, frame
+from competency_dx.storage import only_writer, write_whole
+from competency_dx.wording import toml_content
 
+LATEST = "latest"
+SHOWN, KEPT = 12, 256  # digits of a digest in a ledger; ledgers that are kept
+NAME = re.compile(r"[^\W_][\w.+-]{0,99}")
+"""What ids, versions and aliases of a registry look like: they are names of folders, never paths."""
+RegistryName = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
 ATTEMPTS = 20
+
+
+class BankIndex(Document):
+    """The published versions of one bank with their digests, oldest first, and where each alias has pointed, newest last."""
+
+    model_config = ConfigDict(regex_engine="python-re")  # the usual one takes a tenth of a second for so long a pattern
+
+    schema_version: Literal[1] = 1
+    id: RegistryName
+    versions: dict[RegistryName, str] = Field(default_factory=dict)
+    aliases: dict[RegistryName, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(default_factory=dict)
+
+    def aliases_of(self, version: str) -> tuple[str, ...]:
+        """Return the aliases that point to a version."""
+        return tuple(alias for alias, places in self.aliases.items() if places[-1] == version)
+
+    def version(self, name: str) -> str:
+        """Return the version that a version or an alias means; raises `BankError` when there is neither."""
+        version = self.aliases[name][-1] if name in self.aliases else name
+        if version not in self.versions:
+            raise BankError("bank.no_version", id=self.id, name=name, versions=self.versions, aliases=self.aliases)
+        return version
+
+
+@choice(BankError)
+class BankRegistry:
+    """A folder of published banks, read by ``load_bank("mathematics@1.2.0", registry=folder)``.
+
+    A version never changes once it is published; what moves are aliases. ``latest`` is the alias that is meant where a reference
+    names none. Writers wait for one another, readers see an operation whole or not at all.
+
+    The folder is made when the first bank is published.
+    """
+
+    folder: str | Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+
+    @checked(BankError)
+    def publish(self, bank: ItemBank, *, alias: str = LATEST) -> str:
+        """Add a version of a bank, let the alias point to it and return its reference, ``mathematics@1.2.0``.
+
+        The same content may be published again: nothing but the alias moves.
+        Raises `BankError` when this version is published with other content, or an id, version or alias is no name of a folder.
+        Raises `StorageError` when the folder cannot be written.
+        """
+        place = self._place(bank.id)
+        _checked(bank.version)
+        with only_writer(place):
+            index = self._index(bank.id)
+            if bank.version in index.aliases:
+                raise BankError("bank.alias_is_version", id=bank.id, name=bank.version)
+            if index.versions.get(bank.version, bank.digest) != bank.digest:
+                raise BankError("bank.version_published", id=bank.id, version=bank.version)
+            new = _moved(index.model_copy(update={"versions": index.versions | {bank.version: bank.digest}}), alias, bank.version)
+            if bank.version not in index.versions:
+                save_bank(bank, place / bank.version)
+            self._write(new)
+        return f"{bank.id}@{bank.version}"
+
+    def move_alias(self, alias: str, reference: str) -> str:
+        """Let an alias point to a published version and return the reference of that version."""
+        bank_id, name = _parts(reference)
+        with only_writer(self._published(bank_id)):
+            index = self._index(bank_id)
+            version = index.version(name)
+            self._write(_moved(index, alias, version))
+        return f"{bank_id}@{version}"
+
+    def roll_back(self, bank_id: str, *, alias: str = LATEST) -> str:
+        """Return the reference that an alias points to again, as before; raises `BankError` without such a bank, alias or past."""
+        with only_writer(self._published(bank_id)):
+            index = self._index(bank_id)
+            if not (before := index.aliases.get(alias, ())[:-1]):
+                raise BankError("bank.no_roll_back", id=bank_id, alias=alias, aliases=index.aliases)
+            self._write(index.model_copy(update={"aliases": index.aliases | {alias: before}}))
+        return f"{bank_id}@{before[-1]}"
+
+    def banks(self) -> tuple[BankIndex, ...]:
+        """Return the index of every published bank, by id."""
+        return tuple(self._index(path.parent.name) for path in sorted(Path(self.folder).glob("*/index.json")))
+
+    @checked(BankError)
+    def find(self, reference: str) -> tuple[str, Path, str]:
+        """Return the version that a reference means, its folder, and the digest that its content has."""
+        bank_id, name = _parts(reference)
+        place, index = self._published(bank_id), self._index(bank_id)
+        version = index.version(name)
+        return version, place / version, index.versions[version]
+
+    def _place(self, bank_id: str) -> Path:
+        return Path(self.folder) / _checked(bank_id)
+
+    def _published(self, bank_id: str) -> Path:
+        place = self._place(bank_id)
+        if not (place / "index.json").is_file():
+            raise BankError("bank.not_published", id=bank_id, folder=self.folder, banks=[b.id for b in self.banks()])
+        return place
+
+    def _index(self, bank_id: str) -> BankIndex:
+        path = self._place(bank_id) / "index.json"
+        if not path.is_file():
+            return BankIndex(id=bank_id)
+        try:
+            document = json.loads(read_text(path))
+        except (ValueError, RecursionError) as fault:
+            raise BankError("bank.not_json", path=path, fault=fault) from None
+        return parse(BankIndex, document, str(path))
+
+    def _write(self, index: BankIndex) -> None:
+        text = json.dumps(index.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n"
+        write_whole(self._place(index.id) / "index.json", text.encode())
+
+
+def _parts(reference: str) -> tuple[str, str]:
+    """Return id and version or alias of a reference."""
+    bank_id, _, name = reference.partition("@")
+    return bank_id, name or LATEST
+
+
+def _checked(name: str) -> str:
+    if not NAME.fullmatch(name) or name == "index.json":
+        raise BankError("bank.no_name", name=name)
+    return name
+
+
+def _moved(index: BankIndex, alias: str, version: str) -> BankIndex:
+    """Return the index with an alias that points to this version; where it points already it stays."""
+    if alias in index.versions:
+        raise BankError("bank.alias_is_version", id=index.id, name=alias)
+    before = index.aliases.get(_checked(alias), ())
+    return index.model_copy(update={"aliases": index.aliases | {alias: before if before[-1:] == (version,) else (*before, version)}})
+
+
+@value
+class Ledger:
+    """What a version of a bank consists of.
+
+    `bank` and `framework` are id and version, `epoch` the name of the scale (`ItemBank.epoch`); `items` have by item the digest of each
+    part: content, key, competencies, parameters, notes.
+    """
+
+    bank: str
+    framework: str
+    epoch: str
+    items: Mapping[str, Mapping[str, str]]
+
+    def __repr__(self) -> str:
+        """Return which bank, framework and scale it is of, and how many items."""
+        return f"Ledger of {self.bank}: {len(self.items)} items, framework {self.framework}, scale {self.epoch}"
+
+    def digest(self, part: str) -> str:
+        """Return one digest of a part of all items, such as ``"key"``."""
+        return _short({item: parts[part] for item, parts in self.items.items()})
+
+    @checked(BankError)
+    def changes(self, since: Ledger) -> DataFrame:
+        """Return what changed since another ledger, a row each: item ("" for the whole bank), part, before, after."""
+        return frame(**dict(zip(("item", "part", "before", "after"), zip(*self._changes(since), strict=True), strict=False)))
+
+    def _changes(self, since: Ledger) -> Iterator[tuple[str, str, str, str]]:
+        for name in ("bank", "framework", "epoch"):
+            if (before := getattr(since, name)) != (after := getattr(self, name)):
+                yield "", name, before, after
+        for item in dict.fromkeys([*since.items, *self.items]):
+            old, new = since.items.get(item, {}), self.items.get(item, {})
+            for part in new or old:
+                if old.get(part) != new.get(part):
+                    yield item, part, old.get(part, ""), new.get(part, "")
+
+
+@lru_cache(maxsize=KEPT)
+def ledger_of(bank: ItemBank) -> Ledger:
+    """Return the ledger of a bank."""
+    records = {r.item: r for r in bank.parameters}
+    out, of, framework = {}, toml_content("bank", "ledger"), f"{bank.framework.id} {bank.framework.version}"
+    for item in bank.items:
+        whole = item.model_dump(mode="json")
+        parts = {part: _short({name: whole.pop(name, None) for name in names}) for part, names in of.items()}
+        parts["parameters"] = _short(records[item.id].model_dump(mode="json")) if item.id in records else ""
+        out[item.id] = parts | {"notes": _short(whole)}
+    return Ledger(bank=f"{bank.id} {bank.version}", framework=framework, epoch=bank.epoch, items=out)
+
+
+def _short(document: object) -> str:
+    return digest_document(document).removeprefix("sha256:")[:SHOWN]
 
 
 def load_framework(name_or_path: str | Path) -> CompetencyFramework:

@@ -1,11 +1,16 @@
 """Diagnostic classification models: DINA, DINO, ACDM, LLM and G-DINA with attribute hierarchies."""
 
-from competency_dx.classification.accuracy import ClassificationAccuracy, classification_accuracy
 from competency_dx.classification.api import calibrate_classes, classify
 from competency_dx.classification.choices import ClassificationML
 from competency_dx.classification.class_calibration import ClassCalibration, ClassCertificate, ItemClasses
 from competency_dx.classification.findings import check_q_matrix
-from competency_dx.classification.posteriors import AttributePosteriors, attribute_posteriors, profile_posteriors
+from competency_dx.classification.posteriors import (
+    AttributePosteriors,
+    ClassificationAccuracy,
+    attribute_posteriors,
+    classification_accuracy,
+    profile_posteriors,
+)
 from competency_dx.classification.problem import read_q_matrix
 from competency_dx.classification.q_validation import QValidation, validate_q_matrix
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from competency_dx.competencies.api import bank_impact, diagnose, diagnosed
 from competency_dx.competencies.certification import OUTCOMES, REASONS, CertificationRule, Decisions, certify
 from competency_dx.competencies.choices import R201, DeficitRule, Level, Standards, standards_of
-from competency_dx.competencies.cohort_population import Cohort
 from competency_dx.competencies.conclusion import STATES, STATUSES, Competency, Conclusion, Evidence, ItemFact, State, one_option
+from competency_dx.competencies.joint import Cohort
 from competency_dx.competencies.outlook import LeafOutlook, OwnEvidence, leaf_outlook, outlook_of, own_evidence
 from competency_dx.competencies.person_profile import HeldMisconception, Profile
 from competency_dx.competencies.plan import Plan

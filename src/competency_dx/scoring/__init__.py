@@ -2,11 +2,9 @@
 
 from competency_dx.persons import EAP, MAP, ML, WLE, Method, SumScore
 from competency_dx.scoring.api import score
-from competency_dx.scoring.decision_accuracy import CutAccuracy, cut_accuracy
 from competency_dx.scoring.latent_regression import LatentRegression
-from competency_dx.scoring.plausible_draws import PlausibleValues, plausible_values
-from competency_dx.scoring.pooling import Pooled, pool
-from competency_dx.scoring.score_reliability import Reliability, reliability
+from competency_dx.scoring.plausible_draws import PlausibleValues, Pooled, plausible_values, pool
+from competency_dx.scoring.score_reliability import CutAccuracy, Reliability, cut_accuracy, reliability
 from competency_dx.scoring.scores import Scores
 from competency_dx.scoring.streaming import FileScores, answer_blocks, complete_file, parquet_writer, score_file
 

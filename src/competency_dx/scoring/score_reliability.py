@@ -1,4 +1,4 @@
-"""How precisely a test measures: information and standard errors along the scale, and reliability coefficients.
+"""How precisely a test measures: information and errors along the scale, reliability coefficients, accuracy and consistency at cuts.
 
 With I(θ) the test information and N(μ, σ²) the population, reliability is one less the mean error variance over σ²:
 
@@ -13,6 +13,8 @@ other variance (every Rasch, PCM or RSM model) it is no ratio of variances, beca
 
 With several competencies, N(μ, Σ) and the information matrix J(θ), competency d has the same coefficients from the joint
 posterior: the mean of [(J(θ) + Σ⁻¹)⁻¹]_dd stands for that of 1 / (I(θ) + 1/σ²), and [J(θ)⁻¹]_dd for 1 / I(θ).
+
+How accurately and how consistently a test sorts persons at cuts is told by the indices of Rudner and Lee.
 """
 
 from __future__ import annotations
@@ -20,10 +22,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import field
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from competency_dx import persons
 from competency_dx.arrays import Bools, Floats, blocks, evenly, names, value
@@ -31,7 +33,15 @@ from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series, result_words
 from competency_dx.errors import ScoringError, checked
 from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
-from competency_dx.models import ItemParameters, averaged_log_probabilities, curve_information, score_information
+from competency_dx.kernels.persons import sum_score_likelihood
+from competency_dx.models import (
+    ItemParameters,
+    averaged_log_probabilities,
+    curve_information,
+    expected_scores,
+    log_probabilities,
+    score_information,
+)
 from competency_dx.persons import EAP, WLE, Matched, as_responses, match, parameters_of, posterior_of, scoring_grid, uncertain_items
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Layout, Reason, load_responses
@@ -54,6 +64,7 @@ MOST_SETS, MOST_TABLES = 256, 16  # of items that persons got, and of these for 
 STEP = 1e-4  # of the difference quotients of log-probabilities, logits
 Coefficient = Annotated[float | Floats, held_to("dimensions", maximum=1)]
 Variance = Annotated[float | Floats, held_to("dimensions", exclusiveMinimum=0)]
+REACH, POINTS = 6.0, 121
 
 
 @value
@@ -267,3 +278,62 @@ def _information(known: ItemParameters, theta: Floats, uncertain: Bools) -> Floa
     at = partial(averaged_log_probabilities, known, uncertain=uncertain)
     slope = np.stack([at(theta + h) - at(theta - h) for h in STEP * np.eye(theta.shape[1])]) / (2 * STEP)
     return np.asarray(np.einsum("ikq,dikq,eikq->iqde", np.exp(at(theta)), slope, slope, optimize=True))
+
+
+class CutAccuracy(NamedTuple):
+    """Accuracy and consistency (C + 1,): of each of C cuts by itself, then of all together."""
+
+    accuracy: Floats
+    consistency: Floats
+
+
+@checked(ScoringError)
+def cut_accuracy(
+    parameters: ItemBank | Calibration | ItemParameters,
+    cuts: Sequence[float],
+    *,
+    by: Literal["sum", "theta"] = "sum",
+    theta: Floats | Sequence[float] | None = None,
+) -> CutAccuracy:
+    """Return how often a test puts persons on the right side of cuts on θ, and on the same side twice.
+
+    With ``by="sum"`` persons are sorted by the sum of points, whose distribution given θ is exact (Lee 2010, doi:10.1111/
+    j.1745-3984.2009.00096.x; cuts are carried over by the test characteristic curve); with ``by="theta"`` by an estimate that is
+    normal around θ with 1/√information (Rudner 2005). Consistency is Σ P(category | θ)². A θ at a cut belongs above it.
+    Raises `ScoringError` for several competencies, or cuts that do not rise.
+
+    Parameters
+    ----------
+    parameters : ItemBank, Calibration or ItemParameters
+        Of one competency.
+    cuts : sequence of float
+        Rising, on θ.
+    by : {"sum", "theta"}
+    theta : array of float, shape (P,), optional
+        Persons to average over; without them the normal population of the parameters, on 121 points over ±6 SD.
+    """
+    known = parameters if isinstance(parameters, ItemParameters) else parameters_of(parameters)
+    at = np.asarray(cuts, dtype=np.float64)
+    empty = not len(at) * np.size(0.0 if theta is None else theta)
+    if len(known.dimensions) > 1 or empty or not np.isfinite(at).all() or (np.diff(at) <= 0).any():
+        raise ScoringError("scoring.cuts", cuts=at.tolist(), dimensions=known.dimensions)
+    mean, sd = known.mean, float(np.sqrt(known.variance))
+    points = mean + sd * np.linspace(-REACH, REACH, POINTS) if theta is None else np.asarray(theta, dtype=np.float64).ravel()
+    weight = np.exp(-0.5 * ((points - mean) / sd) ** 2) if theta is None else np.ones(len(points))
+    inside = _inside(known, at, points, by)
+    rows = [*((at[c : c + 1], np.stack([inside[: c + 1].sum(axis=0), inside[c + 1 :].sum(axis=0)])) for c in range(len(at)))]
+    rows.append((at, inside))
+    true = [p[np.searchsorted(cut, points, side="right"), np.arange(len(points))] for cut, p in rows]  # P of the true category
+    same = [np.average((p**2).sum(axis=0), weights=weight) for _, p in rows]
+    return CutAccuracy(np.array([np.average(p, weights=weight) for p in true]), np.array(same))
+
+
+def _inside(known: ItemParameters, cuts: Floats, theta: Floats, by: str) -> Floats:
+    """Return P(category | θ) (C + 1, Q) of the sum of points, or of an estimate that is normal with the error of the information."""
+    if by == "sum":
+        likelihood = sum_score_likelihood(np.exp(log_probabilities(known, theta)), known.n_categories)
+        from_sum = np.ceil(expected_scores(known, cuts).sum(axis=0) - 1e-9)
+        category = np.searchsorted(from_sum, np.arange(len(likelihood)), side="right")
+        return np.stack([likelihood[category == c].sum(axis=0) for c in range(len(cuts) + 1)])
+    se = 1 / np.sqrt(score_information(known, theta).sum(axis=0))
+    return np.diff(np.vstack([np.zeros(len(theta)), ndtr((cuts[:, None] - theta) / se), np.ones(len(theta))]), axis=0)
