@@ -455,3 +455,33 @@ def test_protocols_of_another_calibration_or_bank_are_refused() -> None:
     other = load_ratings(drawn(5, R=9)[0].replace("e9", "new"), maximum=3)
     with pytest.raises(RatersError, match="not one of the calibration"):
         cdx.raters.adjust_marks(other, calibration, bank=cdx.load_bank("mathematics"))
+
+
+@pytest.mark.parametrize(("experts", "works", "keyed"), [(3, 150, True), (3, 150, False), (24, 200, False)])
+def test_the_likelihood_of_works_that_say_the_same_is_that_of_each_by_itself(
+    experts: int, works: int, keyed: bool, quiet: Quiet
+) -> None:
+    """Works with equal sums of equal columns stand in one row, and works of few experts in sparse tables: both change no digit."""
+    every = (lambda *_: range(experts)) if experts == 3 else None
+    table = drawn(works, 2, experts, seed=3, experts=every)[0]
+    ratings, rng = load_ratings(table, maximum=3), np.random.default_rng(2)
+    known = pd.DataFrame(rng.integers(0, 2, (works, 3)), columns=["k1", "k2", "k3"]).assign(person=ratings.persons)
+    with quiet():
+        answers = cdx.load_responses(known, layout=cdx.Layout(cells="scored")) if keyed else None
+        fit = calibrate_raters(ratings, answers)
+    row = facet_model(ratings, answers, Facets()).row
+    assert (len(set(row)) < works / 2) == (experts == 3)
+    theta = np.linspace(-6, 6, 601) * np.sqrt(fit.parameters.variance)
+    joint = np.tile(-(theta**2) / (2 * fit.parameters.variance), (works, 1))
+    joint -= np.log(np.exp(joint[0]).sum())
+    k = np.arange(4)[:, None]
+    for person, item, expert, mark in ratings.rows.T:
+        logits = k * (theta - fit.severity[expert]) + fit.parameters.intercepts[item][:, None]
+        joint[person] += logits[mark] - np.log(np.exp(logits).sum(axis=0))
+    for j in range(3 * keyed):
+        logit = theta + fit.parameters.intercepts[2 + j][1]
+        joint += np.where(known.iloc[:, [j]] == 1, logit, 0.0) - np.log1p(np.exp(logit))
+    evidence = np.log(np.exp(joint - joint.max(axis=1)[:, None]).sum(axis=1)) + joint.max(axis=1)
+    assert fit.log_likelihood == pytest.approx(evidence.sum(), abs=1e-6)
+    posterior = np.exp(joint - evidence[:, None])
+    np.testing.assert_allclose(fit.person_frame()["theta"], posterior @ theta, atol=1e-6)

@@ -231,14 +231,16 @@ def joined(ratings: Ratings) -> tuple[tuple[SecondReading, ...], tuple[tuple[str
     from scipy.sparse.csgraph import connected_components
 
     person, item, expert, mark = ratings.rows
-    work, n = np.unique(person * len(ratings.experts) + expert, return_counts=True)
-    p, r = np.divmod(work, len(ratings.experts))
+    marked = csr_array((np.ones(len(person)), (person, expert)), shape=(len(ratings.persons), len(ratings.experts)))
+    marked.sum_duplicates()
+    (p, r), n = marked.nonzero(), marked.data
     if len(np.unique(r)) < 2:
         raise RatersError("raters.one_expert", experts=ratings.experts)
-    marked = csr_array((np.ones(len(p)), (p, r)), shape=(len(ratings.persons), len(ratings.experts)))
     label = connected_components(marked.T @ marked, directed=False)[1]
     members = [[e for e in np.flatnonzero(label == b).tolist() if e in r] for b in np.argsort(-np.bincount(label[r]), kind="stable")]
     members = [block for block in members if block]
+    if len(members) == 1:
+        return (), (tuple(ratings.experts[e] for e in members[0]),)
     points, top = (np.bincount(person, weights=w) for w in (mark, ratings.max_marks[item]))
     off = np.abs(points[p] / top[p] - 0.5)
     best = np.lexsort((np.arange(len(p)), off, -n))

@@ -51,7 +51,8 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
         log_posterior, persons = persons_of(fit, ratings, effects["parameters"])
         use = scale_use(fit, log_posterior, R)
     (person, _, expert, _), found = ratings.rows, fit.at
-    marks, works = (np.bincount(x, minlength=R) for x in (expert, np.unique(person * R + expert) % R))
+    marks, marked = np.bincount(expert, minlength=R), np.zeros((len(ratings.persons), R), dtype=np.bool_)
+    marked[person, expert] = True
     findings = gathered(ratings.findings, loose, _findings(ratings, effects, use, facets))
     announce(findings, known=ratings.findings)
     inputs = {"ratings": digest_arrays(ratings.rows, ratings.day)}
@@ -61,7 +62,7 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
         facets=facets,
         experts=ratings.experts,
         items=ratings.items,
-        of_experts=np.column_stack([marks, works, effects.pop("severity"), effects.pop("drift"), use[:, :6]]),
+        of_experts=np.column_stack([marks, marked.sum(axis=0), effects.pop("severity"), effects.pop("drift"), use[:, :6]]),
         **effects,
         spread=np.sqrt([fit.spread.get(kind, np.nan) for kind in EFFECTS]),
         persons=fit.model.persons,

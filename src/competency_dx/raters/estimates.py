@@ -92,7 +92,8 @@ def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple
     fair = 100 * expected_scores(criteria.take(range(I)), theta).sum(axis=0) / ratings.max_marks.sum()
     ends = [np.interp(mean + sign * Z95 * se, theta, fair) for sign in (-1, 1)]
     percent = 100 * np.divide(points, most, out=np.full(len(most), np.nan), where=most > 0)
-    return joint, np.stack([seen.sum(axis=1), percent, raw @ fair, W @ fair, *ends, raw @ theta, mean, np.sqrt(known), se], axis=1)
+    told = np.stack([seen.sum(axis=1), percent, raw @ fair, W @ fair, *ends, raw @ theta, mean, np.sqrt(known), se], axis=1)
+    return joint[fit.model.row], told[fit.model.row]
 
 
 def scale_use(fit: Fitted, log_posterior: Floats, R: int) -> Floats:
@@ -104,7 +105,7 @@ def scale_use(fit: Fitted, log_posterior: Floats, R: int) -> Floats:
     what is expected of the work, 1 by the model and 0 for marks by lot; residuals are from that slope. Of experts whose halo or slope
     is off, the worst first, all marks are left out of what the others are judged by: they would make habits of anybody's marks.
     """
-    model, codes, log_prob = fit.model, fit.model.likelihood.answers.coded(-1), fit.at.at.step.log_prob
+    model, codes, log_prob = fit.model, fit.model.answers.coded(-1), fit.at.at.step.log_prob
     U, prob, k, out = len(model.expert), np.exp(log_prob), np.arange(log_prob.shape[1])[:, None], np.full((R, 8), np.nan)
     first, second = (np.einsum("k,ikq->iq", k[:, 0] ** power, prob)[:U, None] for power in (1, 2))
     variance, counts = np.maximum(second - first**2, TINY), fit.at.at.counts[:U]
@@ -132,10 +133,8 @@ def scale_use(fit: Fitted, log_posterior: Floats, R: int) -> Floats:
 
 def _without(log_posterior: Floats, x: Codes, log_prob: Floats) -> Floats:
     """Return log posteriors (P, Q) without marks x (P, C) of which -1 is none, whose log probabilities are (C, K, Q)."""
-    out = log_posterior.copy()
-    for marks, curves in zip(x.T, log_prob, strict=True):
-        out -= np.where((marks >= 0)[:, None], curves[marks], 0.0)
-    return out
+    given = (x[:, :, None] == np.arange(log_prob.shape[1])).reshape(len(x), -1)
+    return np.asarray(log_posterior - given.astype(np.float64) @ log_prob.reshape(-1, log_prob.shape[2]))
 
 
 def _spread(W: Floats, moments: Sequence[Floats], seen: Bools) -> tuple[Floats, Floats]:

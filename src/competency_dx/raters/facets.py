@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx import engine
-from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.arrays import Bools, Floats, Ints, blocks
 from competency_dx.engine import Control, Known, Marginal, Maximised, build_items, one_dimension_likelihood, populations_of
 from competency_dx.errors import ConvergenceError, RatersError
-from competency_dx.kernels.grid import points_needed, prepare
+from competency_dx.kernels.blocks import BLOCK
+from competency_dx.kernels.grid import Answers, indicators, points_needed, prepare
 from competency_dx.models import family_for
 from competency_dx.raters.rater_calibration import Facets
 from competency_dx.raters.ratings import Ratings
@@ -32,10 +33,13 @@ class FacetModel(NamedTuple):
     Its U items are what one expert marks, `expert` (U,), R for keyed items; `of` (U,) are their places among the I criteria and J keyed
     items, whose parameters are `common` (I + J, F, n) φ but for effects of experts. Of these `place` holds the places in φ, by kind
     (`EFFECTS`) and expert: (R, 1), (R, I + J), (R, F), (R,), -1 where there is none; with a prior where `random`. `shift` (I + J, F)
-    is how many times a shift of all log odds is in a parameter, `inner` (I + J, F) are those of inner marks.
+    is how many times a shift of all log odds is in a parameter, `inner` (I + J, F) are those of inner marks. The likelihood has
+    persons whose sums say all of θ together: `row` (P,) is where each of the persons of `answers` stands in it.
     """
 
     likelihood: Marginal
+    answers: Answers
+    row: Ints
     persons: tuple[str, ...]
     items: tuple[str, ...]
     families: tuple[str, ...]
@@ -95,12 +99,29 @@ def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -
     codes[person, column] = mark
     population = populations_of(("theta",), free_variance=np.array([facets.model in {"PCM", "RSM"}]))
     answers = prepare(np.maximum(codes, 0), codes >= 0, sizes[every])
-    likelihood = one_dimension_likelihood(items._replace(design=design[:, used]), answers, population=population)
+    rows, row = _alike(answers, by < R) if facets.model in {"PCM", "RSM"} else (answers, np.arange(len(persons)))
+    likelihood = one_dimension_likelihood(items._replace(design=design[:, used]), rows, population=population)
     phi = np.append(np.where(used, np.cumsum(used) - 1, -1), -1)
     place = {kind: phi[np.where(at < 0, -1, n + at)] for kind, at in place.items()}
     common = np.zeros((len(names), F, int(used.sum() + population.free.sum())))
     common[:, :, : used[:n].sum()] = shared[:, :, used[:n]]
-    return FacetModel(likelihood, persons, names, families, by, of, common, place, held < 0, shift, inner)
+    return FacetModel(likelihood, answers, row, persons, names, families, by, of, common, place, held < 0, shift, inner)
+
+
+def _alike(answers: Answers, marks: Bools) -> tuple[Answers, Ints]:
+    """Return a row for all persons with the same columns and sums of marks and of keyed points, and each person's row (P,).
+
+    The sum is all that answers without slopes say of θ (Andersen 1977, doi:10.1007/BF02293746).
+    """
+    seen, sums = answers.coded(-1) >= 0, (answers.codes[:, : len(marks)][:, of].sum(axis=1, dtype=np.int32) for of in (marks, ~marks))
+    key = np.hstack([np.packbits(seen, axis=1), np.stack([*sums], axis=1).view(np.uint8)])
+    _, first, row, n = np.unique(key.view(f"V{key.shape[1]}")[:, 0], return_index=True, return_inverse=True, return_counts=True)
+    if 2 * len(first) > len(row):
+        return answers, np.arange(len(row))
+    tally = np.zeros((len(first), len(answers.item)))
+    for b in blocks(len(row), BLOCK):
+        np.add.at(tally, row[b], indicators(answers, b)[0])
+    return answers.take(first)._replace(weight=n.astype(np.float64), tally=tally), row
 
 
 def _periods(day: Floats) -> Floats:
@@ -118,7 +139,9 @@ def _columns(kind: Ints, person: Ints) -> tuple[Ints, Ints]:
 
     shape = tuple(kind.max(axis=1) + 1)
     code, n = np.ravel_multi_index(tuple(kind), shape), int(np.prod(shape))
-    again = pd.Series(person).groupby(person * n + code).cumcount().to_numpy()
+    cell, again = pd.Series(person * n + code), np.zeros(len(code), dtype=np.int64)
+    twice = cell.duplicated(keep=False).to_numpy()
+    again[twice] = cell[twice].groupby(cell[twice]).cumcount()
     column, of = pd.factorize(code + n * again, sort=True)
     return column, np.stack(np.unravel_index(of % n, shape))
 

@@ -80,7 +80,8 @@ class Ratings(Result):
     @property
     def rows(self) -> Ints:
         """Return person, item, expert and mark of these rows (4, n)."""
-        return np.stack([self.person, self.item, self.expert, self.mark])[:, self.used]
+        rows, used = np.stack([self.person, self.item, self.expert, self.mark]), self.used
+        return rows if used.all() else rows[:, used]
 
     def answers(self) -> dict[tuple[int, int], dict[int, int]]:
         """Return the marks of each answer, by person and item: experts in the order of the protocol, of each the last mark."""
@@ -268,9 +269,12 @@ def _findings(rows: Ints, ids: tuple[tuple[str, ...], ...], written: Names, odd:
     import pandas as pd
 
     persons, items, experts = (np.array([*of, "—"], dtype=object) for of in ids)
-    marks, used = pd.Series(rows[3]).groupby([*rows[:3], rows[4]]), rows[4] == USED
     cases = {what: (rows[4] == code) & ~odd["raters.codes"] for what, code in CASES} | dict(odd)
-    cases["raters.marked_twice"] = used & (marks.transform("min") < marks.transform("max")).to_numpy()
+    again = np.flatnonzero(rows[4] == USED)
+    again = again[pd.Series(np.ravel_multi_index(tuple(rows[:3, again]), [*map(len, ids)])).duplicated(keep=False)]
+    marks = pd.Series(rows[3, again]).groupby([*rows[:3, again]])
+    cases["raters.marked_twice"] = np.zeros(rows.shape[1], dtype=np.bool_)
+    cases["raters.marked_twice"][again] = marks.transform("min") < marks.transform("max")
     out: list[Finding] = []
     for what, at in cases.items():
         who = [f"{persons[p]}, {items[i]}, {experts[r]}: {w}" for (p, i, r), w in zip(rows[:3, at].T, written[at], strict=True)]

@@ -24,7 +24,7 @@ from competency_dx.responses.reading.layout import RIGHT_NAMES, Layout, id_form,
 from competency_dx.responses.reading.roles import Roles, find_roles, refuse_personal
 from competency_dx.responses.reading.rows import best_rows, blanks, forms_of, long_columns, numbered, pivot, resolve_blanks, single_rows
 from competency_dx.responses.reading.scoring import score_columns
-from competency_dx.responses.reading.table import Table, in_memory, table, without_labels
+from competency_dx.responses.reading.table import Table, in_memory, table
 from competency_dx.responses.reading.unreadable import minus_is_doubtful, strange_values
 from competency_dx.responses.responses import HIGHEST, Responses, emptiness
 
@@ -94,7 +94,7 @@ def read_table(source: object) -> Table:
     """Read a table from file or memory as it stands; raises `ResponsesError` when it cannot be read or holds personal data."""
     with reading(source if isinstance(source, str | Path) else type(source).__name__, ResponsesError):
         content = _content(source, None, DEFAULT)
-        out = without_labels(content if isinstance(content, Table) else in_memory(content))
+        out = content if isinstance(content, Table) else in_memory(content, numbered=False)
         refuse_personal(out, set(), None, DEFAULT)
     return out
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -27,6 +27,7 @@ NARROWEST = 0.01  # a posterior narrower than this is a sign of items that repea
 STRIDE, SOME = 4, 100  # of points and persons of a block, to see which points it meets
 NONE = {"d": 1e-13, "f": 1e-8}  # masses that are none beside rounding
 SPARE = 4.0
+FEW = 0.1  # share of answers given below which sparse products take less time
 NOTHING = -80.0  # log of a relative mass that is none: beyond it single precision meets slow subnormal numbers
 
 
@@ -36,6 +37,7 @@ class Answers(NamedTuple):
     `codes` (P, I) int8 categories, 0 where missing; `observed` (P, I) or None for complete data; `item` and `category` (C,) say
     which answer each column above the base category indicates. `weight` (P,) are case weights, None where all are 1; `normal` (P,
     2) are mean and standard deviation of each person's own normal prior, None where all share the log weights of the tables.
+    A row may stand for `weight` persons whose answers say the same of θ: `tally` (P, C) then counts their answers by column.
     """
 
     codes: Codes
@@ -44,10 +46,11 @@ class Answers(NamedTuple):
     category: Ints
     weight: Floats | None = None
     normal: Floats | None = None
+    tally: Floats | None = None
 
     def take(self, persons: Ints | slice) -> Answers:
         """Return the answers of some of the persons."""
-        kept = {name: x[persons] for name in ("observed", "weight", "normal") if (x := getattr(self, name)) is not None}
+        kept = {name: x[persons] for name in ("observed", "weight", "normal", "tally") if (x := getattr(self, name)) is not None}
         return self._replace(codes=self.codes[persons], **kept)
 
     def coded(self, missing: int) -> Codes:
@@ -115,6 +118,18 @@ def indicators(answers: Answers, block: slice, dtype: DTypeLike = np.float64) ->
     return (np.ascontiguousarray(codes.T)[answers.item] == answers.category[:, None]).astype(dtype).T, absent
 
 
+def few_indicators(answers: Answers, dtype: DTypeLike) -> tuple[Any, Any]:
+    """Return Z (p, C) above base and the mask of answers (p, I), both sparse, of persons who answered few of the items."""
+    from scipy.sparse import csr_array
+
+    (row, item), first = np.nonzero(answers.coded(-1) >= 0), np.searchsorted(answers.item, np.arange(answers.codes.shape[1]))
+    code, ones = answers.codes[row, item].astype(np.int64), np.ones(len(row), dtype=dtype)
+    above = code > 0
+    at = row[above], (first[item] + code - 1)[above]
+    Z = csr_array((ones[: len(at[0])], at), shape=(len(answers.codes), len(answers.item)))
+    return Z, csr_array((ones, (row, item)), shape=answers.codes.shape)
+
+
 class JointTerms(NamedTuple):
     """What a log joint is made of: log P above base less base (C, Q), the row of complete answers (Q,), base (I, Q).
 
@@ -144,7 +159,10 @@ def joined(Z: Floats, absent: Floats | None, terms: JointTerms) -> Floats:
 
     Missing answers are subtracted from the row that complete answers add up to, so a complete row has the same digits
     whether or not its neighbours are complete. The table lies point by point: sums over points are sums of whole rows.
+    Of sparse indicators the mask is that of the answers given, which are added up themselves.
     """
+    if absent is not None and not isinstance(absent, np.ndarray):
+        return np.asfortranarray(Z @ terms.ratio + absent @ terms.base + (terms.constant - terms.base.sum(axis=0)))
     joint = terms.ratio.T @ Z.T
     joint += terms.constant[:, None]
     if absent is not None:
@@ -185,7 +203,7 @@ def posteriors(answers: Answers, terms: JointTerms, Z: Floats, absent: Floats | 
     Elsewhere they are less than rounding. Persons in the order of their scores meet a third of a grid, a block at a time. The
     points that some of them meet are tried first, and all where these turn out too few.
     """
-    some, Q, none = slice(None, None, max(1, len(Z) // SOME)), terms.powers.shape[1], NONE[terms.base.dtype.char]
+    some, Q, none = slice(None, None, max(1, Z.shape[0] // SOME)), terms.powers.shape[1], NONE[terms.base.dtype.char]
     joint = log_joint(answers.take(some), terms.at(slice(None, None, STRIDE)), Z[some], None if absent is None else absent[some])
     at = np.flatnonzero((joint > joint.max(axis=1)[:, None] + np.log(none) - SPARE).any(axis=0))
     for points in (slice(max(0, int(at[0]) - 1) * STRIDE, min((int(at[-1]) + 1) * STRIDE + 1, Q)), slice(0, Q)):
@@ -203,7 +221,8 @@ def e_step(answers: Answers, tables: Tables, executor: Executor | None = None) -
 
 def _block_statistics(terms: JointTerms, answers: Answers) -> Expected:
     """Return the statistics of one block of persons, its `narrowest` a variance."""
-    Z, absent = indicators(answers, slice(None), terms.base.dtype)
+    few, kind = answers.observed is not None and answers.observed.mean() < FEW, terms.base.dtype
+    Z, absent = few_indicators(answers, kind) if few else indicators(answers, slice(None), kind)
     evidence, posterior, points = posteriors(answers, terms, Z, absent)
     first, second = terms.powers[1:, points] @ posterior.T
     variance = second - first**2
@@ -212,8 +231,13 @@ def _block_statistics(terms: JointTerms, answers: Answers) -> Expected:
         evidence = evidence * answers.weight
         posterior *= answers.weight.astype(posterior.dtype)[:, None]
     nodes = posterior.sum(axis=0)
-    totals = np.broadcast_to(nodes, (len(terms.base), len(nodes))) if absent is None else nodes - absent.T @ posterior
+    totals = np.broadcast_to(nodes, (len(terms.base), len(nodes)))
+    if absent is not None:
+        totals = absent.T @ posterior if few else nodes - absent.T @ posterior
     likelihood = float(evidence.sum(dtype=np.float64))
+    if answers.tally is not None and answers.weight is not None:  # likelihoods differ by what is the same at every point
+        likelihood += float((answers.tally - answers.weight[:, None] * Z).sum(axis=0) @ terms.ratio[:, terms.ratio.shape[1] // 2])
+        Z = (answers.tally / answers.weight[:, None]).astype(Z.dtype)
     upper, totals, nodes = (_spread(x, points, terms.powers.shape[1]) for x in ((posterior.T @ Z).T, totals, nodes))
     return Expected(likelihood, upper, totals, nodes, mean, second, float(variance.min()))
 

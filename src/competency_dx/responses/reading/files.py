@@ -24,7 +24,7 @@ from competency_dx.responses.reading.answers import is_answers
 from competency_dx.responses.reading.contents import decode, disguise, grid_of, open_workbook
 from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES, is_id, refuse_results
 from competency_dx.responses.reading.not_answers import strength_of_label
-from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table, without_labels
+from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table
 from competency_dx.result import DataFrame
 from competency_dx.wording import cut
 
@@ -281,7 +281,7 @@ def _parquet(path: Path) -> Table:
         if isinstance(fault, LimitError):
             raise
         raise ResponsesError("responses.not_parquet", path=path, fault=fault) from None
-    return replace(without_labels(from_frame(frame)), origin=path.name)
+    return replace(from_frame(frame, numbered=False), origin=path.name)
 
 
 def _json(path: Path, *, lines: bool) -> Table | str | Mapping[str, Any]:

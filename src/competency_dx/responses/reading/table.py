@@ -203,14 +203,14 @@ def table(named: Iterable[tuple[str, Any]], origin: str, **rest: Any) -> Table: 
     return Table(columns=columns, rows=rows, origin=origin, **rest)
 
 
-def from_frame(frame: object) -> Table:
-    """Read a pandas, polars or pyarrow table, or any other eager frame that narwhals knows."""
+def from_frame(frame: object, *, numbered: bool = True) -> Table:
+    """Read a pandas, polars or pyarrow table, or any other eager frame that narwhals knows; `numbered`: keep default labels of rows."""
     import narwhals.stable.v2 as nw
     import pandas as pd
 
     native = nw.to_native(frame, pass_through=True)
     if isinstance(native, pd.DataFrame):
-        return _from_pandas(native)
+        return _from_pandas(native, numbered=numbered)
     try:
         data = nw.from_native(cast("Any", frame), eager_only=True)
     except TypeError:
@@ -220,16 +220,17 @@ def from_frame(frame: object) -> Table:
     return table(((n, c.to_numpy() if c.dtype.is_numeric() else pd.Series(c.to_list(), dtype=object)) for n, c in columns), "frame")
 
 
-def _from_pandas(frame: DataFrame) -> Table:
+def _from_pandas(frame: DataFrame, *, numbered: bool) -> Table:
     import pandas as pd
 
     limits_in_force().check_table("frame", *frame.shape)
     unnamed = frame.index.name is None
     default, n = unnamed and isinstance(frame.index, pd.RangeIndex), len(frame)
-    if default:
+    labels: Column | None = None
+    if default and numbered:
         kind: Kind = "number"
         labels = Column(name="index", codes=np.arange(n, dtype=np.int32), vocabulary=tuple(map(str, frame.index)), kinds=(kind,) * n)
-    else:
+    elif not default:
         named = ("/".join(map(str, label)) if isinstance(label, tuple) else label for label in frame.index)
         labels = column("index" if unnamed else str(frame.index.name), np.fromiter(named, dtype=object, count=n))
     pairs = ((str(name), frame.iloc[:, k]) for k, name in enumerate(frame.columns))
@@ -237,13 +238,8 @@ def _from_pandas(frame: DataFrame) -> Table:
     return table(columns, "frame", index=labels, labels="default" if default else "own")
 
 
-def without_labels(table: Table) -> Table:
-    """Return the table without the row labels that nobody gave: its rows are numbered from 1."""
-    return replace(table, index=None) if table.labels == "default" else table
-
-
-def in_memory(source: object) -> Table:
-    """Read a data frame, a mapping of columns or a list of records."""
+def in_memory(source: object, *, numbered: bool = True) -> Table:
+    """Read a data frame, a mapping of columns or a list of records; without `numbered` labels that nobody gave rows are left out."""
     if isinstance(source, Mapping):
         import pandas as pd
 
@@ -251,12 +247,12 @@ def in_memory(source: object) -> Table:
             frame = pd.DataFrame(dict(source))
         except (TypeError, ValueError) as fault:
             raise ResponsesError("responses.columns", fault=fault) from None
-        return without_labels(_from_pandas(frame))
+        return _from_pandas(frame, numbered=False)
     if isinstance(source, Sequence) and not isinstance(source, bytes | bytearray):
         if not source:
             raise ResponsesError("responses.no_records")
         return from_records(source)
-    return from_frame(source)
+    return from_frame(source, numbered=numbered)
 
 
 def from_records(records: Sequence[Mapping[str, object]], origin: str = "records") -> Table:
