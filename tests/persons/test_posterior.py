@@ -177,8 +177,8 @@ def test_a_person_alone_has_the_bytes_of_the_table(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_draws_quantiles_and_probabilities_agree(kind: str) -> None:
-    """Averages over 256 draws are near the moments, near the distribution functions, and those are inverses of quantiles."""
+def test_draws_moments_and_probabilities_agree(kind: str) -> None:
+    """Averages over 256 draws are near the moments and near the distribution functions."""
     known = of_kind(kind)
     asked = posterior(known, 3)
     found, draws = asked.moments(), asked.draws(256)
@@ -188,12 +188,6 @@ def test_draws_quantiles_and_probabilities_agree(kind: str) -> None:
     centred = draws - draws.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(np.einsum("pnd,pne->pde", centred, centred) / 256, found.covariance, atol=0.08)
     np.testing.assert_allclose(asked.below(0.2), (draws < 0.2).mean(axis=1), atol=0.02)
-    quantiles = asked.quantiles([0.025, 0.8])
-    np.testing.assert_allclose(asked.below(quantiles[:, :, 1]), 0.8, atol=1e-6)
-    along = np.ones(len(known.dimensions))
-    half = asked.probability(lambda theta: theta @ along < 0.0, 64)
-    np.testing.assert_allclose(half, (draws.sum(axis=2) < 0).mean(axis=1), atol=0.06)
-    np.testing.assert_allclose(asked.expected(lambda theta: theta, 256), found.mean, atol=0.03)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -163,9 +163,7 @@ class NextItems(Result):
         ]
 
     @classmethod
-    def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
-        if version >= cls.schema_version:
-            return document
+    def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:  # noqa: ARG003 - one earlier schema
         questions = [{"stimulus": None} | question for question in document["questions"]]
         return document | {"questions": questions, "most": max((len(row) for row in document["chosen"]), default=1)}
 

@@ -182,6 +182,12 @@ class DeficitProfiles(Result):
     def _profile(self, p: int) -> Profile:
         unread = np.flatnonzero((self.reasons[p] == Reason.INVALID) & (self.rule.missing.invalid == "ignore"))
         held = zip(self.misconceptions, self.p_misconception[p] if self.misconceptions else (), strict=True)
+        missed, given = counted_as_wrong(self.reasons[p])
+        much = missed > OMITTED_BY_ONE * given and self.rule.missing.omitted != "modelled"
+        omitted = [Template("competencies.omitted").of(omitted=int(missed), given=int(given))] if much else []
+        shown = np.flatnonzero(self.reasons[p] != Reason.NOT_ADMINISTERED).tolist()
+        answers = {self.items[i].item: [int(self.points[p, i]), int(self.reasons[p, i])] for i in shown}  # this person's alone
+        digests = {"rule": digest_of(self.rule), "standards": digest_of(self.standards), "responses": digest_document(answers)}
         return Profile(
             person=str(self.persons[p]),
             background={name: str(column[p]) for name, column in self.background.items()},
@@ -189,23 +195,10 @@ class DeficitProfiles(Result):
             misconceptions=tuple(HeldMisconception(misconception=m, probability=float(x)) for m, x in held if not np.isnan(x)),
             ask_next=tuple(self.items[k] for k in (self.ask_next[p] if len(self.ask_next) else ()) if k >= 0),
             language=self.language,
-            provenance=self._references(p),
+            provenance=replace(self.provenance, inputs={**self.provenance.inputs, **digests}, settings={}),
             status="scored" if (self.n_items[p] > 0).any() else "no_responses",
-            findings=(*Template("competencies.unreadable").about(self.items[i].item for i in unread.tolist()), *self._missed(p)),
+            findings=(*Template("competencies.unreadable").about(self.items[i].item for i in unread.tolist()), *omitted),
         )
-
-    def _missed(self, p: int) -> Iterator[Finding]:
-        """Yield the finding on a person much of whose work is without an answer and counts as wrong."""
-        missed, given = counted_as_wrong(self.reasons[p])
-        if missed > OMITTED_BY_ONE * given and self.rule.missing.omitted != "modelled":
-            yield Template("competencies.omitted").of(omitted=int(missed), given=int(given))
-
-    def _references(self, p: int) -> Provenance:
-        """Return what a person's profile is made of; the answers are this person's alone."""
-        given = np.flatnonzero(self.reasons[p] != Reason.NOT_ADMINISTERED).tolist()
-        answers = {self.items[i].item: [int(self.points[p, i]), int(self.reasons[p, i])] for i in given}
-        digests = {"rule": digest_of(self.rule), "standards": digest_of(self.standards), "responses": digest_document(answers)}
-        return replace(self.provenance, inputs={**self.provenance.inputs, **digests}, settings={})
 
     def _conclusions(self, p: int) -> Iterator[Conclusion]:
         """Yield what is concluded of one person by competency."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Bools, Floats, Names, readonly, value
+from competency_dx.arrays import Floats, Names, readonly, value
 
 T = TypeVar("T")
 
@@ -86,29 +86,9 @@ class Posterior(ABC):
             self.marginals(d, partial(one, d))
         return out
 
-    def quantiles(self, probabilities: Sequence[float]) -> Floats:
-        """Return the quantiles of each competency (P, D, N) at N probabilities."""
-        out = np.empty((len(self.persons), len(self.dimensions), len(probabilities)))
-
-        def one(d: int, block: slice, marginal: MarginalDensity) -> None:
-            levels = np.broadcast_to(np.asarray(probabilities, dtype=np.float64), (block.stop - block.start, len(probabilities)))
-            out[block, d] = inverse_cdf(marginal.log_density, marginal.theta, levels)
-
-        for d in range(len(self.dimensions)):
-            self.marginals(d, partial(one, d))
-        return out
-
     def draws(self, n: int = DRAWS, *, key: bytes = b"") -> Floats:
         """Return n draws of every person (P, n, D), evenly spread (best for powers of two), by key, id and answers alone."""
         return self.transformed(even_uniforms(key, self.persons, n, len(self.dimensions)))
-
-    def expected(self, function: Callable[[Floats], Floats], n: int = DRAWS) -> Floats:
-        """Return E[f(θ)] (P, F) for ``function``, which maps points (P, n, D) to values (P, n, F), by draws."""
-        return np.asarray(function(self.draws(n)).mean(axis=1))
-
-    def probability(self, region: Callable[[Floats], Bools], n: int = DRAWS) -> Floats:
-        """Return P(θ in region) (P,) for ``region``, which maps points (P, n, D) to truth (P, n), by draws."""
-        return np.asarray(region(self.draws(n)).mean(axis=1))
 
 
 def as_it_is(_: object, found: T) -> T:

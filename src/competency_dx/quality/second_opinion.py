@@ -75,10 +75,9 @@ class CrossCheck(Result):
     provenance: Provenance
 
     @classmethod
-    def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
+    def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:  # noqa: ARG003 - one earlier schema
         """Read from a finding of schema 1 that the calibration has priors."""
-        first = {"penalised": any(f["code"] == "quality.priors" for f in document["findings"])} if version == 1 else {}
-        return document | first
+        return document | {"penalised": any(f["code"] == "quality.priors" for f in document["findings"])}
 
     @property
     def in_se(self) -> Floats:

@@ -61,10 +61,9 @@ class Scores(Result):
     provenance: Provenance
 
     @classmethod
-    def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
+    def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:  # noqa: ARG003 - one earlier schema
         """Make lists of what schema 1 says of one competency."""
-        columns = {name: document[name] for name in ("n_items", "status") if version == 1}
-        return document | {k: [x if isinstance(x, list) else [x] for x in column] for k, column in columns.items()}
+        return document | {k: [x if isinstance(x, list) else [x] for x in document[k]] for k in ("n_items", "status")}
 
     @property
     def se(self) -> Floats:

@@ -73,10 +73,9 @@ class FileScores(Result):
     provenance: Provenance
 
     @classmethod
-    def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
+    def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:  # noqa: ARG003 - one earlier schema
         """Make lists of what schema 1 says of its one competency."""
-        numbers = {k: [document[k]] for k in ("statuses", "theta_mean", "theta_sd", "mean_se") if version == 1}
-        return document | numbers | ({"dimensions": ["theta"]} if numbers else {})
+        return document | {k: [document[k]] for k in ("statuses", "theta_mean", "theta_sd", "mean_se")} | {"dimensions": ["theta"]}
 
     @property
     def path(self) -> Path:
