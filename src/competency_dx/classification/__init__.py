@@ -3,7 +3,7 @@
 from competency_dx.classification.api import calibrate_classes, classify
 from competency_dx.classification.choices import ClassificationML
 from competency_dx.classification.class_calibration import ClassCalibration, ClassCertificate, ItemClasses
-from competency_dx.classification.findings import check_q_matrix
+from competency_dx.classification.inference import check_q_matrix
 from competency_dx.classification.posteriors import (
     AttributePosteriors,
     ClassificationAccuracy,

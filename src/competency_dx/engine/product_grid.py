@@ -12,8 +12,15 @@ from competency_dx.engine.populations import ALIKE, Origin, Populations, persons
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers, Expected, points_needed
 from competency_dx.kernels.grid.louis import Depth
-from competency_dx.kernels.grid.product import Grid, Normals, grid_e_step, posterior_covariance, product_grid
-from competency_dx.kernels.grid.product_information import grid_missing_information, grid_person_scores
+from competency_dx.kernels.grid.product import (
+    Grid,
+    Normals,
+    grid_e_step,
+    grid_missing_information,
+    grid_person_scores,
+    posterior_covariance,
+    product_grid,
+)
 from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
 
 USUAL = 61  # points of a calibration that does not say otherwise: a product grid then takes its own number

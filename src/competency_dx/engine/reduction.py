@@ -17,8 +17,7 @@ from competency_dx.engine.populations import ALIKE, Origin, Populations, persons
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers, Expected
 from competency_dx.kernels.grid import bifactor as kernel
-from competency_dx.kernels.grid.bifactor import Axes, bifactor_e_step
-from competency_dx.kernels.grid.bifactor_information import bifactor_missing_information, bifactor_person_scores
+from competency_dx.kernels.grid.bifactor import Axes, bifactor_e_step, bifactor_missing_information, bifactor_person_scores
 from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs

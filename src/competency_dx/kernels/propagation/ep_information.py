@@ -27,7 +27,7 @@ from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid import JointTerms, louis
 from competency_dx.kernels.grid.by_dimension import Design
 from competency_dx.kernels.grid.louis import Depth, SplitScores
-from competency_dx.kernels.grid.product_information import ItemTables
+from competency_dx.kernels.grid.product import ItemTables
 from competency_dx.kernels.normal_population import expected_scores, halves, pairs, size
 from competency_dx.kernels.propagation import Settled, Sites, hermite_coefficients, settle
 from competency_dx.kernels.propagation.ep_e_step import DEFAULT, Model, block_of, likelihood_terms, pieces
