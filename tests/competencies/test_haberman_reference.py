@@ -15,7 +15,7 @@ from scipy.special import expit
 
 import competency_dx as cdx
 from competency_dx.bank import ItemBank
-from competency_dx.competencies.form_quality import prmse
+from competency_dx.competencies.plan import prmse
 from competency_dx.models import NormalPopulation
 
 Floats = NDArray[np.float64]

@@ -300,14 +300,6 @@ def excluding(bank: ItemBank, items: Sequence[str]) -> Bools:
     return out
 
 
-def _unasked(profiles: DeficitProfiles, problem: Problem, chosen: Ints, form: FormKind) -> tuple[Finding, ...]:
-    """Return why persons are asked nothing: their profile stopped, or there is nothing to ask of them, or of all alike."""
-    stopped, silent = np.isin(profiles.status, STOPPED).any(axis=1), problem.open.any(axis=1) & (chosen < 0).all(axis=1)
-    for_all = form == "group" and len(profiles) > 1 and problem.allowed[silent].any()
-    nothing = Template("adaptive.no_common_items") if for_all else Template("adaptive.no_items")
-    return Template("adaptive.stopped").about(profiles.persons[stopped]) + nothing.about(profiles.persons[silent])
-
-
 def _result(profiles: DeficitProfiles, made: Plan, problem: Problem, chosen: Ints, wanted: Wanted) -> NextItems:
     """Return the items `chosen` (P, n) of a bank, of which so many were wanted, in forms of a kind, perhaps for decisions."""
     bank, most, form, decisions = wanted
@@ -316,6 +308,10 @@ def _result(profiles: DeficitProfiles, made: Plan, problem: Problem, chosen: Int
     place = np.full(len(made.parameters.items) + 1, -1)
     place[asked] = np.arange(len(asked))
     leaf = [made.units.leaf_codes[d] for d in made.units.leaf]
+    # who is asked nothing: the profile stopped, or there is nothing to ask, or nothing to ask of all alike
+    stopped, silent = np.isin(profiles.status, STOPPED).any(axis=1), problem.open.any(axis=1) & (chosen < 0).all(axis=1)
+    for_all = form == "group" and len(profiles) > 1 and problem.allowed[silent].any()
+    nothing = Template("adaptive.no_common_items") if for_all else Template("adaptive.no_items")
     settings = {
         "items": f"at most {most}, {'one form for all' if form == 'group' else 'a form for each person'}",
         "loss": f"false conclusion 1, no conclusion {1 - problem.rule.confirmed:g}; conclusions from "
@@ -340,6 +336,6 @@ def _result(profiles: DeficitProfiles, made: Plan, problem: Problem, chosen: Int
         confirmed=problem.rule.confirmed,
         bank=bank.title,
         language=bank.header.language,
-        findings=_unasked(profiles, problem, chosen, form),
+        findings=Template("adaptive.stopped").about(profiles.persons[stopped]) + nothing.about(profiles.persons[silent]),
         provenance=provenance("next_items", {"profiles": answers, "bank": f"{bank.id} {bank.version} {bank.digest}"}, settings),
     )

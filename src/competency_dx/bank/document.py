@@ -12,6 +12,7 @@ from competency_dx.arrays import FrozenDict
 from competency_dx.checking import LARGEST
 from competency_dx.errors import LANGUAGES, BankError, Verbatim, has_sentence, phrase
 from competency_dx.personal_data import hidden_text
+from competency_dx.wording import toml_content
 
 SHOWN_FAULTS = 5
 
@@ -54,20 +55,10 @@ class Text(Document):
         return self.en if language == "en" and self.en else self.ru
 
 
-_KINDS = {
-    **dict.fromkeys(("int_type", "int_from_float", "int_parsing"), "whole_number"),
-    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), "number"),
-    **dict.fromkeys(("tuple_type", "list_type"), "list"),
-    **dict.fromkeys(("dict_type", "mapping_type", "model_type", "model_attributes_type"), "mapping"),
-    **dict.fromkeys(("union_tag_not_found", "union_tag_invalid"), "union_tag"),
-}
-"""What is expected where pydantic finds a fault of the type, as the catalogue has it."""
-
-
 def fault_sentence(fault: Mapping[str, Any], place: str | Mapping[str, str]) -> dict[str, str]:
-    """Return what is wrong with a field in both languages, which call it by its place."""
+    """Return what is wrong with a field in both languages, which call it by its place; ``faults.toml`` says what was expected."""
     given, facts = fault.get("input"), dict(fault.get("ctx", {}))
-    kind = _KINDS.get(fault["type"], fault["type"])
+    kind = toml_content("bank", "faults").get(fault["type"], fault["type"])
     if kind == "string_type" and isinstance(given, int | float | date):
         kind, given = ("text_from_date", str(given)) if isinstance(given, date) else ("text_from_number", given)
     if isinstance(given, list | dict):  # of which references may make very much

@@ -12,9 +12,8 @@ from competency_dx.bank import ItemBank
 from competency_dx.competencies.choices import R201, DeficitRule, Standards
 from competency_dx.competencies.conclusion import OF_FORM, REPORTED, STATES, levels, one_option, roll_up, statuses
 from competency_dx.competencies.findings import Diagnosed, remarks
-from competency_dx.competencies.form_quality import form_quality
 from competency_dx.competencies.joint import Cohort, cohort_populations, estimates, joint_answers
-from competency_dx.competencies.plan import Plan, plan
+from competency_dx.competencies.plan import Plan, form_quality, plan
 from competency_dx.competencies.population import LeafPopulations, Stated
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.errors import DiagnosisError, ModelError, checked

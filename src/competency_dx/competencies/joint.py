@@ -99,7 +99,11 @@ def joint_answers(matched: Matched, reasons: Reasons, made: Plan, policy: Missin
     log_prob = np.concatenate([made.log_prob, np.broadcast_to(curves, made.log_prob.shape)])
     known = population if isinstance(population, LeafPopulations) and population.leaves == wide.leaves else wide
     model = even_model((n_categories, leaf), (made.theta, log_prob), known.mixture())
-    answers, pattern = matched._replace(codes=codes, observed=observed), _pattern_with_propensity(made.pattern)
+    across = np.zeros((len(wide.leaves),) * 2)  # the propensity is the last dimension, uncertain by a direction of its own
+    across[-1, :-1] = across[:-1, -1] = 1.0
+    z, *directions = (np.pad(x, ((0, 1), (0, 1))) for x in (made.pattern.z, *made.pattern.directions))
+    pattern = Pattern(z + np.arctanh(CORRELATION) * across, (*directions, CORRELATION_SE * across))
+    answers = matched._replace(codes=codes, observed=observed)
     return JointAnswers(answers, leaf, n_categories, log_prob, known, pattern, model)
 
 
@@ -118,14 +122,6 @@ def _wider(covariance: Floats, correlation: float) -> Floats:
     most = 0.95 / np.sqrt(sd @ np.linalg.solve(covariance, sd))
     across = np.clip(correlation, -most, most) * sd
     return np.block([[covariance, across[:, None]], [across[None], np.ones((1, 1))]])
-
-
-def _pattern_with_propensity(pattern: Pattern) -> Pattern:
-    """Return the correlations with the propensity as last dimension, uncertain by a direction of its own."""
-    across = np.zeros((len(pattern.z) + 1,) * 2)
-    across[-1, :-1] = across[:-1, -1] = 1.0
-    z, *directions = (np.pad(x, ((0, 1), (0, 1))) for x in (pattern.z, *pattern.directions))
-    return Pattern(z + np.arctanh(CORRELATION) * across, (*directions, CORRELATION_SE * across))
 
 
 class UnitEstimates(NamedTuple):

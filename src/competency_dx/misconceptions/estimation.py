@@ -233,8 +233,8 @@ def _estimated(
     near = np.flatnonzero(persons.weights.max(axis=0) > NEGLIGIBLE)
     at, weights = slice(near[0], near[-1] + 1), persons.weights[who]
     sizes = (M, M, M, *(choices.ticks.shape[1],) * 2)  # of ψ = (κ, λ, log δ, e, s)
-    priors = kernel.MixturePriors(*(np.repeat([p[k] for p in PRIORS.values()], sizes) for k in (0, 1)))
-    problem = kernel.MixtureProblem(choices, kernel.AbilityWeights(persons.z[at], weights[:, at]), priors)
+    priors = (np.repeat([p[k] for p in PRIORS.values()], sizes) for k in (0, 1))
+    problem = kernel.MixtureProblem(choices, kernel.AbilityWeights(persons.z[at], weights[:, at]), *priors)
     best = best_fit(problem)
     half = np.random.default_rng(SEED).standard_normal((DRAWS // 2, len(best.psi)))
     curve, after = kernel.averaged(best, problem, np.concatenate([half, -half]))
@@ -254,7 +254,7 @@ def best_fit(problem: kernel.MixtureProblem) -> kernel.MixtureFit:
     """Return the highest of the modes reached from several starts; raises `ConvergenceError` when it is not reached."""
     M, few, found = problem.M, problem.thinned(FIRST_PERSONS), []
     for level, strength in STARTS:
-        start = problem.priors.mean.copy()
+        start = problem.prior_mean.copy()
         start[:M], start[2 * M : 3 * M] = level, np.log(strength)
         found.append(kernel.search(start, few, FIRST_STEPS))
     near = max(found, key=lambda x: round(x[1], 3))[0]

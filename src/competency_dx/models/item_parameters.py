@@ -145,16 +145,12 @@ class ItemParameters:
     @property
     def beta(self) -> Floats:
         """Return kernel parameters (I, D + K - 1 + E): 0 for a category not admitted, absent extras switched off."""
-        e = np.where(self.allowed, self.intercepts, 0.0)[:, 1:]
-        return np.concatenate([self.slopes, e, np.where(np.isnan(self.extras), self._absent(), self.extras)], axis=1)
-
-    def _absent(self) -> Floats:
-        out = np.zeros(self.extras.shape)
-        if out.size:
-            out[np.array(self.families) == "3PL", 1:2] = np.inf
+        e, absent = np.where(self.allowed, self.intercepts, 0.0)[:, 1:], np.zeros(self.extras.shape)
+        if absent.size:
+            absent[np.array(self.families) == "3PL", 1:2] = np.inf
             for i, j, extra in extras_of(self.families, self.n_categories):
-                out[i, j] = extra.absent
-        return out
+                absent[i, j] = extra.absent
+        return np.concatenate([self.slopes, e, np.where(np.isnan(self.extras), absent, self.extras)], axis=1)
 
     @property
     def allowed(self) -> Bools:

@@ -4,6 +4,7 @@ from competency_dx.kernels.persons import filled_table
 from competency_dx.persons.choices import EAP, MAP, ML, WLE, ItemUncertainty, Method, SumScore
 from competency_dx.persons.draws import MarginalDensity, Posterior, PosteriorMoments, even_uniforms, inverse_cdf, uniforms
 from competency_dx.persons.grids import END_MASS, scoring_grid, uncertain_items
+from competency_dx.persons.joint_posteriors import EPPosterior, curves_of, propagated_given_sums
 from competency_dx.persons.matching import (
     PERSON,
     Matched,
@@ -17,4 +18,3 @@ from competency_dx.persons.matching import (
     reasons_of,
 )
 from competency_dx.persons.posterior import ExactPosterior, given_sums, modes, posterior_of, posterior_on, sum_score_table
-from competency_dx.persons.propagated_posterior import EPPosterior, curves_of, propagated_given_sums

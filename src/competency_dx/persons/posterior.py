@@ -30,9 +30,8 @@ from competency_dx.models import ItemParameters, averaged_log_probabilities
 from competency_dx.persons.choices import EAP
 from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, PosteriorMoments, as_it_is, inverse_cdf
 from competency_dx.persons.grids import scoring_grid, uncertain_items
+from competency_dx.persons.joint_posteriors import propagated_posterior, reduced_posterior, reduces
 from competency_dx.persons.matching import Matched
-from competency_dx.persons.propagated_posterior import propagated_posterior
-from competency_dx.persons.reduced_posterior import reduced_posterior, reduces
 
 T = TypeVar("T")
 Piece = tuple[int, Codes, Bools, Floats, Floats]  # number of persons, answers, modes and spreads of a block

@@ -11,7 +11,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Floats
 from competency_dx.bank import ItemBank
-from competency_dx.display import result_words
+from competency_dx.display import result_words, toml_content
 from competency_dx.errors import LANGUAGES, CalibrationError, ResponsesError, checked
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.provenance import digest_arrays, provenance
@@ -27,12 +27,7 @@ EASY, HARD = 0.95, 0.05
 MOST_LEFT_OUT = 0.15
 END = 0.15  # share of persons at the highest or lowest sum of points (McHorney & Tarlov 1995)
 ENOUGH = 100  # answers from which a correlation is known to ±.2
-_FOLLOWS: Mapping[str, Verdict] = {
-    **dict.fromkeys(("quality.item_wrong_key", "quality.item_other_key"), "repair"),
-    **dict.fromkeys(("quality.item_constant", "quality.item_unrelated"), "drop"),
-    **dict.fromkeys(("quality.item_few_answers", "quality.item_alone"), "undecided"),
-    "quality.item_sound": "keep",
-}
+_FOLLOWS: Mapping[str, Verdict] = toml_content("quality", "verdicts")["by_reason"]
 
 
 @checked(CalibrationError)

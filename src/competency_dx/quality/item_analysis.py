@@ -9,7 +9,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, FrozenDict, Ints, value
 from competency_dx.bank import Text
-from competency_dx.display import Chart, Series, code_word, result_words
+from competency_dx.display import Chart, Series, code_word, result_words, toml_content
 from competency_dx.errors import LANGUAGES
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance
@@ -20,13 +20,7 @@ from competency_dx.schemas import Count, Ids, held_to
 
 Verdict = Literal["repair", "drop", "look", "undecided", "keep"]
 ORDER: tuple[Verdict, ...] = get_args(Verdict)  # the verdicts, the most urgent first
-VERDICTS: Mapping[Verdict, Text] = FrozenDict(
-    repair=Text(ru="исправить", en="repair"),
-    drop=Text(ru="исключить", en="drop"),
-    look=Text(ru="посмотреть", en="look"),
-    undecided=Text(ru="вывода нет", en="no verdict"),
-    keep=Text(ru="оставить", en="keep"),
-)
+VERDICTS: Mapping[Verdict, Text] = FrozenDict({v: Text(**toml_content("quality", "verdicts")["words"][v]) for v in ORDER})
 WEAK = 0.20  # correlation with the rest
 LINES, PANELS = 5, 9
 

@@ -66,19 +66,13 @@ class AbilityWeights(NamedTuple):
     weights: Floats
 
 
-class MixturePriors(NamedTuple):
-    """Means and standard deviations (F,) of independent normal priors of ψ."""
-
-    mean: Floats
-    sd: Floats
-
-
 class MixtureProblem(NamedTuple):
-    """What is estimated from: choices, the persons who made them, priors."""
+    """What is estimated from: choices, the persons who made them, means and standard deviations (F,) of normal priors of ψ."""
 
     choices: Choices
     persons: AbilityWeights
-    priors: MixturePriors
+    prior_mean: Floats
+    prior_sd: Floats
 
     @property
     def M(self) -> int:
@@ -262,7 +256,7 @@ class MixtureFit(NamedTuple):
 
 def log_posterior(psi: Floats, problem: MixtureProblem) -> tuple[MixtureCounts, float, Floats]:
     """Return the E-step, the log posterior of ψ up to a constant and its gradient (F,)."""
-    step, off, sd = e_step(psi, problem), psi - problem.priors.mean, problem.priors.sd
+    step, off, sd = e_step(psi, problem), psi - problem.prior_mean, problem.prior_sd
     return step, step.log_likelihood + float(-0.5 * ((off / sd) ** 2).sum()), gradient(psi, problem, step) - off / sd**2
 
 
@@ -281,7 +275,7 @@ def search(start: Floats, problem: MixtureProblem, most: int) -> tuple[Floats, f
 
 def polish(psi: Floats, problem: MixtureProblem, tolerance: float, most: int) -> MixtureFit:
     """Return the mode near these parameters by Newton steps on the observed information, to a decrement below `tolerance`."""
-    sd = problem.priors.sd
+    sd = problem.prior_sd
     for steps in range(most + 1):
         step, height, slope = log_posterior(psi, problem)
         bend = information(psi, problem, step) + np.diag(sd**-2)
