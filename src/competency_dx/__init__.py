@@ -17,19 +17,6 @@ import re
 from importlib import import_module
 from pathlib import Path
 
-_MOVED = {  # once at the root: the error says where they are
-    "calibration": "Beta Constraints Exploratory FactorSolution Girth LogNormal LogitNormal Normal PooledNormal "
-    "Population Priors SurveyDesign rotated",
-    "classification": "AttributePosteriors ClassificationAccuracy ClassificationML QValidation attribute_posteriors "
-    "classification_accuracy validate_q_matrix",
-    "competencies": "Level",
-    "bank": "Item shipped_banks",
-    "errors": "ConvergenceError",
-    "groups": "GroupReport",
-    "misconceptions": "MisconceptionEvidence MisconceptionRule",
-    "quality": "CrossCheck ItemAnalysis cross_check",
-    "scoring": "FileScores LatentRegression PlausibleValues Pooled Reliability pool score_file",
-}
 _LISTED = Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")
 _HOME = {name: module for module, name in re.findall(r"^from (\S+) import (\w+) as", _LISTED, re.MULTILINE)}
 _ROOMS = {name for name, module in _HOME.items() if module == __name__}
@@ -43,7 +30,8 @@ def __getattr__(name: str) -> object:
     if name in _ROOMS:
         return import_module(f"competency_dx.{name}")
     if name not in _HOME:
-        homes = [room for room, names in _MOVED.items() if name in names.split()]
+        moved_names = import_module("competency_dx.wording").toml_content("", "moved")
+        homes = [room for room, names in moved_names.items() if name in names]
         moved = f"; cdx.{name} is now cdx.{homes[0]}.{name}" if homes else ""
         raise AttributeError(f"competency_dx has no name {name!r}{moved}")
     out = getattr(import_module(_HOME[name]), name)
