@@ -43,7 +43,7 @@ def small_problem(seed: int, persons: int = 40) -> mixture.MixtureProblem:
         who = np.flatnonzero(rng.random(persons) < 0.8)
         chosen[who, 3 * i + rng.integers(0, 3, len(who))] = 1
     choices = mixture.Choices(np.eye(9), marks, np.array([0, 3, 6]), csr_array(chosen))
-    return mixture.MixtureProblem(choices, mixture.AbilityWeights(z, weights), mixture.MixturePriors(np.zeros(24), np.full(24, 1.5)))
+    return mixture.MixtureProblem(choices, mixture.AbilityWeights(z, weights), np.zeros(24), np.full(24, 1.5))
 
 
 def naive_person(problem: mixture.MixtureProblem, psi: np.ndarray, p: int) -> np.ndarray:
@@ -135,7 +135,7 @@ def test_misconceptions_without_shared_items_factorise_where_ability_is_known() 
         part = np.concatenate([x[m] for x in (own.level, own.slope, np.log(own.strength))] + [own.base[n], own.trend[n]])
         size = len(range(*n.indices(12)))
         choices = mixture.Choices(np.eye(size), marks[n][:, m], np.arange(0, size, 3), csr_array(chosen[:, n]))
-        return part, mixture.MixtureProblem(choices, persons, mixture.MixturePriors(np.zeros(len(part)), np.ones(len(part))))
+        return part, mixture.MixtureProblem(choices, persons, np.zeros(len(part)), np.ones(len(part)))
 
     both = mixture.e_step(*problem([0, 1], slice(0, 12)))
     one, two = mixture.e_step(*problem([0], slice(0, 6))), mixture.e_step(*problem([1], slice(6, 12)))
