@@ -115,7 +115,9 @@ def test_it_is_the_same_alone_and_among_others(bank: cdx.ItemBank, responses: cd
 
 def test_only_persons_who_are_there_are_selected(profiles: cdx.DeficitProfiles) -> None:
     assert profiles.select(["2", "1"]).ask_next.shape == (2, 12)
-    assert len(profiles.select([])) == 0
+    nobody = profiles.select([])
+    assert len(nobody) == 0
+    assert nobody.plot() is not None
     for wrong in (["1", "nobody"], "1", None):
         with pytest.raises(DiagnosisError):
             profiles.select(wrong)  # type: ignore[arg-type]  # that is the point

@@ -72,6 +72,13 @@ def test_round_trip(found: Responses) -> None:
     assert json.loads(found.to_json())["provenance"]["inputs"]["bank"].startswith("small 1.0 sha256:")
 
 
+def test_a_table_of_nobody_is_read_back(found: Responses) -> None:
+    nobody = found.select(persons=[])
+    back = Responses.from_json(nobody.to_json())
+    assert back.scores.shape == back.reasons.shape == (0, 3)
+    assert back.to_json() == nobody.to_json()
+
+
 def test_values_are_frozen(found: Responses) -> None:
     with pytest.raises(ValueError, match="read-only"):
         found.scores[0, 0] = 0

@@ -282,8 +282,8 @@ class DeficitProfiles(Result):
         labels = [f"{c.code} {c.title.text(language)}" for c in self.competencies][::-1]
         if kind == "states":
             return deficit_chart(labels, 100 * np.isin(self.state, (0, 1)).sum(axis=0)[::-1] / max(len(self), 1), language)
-        of = self.percent[:, ::-1] if len(self) else np.full((1, len(labels)), np.nan)
-        spread = np.nanmean(of, axis=0), *np.nanquantile(of, [0.05, 0.95], axis=0)
+        of, nothing = self.percent[:, ::-1], [np.full(len(labels), np.nan)] * 3
+        spread = (np.nanmean(of, axis=0), *np.nanquantile(of, [0.05, 0.95], axis=0)) if len(self) else nothing
         titles = {"title": say("percent", persons=len(self)), "x_label": say("percent_axis")}
         return interval_chart(labels, spread, x_lines=self.standards.cuts, **titles)
 
