@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
+from scipy.sparse import csr_array
 from scipy.special import ndtri
 
 from competency_dx.arrays import Bools, Floats, Ints
@@ -210,8 +211,6 @@ def _groups(items: Sequence[Marked], codes: Sequence[int]) -> tuple[tuple[int, .
 
 def stack(items: Sequence[Marked], codes: Sequence[int]) -> tuple[kernel.Choices, Ints]:
     """Return the choices that tell of some codes, and the persons (p,) who made any."""
-    from scipy.sparse import csr_array
-
     kept = [item.tells(list(codes)) for item in items]
     starts = np.cumsum([0, *(keep.sum() for keep in kept)])
     places = [np.append(np.where(keep, start + np.cumsum(keep) - 1, -1), -1) for keep, start in zip(kept, starts, strict=False)]

@@ -64,3 +64,4 @@ class SumScore(PersonMethod):
 
 
 Method = EAP | MAP | ML | WLE | SumScore
+DEFAULT_METHOD = EAP()

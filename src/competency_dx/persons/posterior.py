@@ -27,7 +27,7 @@ from competency_dx.kernels.grid import REACH, Answers, Tables, prepare
 from competency_dx.kernels.persons import BLOCK, filled_table, for_each_posterior, sum_score_likelihood, summarise
 from competency_dx.kernels.persons.point_estimates import joint_modes
 from competency_dx.models import ItemParameters, averaged_log_probabilities
-from competency_dx.persons.choices import EAP
+from competency_dx.persons.choices import DEFAULT_METHOD, EAP
 from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, PosteriorMoments, as_it_is, inverse_cdf
 from competency_dx.persons.grids import scoring_grid, uncertain_items
 from competency_dx.persons.joint_posteriors import propagated_posterior, reduced_posterior, reduces
@@ -42,7 +42,6 @@ FINE = {2: (0.75, 8), 3: (1.0, 6)}
 DENSE = {2: (0.4, 15), 3: (0.6, 9)}  # for densities and draws, log-linear between the points
 OUTSIDE = -700.0  # log density beyond the rim
 RIDGE = 1e-12
-DEFAULT_METHOD = EAP()
 
 
 class Lattice(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 from competency_dx.bank import ItemBank
 from competency_dx.errors import ModelError, ScoringError, checked
 from competency_dx.findings import announce, findings_of, gathered
-from competency_dx.persons import EAP, ML, WLE, Method, SumScore, as_calibration, as_responses, by_population, match
+from competency_dx.persons import DEFAULT_METHOD, EAP, ML, WLE, Method, SumScore, as_calibration, as_responses, by_population, match
 from competency_dx.provenance import provenance
 from competency_dx.responses import Responses
 from competency_dx.scoring.estimation import NO_RESPONSES, Estimates, estimates, joined
@@ -19,8 +19,6 @@ from competency_dx.scoring.shared_errors import shared_errors
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
     from competency_dx.classification import ClassCalibration
-
-DEFAULT_METHOD = EAP()
 
 
 @checked(ScoringError)

@@ -25,7 +25,7 @@ from competency_dx.display import Chart, code_word, histogram_chart, interval_ch
 from competency_dx.errors import ScoringError, checked
 from competency_dx.findings import Finding, Template, announce, findings_of, gathered, worth_a_line
 from competency_dx.models import ItemParameters
-from competency_dx.persons import EAP, ExactPosterior, Matched, as_responses, match, parameters_of, posterior_of
+from competency_dx.persons import DEFAULT_METHOD, EAP, ExactPosterior, Matched, as_responses, match, parameters_of, posterior_of
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.result import DataFrame, Result, crossed, frame
 from competency_dx.schemas import Count, Ids, held_to
@@ -39,7 +39,6 @@ LIMIT = 1e12  # degrees of freedom from which t is normal to the last digit
 LEAST = 1e-9
 UPPER = 0.975
 Shape = Literal["long", "wide"]
-DEFAULT_METHOD = EAP()
 KEY_BYTES = 16
 EDGE = 1 / 24  # share of the scale at either end, half an SD, that draws should not reach
 DRAWS_AT_THE_END = Template("scoring.draws_at_the_end")

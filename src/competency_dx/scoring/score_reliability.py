@@ -42,7 +42,7 @@ from competency_dx.models import (
     log_probabilities,
     score_information,
 )
-from competency_dx.persons import EAP, WLE, Matched, as_responses, match, parameters_of, posterior_of, scoring_grid, uncertain_items
+from competency_dx.persons import DEFAULT_METHOD, EAP, WLE, Matched, as_responses, match, parameters_of, posterior_of, scoring_grid
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Layout, Reason, load_responses
 from competency_dx.result import DataFrame, Result, frame
@@ -52,7 +52,6 @@ from competency_dx.scoring.api import scored
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
 
-DEFAULT_METHOD = EAP()
 BLOCK = 512  # persons whose information is evaluated at once
 GRID = 481  # points on ±6 SD, spacing SD / 40
 SHOWN = 4.0  # SD on either side that the table and pictures show
@@ -214,7 +213,7 @@ def reliability(
 def _measured(known: ItemParameters, method: EAP, given: Bools) -> dict[str, Floats]:
     """Return the coefficients (D,) of sets of items (N, I), and points of the scale (D, Q) with the items' information there."""
     choice, mean, V = method.item_uncertainty, known.population.mean, known.population.covariance
-    uncertain, s2, D = uncertain_items(known, choice), np.diag(V), len(known.dimensions)
+    uncertain, s2, D = persons.uncertain_items(known, choice), np.diag(V), len(known.dimensions)
     matched, points, sets = _simulated(known, method, uncertain, given)
     variances = np.einsum("pdd->dp", posterior_of(matched, known, method).moments().covariance)
     z = np.linspace(-6, 6, GRID)

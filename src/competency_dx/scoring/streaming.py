@@ -16,7 +16,7 @@ from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.documents import encode_fields
 from competency_dx.errors import CompetencyDxError, ScoringError, checked, needing
 from competency_dx.findings import Finding, of_blocks, worth_a_line
-from competency_dx.persons import EAP, PERSON, Method, parameters_of, plain_points
+from competency_dx.persons import DEFAULT_METHOD, PERSON, Method, parameters_of, plain_points
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses, load_responses, settle_layout
 from competency_dx.result import DataFrame, Result, crossed
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
 
 BLOCK = 50_000
-DEFAULT_METHOD = EAP()
 BUFFER = 1 << 20  # bytes of a column read at once: without it a row group is held whole
 SETTLED = 10_000  # rows from which the layout is found out
 COLUMNS = ("person", "dimension", "theta", "se", "ci_low", "ci_high", "n_items", "status")

@@ -24,16 +24,14 @@ Parameters are ψ = (κ, λ, τ = log δ, e, s), F = 3 M + 2 V. Axes: N alternat
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.special import expit, log_expit
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.kernels.blocks import map_blocks
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
 BLOCK = 1024
 CELLS = 4_000_000  # numbers held at once by the information
