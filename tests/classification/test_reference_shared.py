@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from competency_dx.classification import ClassCalibration, attribute_posteriors, calibrate_classes, classification_accuracy
+from competency_dx.classification import ClassCalibration, attribute_posteriors, classification_accuracy, classify
 from competency_dx.responses import Responses, load_responses
 
 SharedFile = Callable[[str], Path]
@@ -40,7 +40,7 @@ def case(request: pytest.FixtureRequest, shared: SharedFile, quiet: Quiet) -> Ca
     expected = json.loads(shared(f"{name}.json").read_text(encoding="utf-8"))[model]
     data = load_responses(table)
     with quiet():
-        return Case(name, data, calibrate_classes(data, families=model, q_matrix=q), expected)
+        return Case(name, data, classify(data, q, model=model), expected)
 
 
 def test_log_likelihood_and_number_of_parameters(case: Case) -> None:

@@ -11,7 +11,7 @@ from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.estimation import Request, estimate
 from competency_dx.calibration.girth_calibration import estimate_by_girth
 from competency_dx.calibration.girth_engine import Girth
-from competency_dx.classification import ClassCalibration, ClassificationML, calibrate_classes
+from competency_dx.classification import ClassCalibration, ClassificationML, classify
 from competency_dx.engine import Priors, resolve
 from competency_dx.errors import CalibrationError, checked
 from competency_dx.responses import answers_to_tests
@@ -98,7 +98,7 @@ def calibrate(
             raise CalibrationError("calibration.girth_classes")
         if isinstance(method, MarginalML):
             method = ClassificationML(executor=method.executor, missing=method.missing)
-        return calibrate_classes(data, families=model, q_matrix=dimensions, method=method)
+        return classify(data, dimensions, model=model, method=method)
     request = Request(model, dimensions, bank, anchors, resolve(priors))
     if isinstance(method, ClassificationML):
         raise CalibrationError("calibration.class_method")

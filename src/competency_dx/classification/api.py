@@ -15,7 +15,7 @@ from competency_dx.classification.problem import FAMILIES, QMatrix, build, read_
 from competency_dx.errors import CalibrationError, ConvergenceError, checked
 from competency_dx.findings import Template, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.responses import Responses, answers_to_tests
+from competency_dx.responses import answers_to_tests
 from competency_dx.result import DataFrame
 
 DEFAULT_METHOD = ClassificationML()
@@ -29,14 +29,6 @@ def classify(
     model: str | Mapping[str, str] = "GDINA",
     method: ClassificationML = DEFAULT_METHOD,
 ) -> ClassCalibration:
-    """Calibrate a diagnostic classification model on any table of scored answers; see `calibrate_classes`."""
-    data = answers_to_tests(responses)
-    return calibrate_classes(data, families=model, q_matrix=q_matrix, method=method)
-
-
-def calibrate_classes(
-    data: Responses, *, families: Mapping[str, str] | str, q_matrix: DataFrame, method: ClassificationML = DEFAULT_METHOD
-) -> ClassCalibration:
     """Calibrate a diagnostic classification model by marginal maximum likelihood.
 
     Standard errors are from the observed information of all parameters together.
@@ -45,21 +37,22 @@ def calibrate_classes(
 
     Parameters
     ----------
-    data : Responses
+    responses : Responses, data frame, array or path
         Items of 0 and 1 point; missing answers are allowed.
-    families : {"DINA", "DINO", "ACDM", "LLM", "GDINA"} or mapping of item to one of them
     q_matrix : pandas.DataFrame
         Items x attributes of 0 and 1; item ids in the index or in a column `item`. Rows of items that are not in the
         data are left aside.
+    model : {"DINA", "DINO", "ACDM", "LLM", "GDINA"} or mapping of item to one of them
     method : ClassificationML
         Distribution of the attributes, hierarchy, order, starts, tolerance.
     """
+    data = answers_to_tests(responses)
     codes, observed = data.effective(method.missing)
     if not len(kept := np.flatnonzero(observed.any(axis=0))):
         raise CalibrationError("classification.no_answers", n_items=len(data.items))
     ids = [data.items[i] for i in kept]
     q = read_q_matrix(q_matrix).take(ids)
-    named = _families(families, ids)
+    named = _families(model, ids)
     codes, observed = codes[:, kept], np.ascontiguousarray(observed[:, kept])
     _refuse(codes, observed, q)
     with one_blas_thread():
