@@ -265,7 +265,7 @@ def _check_covariance(part: Part, item: Json, _: Scopes) -> None:
         good = False
     if not good:
         raise _wrong(item, "covariance")
-    if part["covariance"] == "definite" and (variances <= 0).any():
+    if part["covariance"] == "definite" and (variances < SLACK**2).any():
         raise _wrong(item, "definite")
 
 
@@ -311,7 +311,7 @@ def _size(axis: str, scopes: Scopes) -> int | None:
     """Return the size that an axis has to have, None where nothing says so yet."""
     total = 0
     for term in axis.split("+"):
-        whole, letter = term.lstrip("-").isdigit(), len(term) == 1
+        whole, letter = term.lstrip("-").isdigit(), len(term) == 1 and term.isupper()
         known = int(term) if whole else scopes[-1][1].get(term) if letter else _looked_up(term, scopes)
         if known is None:
             return None

@@ -108,6 +108,12 @@ class JsonDocument(ABC):
         return out
 
 
+def refuse_others(where: str, good: Any, beside: str) -> None:  # noqa: ANN401 - an array of truth
+    """Refuse a document where cells of an array are not as the fields beside it have them, naming the first, by a `DocumentError`."""
+    for at in np.argwhere(~np.asarray(good))[:1].tolist():
+        raise DocumentError("result.contradicts", where=where + "".join(f"[{k}]" for k in at), beside=beside)
+
+
 _schema_of = cache(lambda cls: cls.json_schema())
 _check_of = cache(lambda cls: compiled(_schema_of(cls)))  # making it takes longer than running it
 _lists_of = cache(lambda cls: ordered_lists(_schema_of(cls), _schema_of(cls)["$defs"]))

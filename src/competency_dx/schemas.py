@@ -3,7 +3,7 @@
 A type says what its document may hold: by its fields, and by keywords of JSON Schema in `Annotated[…, held_to(…)]`. Further
 keywords say what JSON Schema has no words for; other programs pass over them:
 
-``axes`` : sizes of a list in lists, each the length of a field (by path), a number, a letter that means one size in the whole
+``axes`` : sizes of a list in lists, each the length of a field (by path), a number, a capital that means one size in the whole
 object, or a sum of these; with a question mark the list may be empty.
 ``key``, ``each`` : the field that tells the objects of a list apart, and where the ids are of which each is there exactly once;
 in ``order`` of the document where arrays go by the places of the list: it is read in that order, however it stands there.
@@ -28,7 +28,7 @@ import numpy as np
 
 from competency_dx.arrays import FrozenDict, dtype_of
 
-OF_CELLS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "enum")
+OF_CELLS = ("type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "enum")
 
 
 def held_to(*axes: str | int, **keywords: Any) -> FrozenDict[str, Any]:  # noqa: ANN401 - JSON values

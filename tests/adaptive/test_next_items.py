@@ -367,15 +367,20 @@ def test_forms_tell_no_key(tmp_path: Path) -> None:
     assert not {"key", "solution", "rubric", "misconceptions"} & set(cdx.adaptive.Question.__dataclass_fields__)
 
 
-@pytest.mark.parametrize("omitted", ["incorrect", "modelled"])
-def test_omitted_items_are_not_asked_again(omitted: str) -> None:
+@pytest.mark.parametrize("form", ["person", "group"])
+@pytest.mark.parametrize("omitted", ["incorrect", "modelled", "ignore"])
+def test_omitted_items_are_not_asked_again(omitted: str, form: str) -> None:
     rule = cdx.DeficitRule(missing=cdx.MissingPolicy(omitted=omitted))  # type: ignore[arg-type]
     one = first().select(persons=["1", "2"])
     reasons = one.reasons.copy()
     reasons[:, :3] = Reason.OMITTED
     some = replace(one, reasons=reasons, scores=np.where(reasons == 0, one.scores, 0))
-    found = cdx.next_items(cdx.diagnose(some, bank(), rule=rule), bank(), n=3)
+    profiles = cdx.diagnose(some, bank(), rule=rule)
+    found = cdx.next_items(cdx.DeficitProfiles.from_json(profiles.to_json()), bank(), n=3, form=form)  # type: ignore[arg-type]
+    assert found.questions
     assert not {q.item for q in found.questions} & set(first().items)
+    told = {e.item for c in profiles["1"].conclusions for e in c.evidence if e.treated_as == "omitted"}
+    assert bool(told) == (omitted != "ignore")
 
 
 def test_what_rests_on_others_alone_is_still_open() -> None:

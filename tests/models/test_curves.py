@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,6 +143,54 @@ def test_averaged_curves_are_monte_carlo_averages(parameters: ItemParameters, i:
 def test_averaged_probabilities_sum_to_one(parameters: ItemParameters) -> None:
     every = np.exp(averaged_log_probabilities(parameters, THETA, np.ones(4, bool)))
     np.testing.assert_allclose(every.sum(axis=1), 1, atol=1e-9)
+
+
+def _any_family(name: str, D: int, K: int) -> ItemParameters:
+    """Return an item of a family beside one of two categories, with errors so wide that asymptotes and boundaries cross."""
+    extras = FAMILIES[name].extras(K)
+    E, F = max(len(extras), 1), D + K - 1 + max(len(extras), 1)
+    intercepts = np.full((2, K), np.nan)
+    intercepts[0], intercepts[1, :2] = np.r_[0.0, np.linspace(0.4, -0.4, K - 1)], (0.0, 0.3)
+    values = np.array([[extra.start for extra in extras], [np.nan] * len(extras)]).reshape(2, -1)
+    covariance = np.zeros((2, F, F))
+    covariance[0, : F - E + len(extras), : F - E + len(extras)] = 1.5 * np.eye(F - E + len(extras)) + 0.2
+    return ItemParameters(
+        items=("x", "y"), families=(name, "2PL"), statuses=("provisional",) * 2, n_categories=np.array([K, 2]),
+        slopes=np.full((2, D), 0.9), intercepts=intercepts, extras=values if extras else np.full((2, 1), np.nan), covariance=covariance,
+        population=NormalPopulation(dimensions=tuple("ab"[:D]), mean=np.zeros(D), covariance=np.eye(D)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("D", [1, 2])
+@pytest.mark.parametrize("name", list(FAMILIES))
+def test_averages_over_wide_errors_are_probabilities_in_every_family(name: str, D: int) -> None:
+    known = _any_family(name, D, 4 if FAMILIES[name].polytomous else 2)
+    theta = THETA if D == 1 else np.stack([THETA, THETA[::-1]], axis=1)
+    every = np.exp(averaged_log_probabilities(known, theta, np.ones(2, bool)))
+    np.testing.assert_allclose(every.sum(axis=1), 1, atol=1e-9)
+    mean, _ = uncertain_scores(known, theta, np.ones(2, bool))
+    np.testing.assert_allclose(mean, np.einsum("k,ikq->iq", np.arange(every.shape[1]), every), atol=1e-9)
+
+
+def test_boundaries_that_errors_make_cross_are_put_in_order(make_bank: MakeBank) -> None:
+    """The average over errors of thresholds is that of 20 000 draws of which each has its boundaries sorted."""
+    record = ParameterRecord(item="x", model="GRM", a=1.2, b=(-0.3, 0.3), se_a=0.3, se_b=(0.8, 0.8))
+    found = np.exp(averaged_log_probabilities(bank_parameters(_bank(make_bank, [record])), THETA, np.ones(1, bool)))[0]
+    rng = np.random.default_rng(5)
+    draws = rng.normal(0, 1, (20_000, 3))
+    a, b = 1.2 + 0.3 * draws[:, 0], np.array(record.b) + 0.8 * draws[:, 1:]
+    d = -1.2 * b + (1.2 - a)[:, None] * np.array(record.b)  # (a, d) is linear in (a, b), as the delta method has it
+    star = 1 / (1 + np.exp(-(a[:, None, None] * THETA + -np.sort(-d, axis=1)[:, :, None])))
+    np.testing.assert_allclose(found, [1 - star[:, 0].mean(0), (star[:, 0] - star[:, 1]).mean(0), star[:, 1].mean(0)], atol=0.02)  # sorting has an edge
+
+
+def test_items_whose_categories_have_no_probabilities_are_refused(parameters: ItemParameters) -> None:
+    crossed = parameters.intercepts.copy()
+    crossed[2, 1:3] = crossed[2, 2:0:-1]
+    with pytest.raises(ModelError, match="Item z of the GRM: its boundaries"):
+        replace(parameters, intercepts=crossed)
+    with pytest.raises(ModelError, match="Item y has scores 0 to 2, but 3PL is for dichotomous items"):
+        replace(parameters, families=("2PL", "3PL", "GRM", "Rasch"))
 
 
 def test_taking_items_takes_their_rows(parameters: ItemParameters) -> None:

@@ -29,7 +29,7 @@ from competency_dx.provenance import digest_text
 from competency_dx.result import Result
 from competency_dx.routes import load_catalogue
 
-ORDINARY, LONG = 24, 800
+ORDINARY, LONG, ARRAYS = 24, 800, 8
 METHODS = (
     "thresholds", "curves", "population_frame", "bank_records", "bank_population", "bank_dimensions", "findings", "to_irw",
     "strengths_frame", "decisions_frame", "parameters_frame", "options_frame", "mesa", "mean_shares", "to_table",
@@ -181,6 +181,8 @@ def use_further(document: JsonDocument, folder: Path) -> None:
             lambda x: cdx.measure_growth(x, x, draws=100),
             lambda x: cdx.recommend(x, load_catalogue("synthetic")),
         ],
+        cdx.routes.Routes: [lambda x: x.with_mentors(small._needy(), {"31": 1}), lambda x: x.demand(small._needy(), "school")],
+        cdx.competencies.Decisions: [lambda x: cdx.next_items(small.profiles(), bank, n=1, decisions=x)],
         cdx.Profile: [lambda x: x.issue("2026-09-02", supersedes=x)],
         cdx.raters.Ratings: [cdx.raters.check_agreement, cdx.raters.calibrate_raters],
     }
@@ -226,6 +228,74 @@ def seeds(name: str, n: int) -> Iterator[tuple[str, random.Random]]:
     return ((f"{name} {k}", random.Random(f"{name} {k}")) for k in range(n))
 
 
+CELLS: dict[str, Callable[[list[Any]], Any]] = {  # what is made of the innermost list of an array
+    "a null": lambda x: [None, *x[1:]],
+    "nulls": lambda x: [None] * len(x),
+    "zeros": lambda x: [0] * len(x),
+    "the first": lambda x: x[:1] * len(x),
+    "reversed": lambda x: x[::-1],
+    "one more": lambda x: x + x[:1],
+    "one less": lambda x: x[:-1],
+    "twice": lambda x: x + x,
+    "none": lambda _: [],
+    "next": lambda x: [v + 1 if isinstance(v, int) and not isinstance(v, bool) else v for v in x],
+    "before": lambda x: [v - 1 if isinstance(v, int) and not isinstance(v, bool) else v for v in x],
+    "beyond": lambda x: [99 if isinstance(v, int) and not isinstance(v, bool) else v for v in x],
+}
+
+
+def arrays_of(part: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the paths of the lists of a document that hold no list or object."""
+    if isinstance(part, list) and part and not any(isinstance(x, dict | list) for x in part):
+        yield path
+    for key, inner in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+        yield from arrays_of(inner, (*path, key))
+
+
+def with_array(document: Any, path: tuple[Any, ...], change: Callable[[list[Any]], Any], *, everywhere: bool) -> str | None:
+    """Return a document with a list changed, and all those beside it in an array if `everywhere`; None where nothing changes."""
+    out, holder = _copy(document, None), None
+    rows = path
+    while everywhere and isinstance(rows[-1], int):
+        rows = rows[:-1]
+    holder = out
+    for step in rows[:-1]:
+        holder = holder[step]
+
+    def changed(part: Any) -> Any:
+        flat = not (part and isinstance(part[0], list))
+        return change(part) if flat else [changed(row) for row in part]
+
+    holder[rows[-1]] = changed(holder[rows[-1]]) if isinstance(holder[rows[-1]], list) else holder[rows[-1]]
+    if out.get("kind") == "item_bank":
+        parts = {name: out.get(name) for name in ("header", "items", "framework", "parameters")}
+        out["digest"] = digest_text(json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+    return None if out == document else json.dumps(out)
+
+
+def array_mutants(name: str) -> Iterator[tuple[str, str]]:
+    """Yield changes of each array of a golden document, of alike places the first and the last, with a name for each."""
+    document, places = json.loads(of_kind(name)[1]), dict[str, list[tuple[Any, ...]]]()
+    for path in arrays_of(document):
+        places.setdefault(".".join("#" if isinstance(step, int) else step for step in path), []).append(path)
+    for alike in places.values():
+        for path in dict.fromkeys((alike[0], alike[-1])):
+            for label, change in CELLS.items():
+                for everywhere in (False, True):
+                    if (text := with_array(document, path, change, everywhere=everywhere)) is not None:
+                        yield f"{name} {'.'.join(map(str, path))} {label}{' everywhere' * everywhere}", text
+
+
+@pytest.mark.parametrize("name", small.MAKERS)
+def test_a_document_whose_arrays_do_not_fit_together_is_refused_or_works(name: str) -> None:
+    mutants = sorted(array_mutants(name))
+    for label, text in random.Random(name).sample(mutants, min(ARRAYS, len(mutants))):
+        try:
+            tried(of_kind(name)[0], text)
+        except Exception as fault:
+            raise AssertionError(label) from fault
+
+
 @pytest.mark.parametrize("name", small.MAKERS)
 def test_a_changed_document_is_refused_or_works(name: str) -> None:
     kind, text = of_kind(name)
@@ -242,6 +312,19 @@ def test_many_changed_documents_are_refused_or_work(name: str) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "arrays":
+        for one in sys.argv[2:] or small.MAKERS:
+            seen: Counter[str] = Counter()
+            for label, changed in array_mutants(one):
+                try:
+                    seen[tried(of_kind(one)[0], changed)] += 1
+                except Exception as error:  # noqa: BLE001 - that is what is counted
+                    seen["FAILED"] += 1
+                    frames = [f for f in extract_tb(error.__traceback__) if "/competency_dx/" in f.filename]
+                    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "the test"
+                    print(f"  {label}: {type(error).__name__} {str(error)[:160]!r} at {where}", flush=True)
+            print(one, dict(seen), flush=True)
+        sys.exit()
     total: Counter[str] = Counter()
     for one in sys.argv[2:] or small.MAKERS:
         cls, original = of_kind(one)

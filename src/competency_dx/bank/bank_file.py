@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
@@ -315,6 +316,13 @@ def _check_parameters(bank: ItemBank) -> Iterator[BankError]:
             yield BankError("bank.parameters_unknown_item", item=record.item)
         elif len(record.b) != top[record.item]:
             yield BankError("bank.parameters_steps", item=record.item, n_b=len(record.b), top=top[record.item])
+        if record.se_b and len(record.se_b) != len(record.b):
+            yield BankError("bank.parameters_errors", item=record.item, n=len(record.se_b), n_b=len(record.b))
+        at = [record.a * b for b in record.b]  # boundaries of a graded item are in this order, or categories get negative shares
+        if record.model == "GRM" and any(x >= y for x, y in pairwise(at)):
+            yield BankError("bank.parameters_order", item=record.item, a=record.a, b=record.b)
+        if record.model in {"3PL", "4PL"} and len(record.b) > 1:
+            yield BankError("bank.parameters_two_answers", item=record.item, model=record.model, n_b=len(record.b))
         lower, upper = record.model in {"3PL", "4PL"}, record.model == "4PL"
         crossed = (record.c or 0.0) >= (1.0 if record.u is None else record.u)
         if crossed or (record.c and not lower) or (record.u not in {None, 1.0} and not upper):

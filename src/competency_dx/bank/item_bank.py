@@ -267,6 +267,7 @@ def _odd_number(record: ParameterRecord) -> str:
 @lru_cache(maxsize=256)
 def _findings(bank: ItemBank) -> tuple[Finding, ...]:
     loose, scored = [r.item for r in bank.parameters if r.status == "provisional"], {r.item for r in bank.parameters}
+    certain = [r.item for r in bank.parameters if r.status == "provisional" and r.errors_missing]
     odd, subject = {r.item: fault for r in bank.parameters if (fault := _odd_number(r))}, bank.header.subject
     used = (subject, *(code for item in bank.items for code in item.competencies))
     old = {code: new[0] for code in used if (new := bank.framework.replacements(code))}
@@ -275,6 +276,7 @@ def _findings(bank: ItemBank) -> tuple[Finding, ...]:
     same = {item: twice[0] for item, twice in words.items() if twice}
     return (
         *Template("bank.provisional").about(loose, items=len(bank.items)),
+        *Template("bank.no_errors").about(certain),
         *Template("bank.no_parameters").about(i.id for i in bank.items if i.id not in scored),
         *Template("bank.odd_parameters").about(odd, where=[f"{item} ({fault})" for item, fault in odd.items()]),
         *Template("bank.same_words").about(same, where=[f"{item} ({text})" for item, text in same.items()]),

@@ -7,11 +7,12 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from competency_dx.bank.document import Document, parse
 from competency_dx.errors import BankError, phrase, repeated
@@ -41,11 +42,26 @@ class ParameterRecord(Document):
     se_a: Error | None = None
     se_c: Error | None = None
     se_u: Error | None = None
-    se_b: tuple[Error | None, ...] = Field(default=())
+    se_b: tuple[Error | None, ...] = Field(default=(), json_schema_extra={"axes": ["b?"]})
     status: Literal["provisional", "pilot", "calibrated"] = "provisional"
     calibration: str = ""
     n: int = Field(default=0, ge=0)
     date: str = ""
+
+    @field_validator("date")
+    @classmethod
+    def _a_day(cls, day: str) -> str:
+        try:
+            datetime.fromisoformat(day or "2000-01-01")
+        except ValueError:
+            raise BankError("bank.no_day", day=day) from None
+        return day
+
+    @property
+    def errors_missing(self) -> bool:
+        """Return whether slope or difficulties are estimated and nothing says how well."""
+        fixed = self.model in {"Rasch", "1PL", "PCM", "RSM"}
+        return (self.se_a is None and not fixed) or not self.se_b or None in self.se_b
 
     def has_numbers_of(self, other: ParameterRecord) -> bool:
         """Return whether both have the same slope, difficulties and asymptotes, to the last digits of a change of form."""
@@ -96,6 +112,9 @@ def _record(row: dict[str, str], where: Mapping[str, str]) -> ParameterRecord:
     steps = ["b"] if "b" in filled else [f"b{k + 1}" for k in range(len(filled))]
     if not filled or set(steps) != set(filled):
         raise BankError("bank.parameters_difficulties", where=where, filled=filled)
+    errors = [name for name in row if re.fullmatch(r"se_b\d*", name) and number(name) is not None]
+    if not {name.removeprefix("se_") for name in errors} <= set(filled):
+        raise BankError("bank.parameters_error_columns", where=where, errors=errors, filled=filled)
     n = number("n") or 0.0
     if n != int(n):
         raise BankError("bank.not_a_number", where=where, name="n", words=row["n"])

@@ -91,7 +91,7 @@ def diagnosed(
     if not np.isfinite([judged.at.theta, judged.at.percent]).all():
         raise ModelError("competencies.not_finite", bank=bank.id)
     at, level, level_probability = judged.at, *levels(judged.at.below, judged.state)
-    evident = matched.observed | ((rule.missing.omitted == "modelled") & (reasons == Reason.OMITTED)) | (reasons == Reason.INVALID)
+    evident = matched.observed | np.isin(reasons, (Reason.OMITTED, Reason.INVALID))  # whatever counts, the person has seen these
     found = remarks(judged, from_bank=stated is None, again=again)
     if isinstance(stated, LeafPopulations) and stated.epoch not in {"", bank.epoch}:
         found = (*found, Template("competencies.other_epoch").of(population=stated.epoch, bank=bank.epoch))

@@ -15,6 +15,7 @@ from competency_dx.competencies.conclusion import REPORTED, ROUNDING, STATUSES
 from competency_dx.competencies.outlook import own_evidence
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.display import Chart, Series, result_words
+from competency_dx.documents import refuse_others
 from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
@@ -91,7 +92,7 @@ class Decisions(Result):
     titles: Annotated[tuple[Text, ...], held_to(by="minima")]
     outcome: Annotated[NDArray[np.int8], held_to("persons", minimum=0, maximum=3)]
     reason: Annotated[NDArray[np.int8], held_to("persons", minimum=0, maximum=3)]
-    status: Annotated[NDArray[np.int8], held_to("persons", "minima", minimum=0)]
+    status: Annotated[NDArray[np.int8], held_to("persons", "minima", minimum=0, maximum=len(STATUSES) - 1)]
     p_reached: Annotated[Floats, held_to("persons", minimum=0, maximum=1)]
     p_same: Annotated[Floats, held_to("persons", minimum=0, maximum=1)]
     p_each: Annotated[Floats, held_to("persons", "minima", minimum=0, maximum=1)]
@@ -107,6 +108,14 @@ class Decisions(Result):
     confusion: Annotated[Floats, held_to(3, 2, minimum=0)]
     findings: tuple[Finding, ...]
     provenance: Provenance
+
+    def _try_out(self) -> None:
+        Result._try_out(self)
+        fit, flagged = (self.status == REPORTED).all(axis=1), np.isin(self.status, FLAGS).any(axis=1)
+        answered = (self.outcome < 3) | (self.n_items > 0).any(axis=1)
+        outcome, reason = _decided(self.p_reached, (answered, fit, flagged), self.rule.certain)
+        refuse_others(f"{self.kind}.outcome", self.outcome == outcome, "p_reached, status, n_items")
+        refuse_others(f"{self.kind}.reason", self.reason == reason, "outcome, status")
 
     def __len__(self) -> int:
         return len(self.persons)
@@ -171,8 +180,7 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     status, answered, p_each = profiles.status[:, at], (profiles.n_items > 0).any(axis=1), ndtr(-z)
     told = status == REPORTED
     fit = told.all(axis=1)
-    outcome = np.select([~answered, ~fit], [OUTCOMES.index("no_responses"), 2], _outcome(p_all, rule.certain))
-    reason = np.select([~answered | (outcome < 2), np.isin(status, FLAGS).any(axis=1), ~fit], [0, 3, 2], 1)
+    outcome, reason = _decided(p_all, (answered, fit, np.isin(status, FLAGS).any(axis=1)), rule.certain)
     findings = [Template("competencies.support_only").of()] if rule.purpose == "support" else []
     findings += [Template("competencies.judged_items").of()] if any(i.status == "provisional" for i in profiles.items) else []
     findings += Template("competencies.unanswered").about(profiles.persons[~answered])
@@ -205,6 +213,13 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
 def _mean(x: Floats, of: Bools) -> Floats:
     """Return the mean over some persons, NaN where there is none."""
     return np.asarray(np.where(of, x, 0.0).sum(axis=0) / np.where(of.any(axis=0), of.sum(axis=0), np.nan))
+
+
+def _decided(p_all: Floats, of: tuple[Bools, Bools, Bools], certain: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return outcome and reason by P(all reached) of who answered anything, is concluded about, is flagged, each (P,)."""
+    answered, fit, flagged = of
+    outcome = np.select([~answered, ~fit], [OUTCOMES.index("no_responses"), 2], _outcome(p_all, certain))
+    return outcome, np.select([~answered | (outcome < 2), flagged, ~fit], [0, 3, 2], 1)
 
 
 def _outcome(p_all: Floats, certain: float) -> NDArray[np.int64]:

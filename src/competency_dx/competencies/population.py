@@ -89,10 +89,10 @@ class LeafPopulations:
     """
 
     leaves: Ids
-    mean: Annotated[Floats, held_to("leaves", minimum=-1e3, maximum=1e3)]
-    covariances: Annotated[Floats, held_to("H", "leaves", "leaves", covariance="definite", maximum=1e6)]
-    log_weight: Annotated[Floats, held_to("H")]
-    central: Annotated[Floats, held_to("leaves", "leaves", covariance="definite", maximum=1e6)]
+    mean: Annotated[Floats, held_to("leaves", type="number", minimum=-1e3, maximum=1e3)]
+    covariances: Annotated[Floats, held_to("H", "leaves", "leaves", type="number", covariance="definite", maximum=1e6)]
+    log_weight: Annotated[Floats, held_to("H", type="number")]
+    central: Annotated[Floats, held_to("leaves", "leaves", type="number", covariance="definite", maximum=1e6)]
     epoch: str = ""
 
     def mixture(self) -> tuple[Floats, Floats, Floats]:

@@ -182,7 +182,8 @@ class DeficitProfiles(Result):
     def _profile(self, p: int) -> Profile:
         unread = np.flatnonzero((self.reasons[p] == Reason.INVALID) & (self.rule.missing.invalid == "ignore"))
         held = zip(self.misconceptions, self.p_misconception[p] if self.misconceptions else (), strict=True)
-        missed, given = counted_as_wrong(self.reasons[p])
+        left_out = (self.reasons[p] == Reason.OMITTED) & (self.rule.missing.omitted == "ignore")
+        missed, given = counted_as_wrong(self.reasons[p][~left_out])
         much = missed > OMITTED_BY_ONE * given and self.rule.missing.omitted != "modelled"
         omitted = [Template("competencies.omitted").of(omitted=int(missed), given=int(given))] if much else []
         shown = np.flatnonzero(self.reasons[p] != Reason.NOT_ADMINISTERED).tolist()
@@ -213,14 +214,14 @@ class DeficitProfiles(Result):
         """Return the evidence of one person by competency."""
         out: list[list[Evidence]] = [[] for _ in self.competencies]
         answers = zip(self.points[p].tolist(), self.reasons[p].tolist(), self.influence[p].tolist(), strict=True)
-        unread, theta = self.rule.missing.invalid == "ignore", np.clip(self.theta[p], self.grid[0], self.grid[-1])
+        missing, theta = self.rule.missing, np.clip(self.theta[p], self.grid[0], self.grid[-1])
         cell = np.clip(np.searchsorted(self.grid, theta, side="right") - 1, 0, len(self.grid) - 2)
         slope = (self.curves[:, cell + 1] - self.curves[:, cell]) / (self.grid[cell + 1] - self.grid[cell])
         expected = (slope * (theta - self.grid[cell]) + self.curves[:, cell]).tolist()
         placed = _placed(self.items, self.competencies)
         for i, (points, why, influence) in enumerate(answers):
             treated = TREATED.get(why)
-            if treated is None or (treated == "invalid" and unread):
+            if treated is None or getattr(missing, treated, "") == "ignore":
                 continue
             at, fact = placed[i]
             for c in at:

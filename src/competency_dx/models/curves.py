@@ -7,6 +7,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.kernels import families
 from competency_dx.kernels.families.item_kernel import FLOOR
+from competency_dx.models.families import FAMILIES
 from competency_dx.models.item_parameters import ItemParameters
 
 Tables = Iterator[tuple[Floats, float]]  # probabilities at points of parameters, and their weights
@@ -26,7 +27,7 @@ def averaged_log_probabilities(parameters: ItemParameters, theta: Floats, uncert
 
     Errors of different items are independent, so the likelihood of a person with the parameters integrated out is the
     product of these averages: carrying the uncertainty this way is exact for one person and costs nothing per person.
-    The expectation over the normal (a, e_1 …) is by cubature.
+    The expectation over the normal (a, e_1 …) is by cubature, boundaries of graded items in order at every point (`_in_order`).
     """
     out = log_probabilities(parameters, theta)
     for chosen, K, tables in _tables_by_size(parameters, theta, uncertain):
@@ -55,7 +56,26 @@ def _tables(parameters: ItemParameters, K: int, theta: Floats) -> Tables:
     root = np.zeros((len(centre), len(keep), len(used)))
     root[:, np.searchsorted(keep, used)] = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
     for point, weight in zip(*cubature(len(used), PRODUCT_DIMENSIONS if D == 1 else 0), strict=True):
-        yield np.exp(families.log_probabilities(groups, centre + root @ point, theta, allowed)), float(weight)
+        beta = _in_order(parameters, centre + root @ point, allowed)
+        yield np.exp(families.log_probabilities(groups, beta, theta, allowed)), float(weight)
+
+
+def _in_order(parameters: ItemParameters, beta: Floats, allowed: Bools) -> Floats:
+    """Return kernel parameters (n, F) with the boundaries of graded items in descending order.
+
+    Errors taken one by one can make boundaries cross, and categories would have probabilities that do not add up to 1. Sorted,
+    the curves P(X >= k) are nearer to any that do not cross (Chernozhukov, Fernández-Val & Galichon 2010, doi:10.3982/ECTA7880),
+    and as their sum stays, so does the expected score.
+    """
+    graded = np.array([FAMILIES[f].steps == "cumulative" for f in parameters.families])
+    if not graded.any():
+        return beta
+    D, out = parameters.slopes.shape[1], beta.copy()
+    bounds = out[:, D : D + allowed.shape[1] - 1]
+    above = graded[:, None] & allowed[:, 1:] & (np.cumsum(allowed, axis=1)[:, 1:] > 1)  # the lowest category has the boundary 1
+    ranked = -np.sort(-np.where(above, bounds, -np.inf), axis=1)
+    bounds[above] = ranked[np.isfinite(ranked)]
+    return out
 
 
 def cubature(F: int, product: int = PRODUCT_DIMENSIONS) -> tuple[Floats, Floats]:
@@ -64,6 +84,8 @@ def cubature(F: int, product: int = PRODUCT_DIMENSIONS) -> tuple[Floats, Floats]
     Product Gauss-Hermite of degree 9 up to `product` dimensions; beyond, the 2F points of degree 3 at ±√F on the axes
     (Stroud 1971, formula E_n^{r²} 3-1).
     """
+    if not F:  # nothing is uncertain
+        return np.zeros((1, 0)), np.ones(1)
     if product < F:
         points = np.sqrt(F) * np.concatenate([np.eye(F), -np.eye(F)])
         return points, np.full(2 * F, 0.5 / F)

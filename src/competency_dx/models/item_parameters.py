@@ -32,9 +32,9 @@ class NormalPopulation:
     """
 
     dimensions: Ids
-    mean: Annotated[Floats, held_to("dimensions", minimum=-1e3, maximum=1e3)]
-    covariance: Annotated[Floats, held_to("dimensions", "dimensions", covariance="definite", maximum=1e6)]
-    histogram: Annotated[Floats, held_to(2, "Q")] = field(default_factory=lambda: np.zeros((2, 0)))
+    mean: Annotated[Floats, held_to("dimensions", type="number", minimum=-1e3, maximum=1e3)]
+    covariance: Annotated[Floats, held_to("dimensions", "dimensions", type="number", covariance="definite", maximum=1e6)]
+    histogram: Annotated[Floats, held_to(2, "Q", type="number")] = field(default_factory=lambda: np.zeros((2, 0)))
 
     def __post_init__(self) -> None:
         D = len(self.dimensions)
@@ -84,13 +84,23 @@ class ItemParameters:
     families: Annotated[tuple[str, ...], held_to("items")]
     statuses: Annotated[tuple[Status, ...], held_to("items")]
     n_categories: Annotated[Ints, held_to("items", minimum=2)]
-    slopes: Annotated[Floats, held_to("items", "population.dimensions")]
+    slopes: Annotated[Floats, held_to("items", "population.dimensions", type="number")]
     intercepts: Annotated[Floats, held_to("items", "K")]
     extras: Annotated[Floats, held_to("items", "E")]
     covariance: Annotated[Floats, held_to("items", "population.dimensions+K+E+-1", "population.dimensions+K+E+-1", covariance=True)]
     population: NormalPopulation
     options: Annotated[tuple[tuple[str, ...], ...], held_to("items?")] = ()
     item_groups: Annotated[tuple[str, ...], held_to("items?")] = ()
+
+    def __post_init__(self) -> None:
+        graded = np.array([FAMILIES[f].steps == "cumulative" for f in self.families], dtype=np.bool_)
+        bounds = self.intercepts[:, 1:]
+        crossed = (bounds[:, 1:] >= np.fmin.accumulate(bounds, axis=1)[:, :-1]).any(axis=1)
+        for i in np.flatnonzero(graded & crossed):
+            raise ModelError("models.boundaries", item=self.items[i], bounds=bounds[i].tolist())
+        for name, m, item in zip(self.families, self.n_categories.tolist(), self.items, strict=True):
+            if name in ASYMPTOTES and m > 2:
+                raise ModelError("models.dichotomous_only", item=item, value=m - 1, name=name, fitting="GPCM")
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from competency_dx.arrays import Bools, Floats, Ints, Names, value
 from competency_dx.bank import CompetencyFramework, load_framework
 from competency_dx.competencies import Competency, DeficitProfiles, Standards
 from competency_dx.display import Chart, point_chart, result_words
+from competency_dx.documents import refuse_others
 from competency_dx.errors import RouteError, checked
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, digest_text, provenance
@@ -71,6 +72,12 @@ class Routes(Result):
     provenance: Provenance
     mentor: Annotated[Ints, held_to("persons?", minimum=-1, placeIn="persons")] = field(default_factory=lambda: np.zeros(0, np.int64))
     mentored: Annotated[Bools, held_to("mentor", "competencies")] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
+
+    def _try_out(self) -> None:
+        Result._try_out(self)
+        refuse_others(f"{self.kind}.shortfall", ~self._deficits() | np.isfinite(self.shortfall), "chosen, why")
+        taken = (self.chosen[:, :, None] == self.steps[:, None]).any(axis=2)
+        refuse_others(f"{self.kind}.chosen", (self.chosen < 0) | taken, "steps")
 
     def __len__(self) -> int:
         return len(self.persons)

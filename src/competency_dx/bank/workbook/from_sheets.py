@@ -232,7 +232,8 @@ class _Assembly:
                 usual |= {"model": "2PL" if n == 1 else "GPCM", "b": steps, "se_b": [error] * n}
                 self.root["parameters"][name] = usual | record
             elif b:
-                record |= {"b": b, "se_b": {step: record.get("se_b", {}).get(step) for step in range(max(b) + 1)}}
+                errors = record.get("se_b", {})
+                record |= {"b": b, "se_b": {step: errors.get(step) for step in range(max({*b, *errors}) + 1)}}
 
     def checked(self, kind: type[D], at: Loc) -> D | None:
         """Return the document of a place, None where the cells it comes from have faults."""
