@@ -228,11 +228,19 @@ PARAMETER_FAULTS = [
     ("z,GPCM,1.0,,-0.5,", "z,GPCM,1.0,0.1,-0.5,", r"difficulties stand in columns b, b1, b2; expected"),
     ("y,2PL", ",2PL", r"row 3: item"),
     ("y,2PL,0.9,0.25,,,0.3,0.6,,", "y,2PL,0.9,0.25,,,0.3,0.6,,0.5", r"errors stand in columns se_b, se_b2, difficulties in b;"),
-    ("z,GPCM,1.0,,-0.5,0.7", "z,GRM,1.0,,0.7,-0.5", r"parameters of z: GRM with slope a = 1 and step difficulties 0.7, −0.5 out of order"),
+    (
+        "z,GPCM,1.0,,-0.5,0.7",
+        "z,GRM,1.0,,0.7,-0.5",
+        r"parameters of z: GRM with slope a = 1 and step difficulties 0.7, −0.5 out of order",
+    ),
     ("z,GPCM,1.0,,-0.5,0.7", "z,GRM,1.0,,0.7,0.7", r"parameters of z: GRM .* out of order"),
     ("z,GPCM,1.0", "z,GRM,-1.0", r"parameters of z: GRM with slope a = −1 and"),
     ("z,GPCM,1.0", "z,4PL,1.0", r"parameters of z: 4PL is for right and wrong answers, and there are 2 steps"),
-    ("status\nx,2PL,1.1,-0.5,,,0.3,0.6,,,provisional", "status,date\nx,2PL,1.1,-0.5,,,0.3,0.6,,,provisional,2026-13-45", r"date is '2026-13"),
+    (
+        "status\nx,2PL,1.1,-0.5,,,0.3,0.6,,,provisional",
+        "status,date\nx,2PL,1.1,-0.5,,,0.3,0.6,,,provisional,2026-13-45",
+        r"date is '2026-13",
+    ),
 ]
 
 
@@ -372,8 +380,8 @@ def test_a_table_of_parameters_has_as_many_rows_as_a_bank_has_items(folder: Fold
 
 NOT_OF_A_MODEL = (
     {"a": 1e200}, {"a": -101.0}, {"b": (1e200,)}, {"b": (1001.0,)}, {"b": (float("nan"),)}, {"se_a": 1e200}, {"se_b": (1001.0,)},
-    {"se_b": (float("inf"),)}, {"se_b": (0.5, 0.5)}, {"model": "XPL"}, {"model": "2pl"}, {"model": "3PL", "c": 1.0}, {"model": "3PL", "c": -0.1},
-    {"model": "4PL", "c": 0.6, "u": 0.5},
+    {"se_b": (float("inf"),)}, {"se_b": (0.5, 0.5)}, {"model": "XPL"}, {"model": "2pl"}, {"model": "3PL", "c": 1.0},
+    {"model": "3PL", "c": -0.1}, {"model": "4PL", "c": 0.6, "u": 0.5},
 )  # fmt: skip
 
 

@@ -181,7 +181,9 @@ def test_boundaries_that_errors_make_cross_are_put_in_order(make_bank: MakeBank)
     a, b = 1.2 + 0.3 * draws[:, 0], np.array(record.b) + 0.8 * draws[:, 1:]
     d = -1.2 * b + (1.2 - a)[:, None] * np.array(record.b)  # (a, d) is linear in (a, b), as the delta method has it
     star = 1 / (1 + np.exp(-(a[:, None, None] * THETA + -np.sort(-d, axis=1)[:, :, None])))
-    np.testing.assert_allclose(found, [1 - star[:, 0].mean(0), (star[:, 0] - star[:, 1]).mean(0), star[:, 1].mean(0)], atol=0.02)  # sorting has an edge
+    np.testing.assert_allclose(
+        found, [1 - star[:, 0].mean(0), (star[:, 0] - star[:, 1]).mean(0), star[:, 1].mean(0)], atol=0.02
+    )  # sorting has an edge
 
 
 def test_items_whose_categories_have_no_probabilities_are_refused(parameters: ItemParameters) -> None:

@@ -74,7 +74,7 @@ class Routes(Result):
     mentored: Annotated[Bools, held_to("mentor", "competencies")] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
 
     def _try_out(self) -> None:
-        Result._try_out(self)
+        super(Routes, self)._try_out()  # noqa: UP008 - the class is made twice
         refuse_others(f"{self.kind}.shortfall", ~self._deficits() | np.isfinite(self.shortfall), "chosen, why")
         taken = (self.chosen[:, :, None] == self.steps[:, None]).any(axis=2)
         refuse_others(f"{self.kind}.chosen", (self.chosen < 0) | taken, "steps")
