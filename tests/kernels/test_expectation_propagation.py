@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_expit, logsumexp
 
 from competency_dx.kernels import grid as marginal
-from competency_dx.kernels.grid import Answers, prepare
-from competency_dx.kernels.grid.by_dimension import Design, by_dimension
+from competency_dx.kernels.grid import Answers, Design, by_dimension, prepare
 from competency_dx.kernels.grid.product import ItemTables
 from competency_dx.kernels.normal_population import pairs, population_gradient, population_information
 from competency_dx.kernels.propagation import Sites, SweepControl

@@ -16,7 +16,7 @@ from scipy.special import expit
 import competency_dx as cdx
 from competency_dx.errors import ScoringError
 from competency_dx.persons.choices import ItemUncertainty
-from competency_dx.scoring.shared_errors import shared_errors
+from competency_dx.scoring.estimation import shared_errors
 
 Floats = NDArray[np.float64]
 Quiet = Callable[[], AbstractContextManager[None]]

@@ -37,8 +37,7 @@ from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.population import LeafPopulations, Pattern
 from competency_dx.errors import DiagnosisError
 from competency_dx.kernels.blocks import even_product
-from competency_dx.kernels.grid import prepare
-from competency_dx.kernels.grid.by_dimension import by_dimension
+from competency_dx.kernels.grid import by_dimension, prepare
 from competency_dx.kernels.propagation import Settled, Sites, SweepControl
 from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, no_sites
 from competency_dx.kernels.propagation.settled_persons import EvenModel, Mixture, even_model

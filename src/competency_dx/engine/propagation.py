@@ -14,8 +14,7 @@ from competency_dx.engine.items import Items
 from competency_dx.engine.marginal import Accuracy, EStep, Evaluation, Integral, Marginal, Precision
 from competency_dx.engine.populations import ALIKE, Origin, Populations, persons_of
 from competency_dx.findings import Finding, Template
-from competency_dx.kernels.grid import REACH, Answers, points_needed
-from competency_dx.kernels.grid.by_dimension import Design, by_dimension
+from competency_dx.kernels.grid import REACH, Answers, Design, by_dimension, points_needed
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments
 from competency_dx.kernels.propagation import SweepControl

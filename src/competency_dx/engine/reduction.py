@@ -15,10 +15,9 @@ from competency_dx.engine.items import Items
 from competency_dx.engine.marginal import EStep, Evaluation, Integral, Marginal, Precision
 from competency_dx.engine.populations import ALIKE, Origin, Populations, persons_of
 from competency_dx.errors import CalibrationError
-from competency_dx.kernels.grid import Answers, Expected
+from competency_dx.kernels.grid import Answers, Design, Expected, by_dimension
 from competency_dx.kernels.grid import bifactor as kernel
 from competency_dx.kernels.grid.bifactor import Axes, bifactor_e_step, bifactor_missing_information, bifactor_person_scores
-from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
 

@@ -12,9 +12,8 @@ from scipy.special import ndtr, ndtri
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, value
 from competency_dx.kernels.blocks import map_pieces
-from competency_dx.kernels.grid import prepare
+from competency_dx.kernels.grid import Design, by_dimension, prepare
 from competency_dx.kernels.grid.bifactor import Axes, BifactorTerms, IndependentNormals, Reduced, bifactor_terms, reduced
-from competency_dx.kernels.grid.by_dimension import Design, by_dimension
 from competency_dx.kernels.grid.product import block_size
 from competency_dx.kernels.persons import sum_score_likelihood
 from competency_dx.kernels.propagation import Block, Settled, Sites, SweepControl, lowest_precision, settle, settled_persons

@@ -12,9 +12,8 @@ from competency_dx.findings import announce, findings_of, gathered
 from competency_dx.persons import DEFAULT_METHOD, EAP, ML, WLE, Method, SumScore, as_calibration, as_responses, by_population, match
 from competency_dx.provenance import provenance
 from competency_dx.responses import Responses
-from competency_dx.scoring.estimation import NO_RESPONSES, Estimates, estimates, joined
+from competency_dx.scoring.estimation import NO_RESPONSES, Estimates, estimates, joined, shared_errors
 from competency_dx.scoring.scores import Scores
-from competency_dx.scoring.shared_errors import shared_errors
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration

@@ -21,8 +21,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.kernels.blocks import map_pieces, summed, taken
-from competency_dx.kernels.grid import JointTerms, indicators, joined
-from competency_dx.kernels.grid.by_dimension import Design, bare_terms
+from competency_dx.kernels.grid import Design, JointTerms, bare_terms, indicators, joined
 from competency_dx.kernels.normal_population import Moments
 from competency_dx.kernels.propagation import Block, Settled, Sites, SweepControl, hermite_coefficients, lowest_precision, settle
 

@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces
-from competency_dx.kernels.grid import JointTerms, louis
-from competency_dx.kernels.grid.by_dimension import Design
+from competency_dx.kernels.grid import Design, JointTerms, louis
 from competency_dx.kernels.grid.louis import Depth, SplitScores
 from competency_dx.kernels.grid.product import ItemTables
 from competency_dx.kernels.normal_population import expected_scores, halves, pairs, size
