@@ -154,11 +154,11 @@ def test_c2_of_items_of_several_scores_is_right_where_it_differs(calibrated: Cal
 
     data, c = calibrated("science", "GPCM")
     p, told = c.parameters, results("fit_model")["science_gpcm"]["C2"]["M2"]
-    matched = match(cdx.load_responses(data), p, MissingPolicy())
-    assert limited(c, Part.of(np.arange(len(data)), matched, p))[1, 0] == pytest.approx(19.0394, abs=1e-3)
+    matched, pairs = match(cdx.load_responses(data), p, MissingPolicy()), np.triu_indices(len(p.items), 1)
+    assert limited(c, Part.of(np.arange(len(data)), matched, p), pairs)[1, 0] == pytest.approx(19.0394, abs=1e-3)
     assert told == pytest.approx(16.3396, abs=1e-3)
     theta, weight = _points(p)
-    log_prob, of = log_probabilities(p, theta), LimitedMoments.of(p.n_categories, categories=True)
+    log_prob, of = log_probabilities(p, theta), LimitedMoments.of(p.n_categories, pairs, categories=True)
     prob = np.exp(log_prob)
     slope = prob[:, None] * families.derivatives(p.groups, p.beta, log_prob, theta, p.allowed)
     found, h = of.derivatives(prob, weight, slope), 1e-5

@@ -14,7 +14,7 @@ import competency_dx as cdx
 from competency_dx.findings import in_results_only
 from competency_dx.fit.api import tied_items
 from competency_dx.fit.item_statistics import Part, free_columns, item_statistics
-from competency_dx.fit.whole_model import Left, left_over, limited, of_sums
+from competency_dx.fit.whole_model import Left, left_over, limited, of_sums, pairs_of
 from competency_dx.persons import match
 from competency_dx.responses import MissingPolicy
 
@@ -89,7 +89,7 @@ def rates(c: Condition, seed: int = 2) -> np.ndarray[tuple[int], np.dtype[np.flo
             free = free_columns(fitted, known)
             found = item_statistics([part], free)[0]
             sums = np.full(c.items, np.nan) if c.booklets else of_sums(part, [len(at) for at in free])[2]
-            p = np.nan if c.booklets else limited(fitted, part)[1, 2]
+            p = limited(fitted, part, pairs_of(known.items, part.matched.observed))[1, 2]
             left = left_over([part])
         z = [np.abs(found[name]) > 1.96 for name in ("infit_z", "outfit_z")]
         below = np.where(np.isnan(sums), np.nan, sums < LEVEL)

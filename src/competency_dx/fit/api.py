@@ -17,7 +17,7 @@ from competency_dx.findings import Finding, Template, announce, gathered, in_res
 from competency_dx.fit.item_statistics import Part, free_columns, item_statistics
 from competency_dx.fit.model_fit import ORDER, Fit
 from competency_dx.fit.person_statistics import changed_states, person_statistics
-from competency_dx.fit.whole_model import MOST_ITEMS, Left, left_over, limited, of_sums
+from competency_dx.fit.whole_model import Left, asked_by_ability, left_over, limited, of_sums, pairs_of
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.item_fit import adjusted
 from competency_dx.kernels.residual_fit import detect, tied_sets
@@ -101,10 +101,16 @@ def _checked(
     columns["p_adjusted"] = adjusted(columns["p"])
     left = left_over(parts)
     whole: dict[str, Any] = dict.fromkeys(SUMS, np.full(I, np.nan)) | dict.fromkeys(LIMITED, np.full(6, np.nan))
-    simple = len(parts) == 1 and bool(matched.observed.all()) and not any(known.options)
-    if own is not None and free is not None and simple and "coefficient" not in own.table.kind:
-        whole |= dict(zip(SUMS, of_sums(parts[0], [len(at) for at in free]), strict=True))
-        whole |= dict(zip(LIMITED, limited(own, parts[0]), strict=True)) if I <= MOST_ITEMS else {}
+    complete, about = bool(matched.observed.all()), list[Finding]()
+    simple = len(parts) == 1 and complete and not any(known.options)
+    if own is not None and free is not None and len(parts) == 1 and not any(known.options) and "coefficient" not in own.table.kind:
+        whole |= dict(zip(SUMS, of_sums(parts[0], [len(at) for at in free]), strict=True)) if complete else {}
+        moments, unlike = pairs_of(known.items, matched.observed), asked_by_ability(parts[0])
+        about += Template("fit.by_ability").about(known.items[i] for i in unlike)
+        n, every = len(moments[0]), I * (I - 1) // 2
+        if n and not len(unlike):
+            whole |= dict(zip(LIMITED, limited(own, parts[0], moments), strict=True))
+            about += [Template("fit.some_pairs").of(pairs=n, of=every)] if n < every else []
     single = {item.id for item in bank.items if item.type == "single"} if bank is not None else set()
     lz_star, infit, flags, pairs = person_statistics(parts, matched, prob, np.array([i in single for i in matched.data.items]))
     ties = Ties.of(left, matched, known, [bank.item(item).stimulus if bank is not None else None for item in known.items])
@@ -114,7 +120,7 @@ def _checked(
     names = tuple(of.get(item, "") for item in known.items)
     apart = detect(matched.codes, np.unique(names, return_inverse=True)[1]) if simple and len(set(names)) > 1 else [np.nan] * 3
     testlets = tuple(tuple(known.items[i] for i in s) for s in ties.sets)
-    findings = [*before.findings, *Template("fit.testlets").about((item for s in testlets for item in s), sets=testlets)]
+    findings = [*before.findings, *about, *Template("fit.testlets").about((item for s in testlets for item in s), sets=testlets)]
     met = [(str(matched.persons[p]), str(matched.persons[q])) for p, q in pairs]
     findings += Template("fit.alike").about((person for pair in met for person in pair), pairs=met)
     others = {p: ", ".join(str(matched.persons[sum(pair) - p]) for pair in pairs if p in pair) for pair in pairs for p in pair}

@@ -52,7 +52,8 @@ class Fit(Result):
     testlets : tuple of tuple of str
         Items that hang together beyond their competency.
     m2, c2 : ndarray, shape (6,)
-        M2* and C2: statistic, df, p, RMSEA with 90 % interval; NaN where answers are missing or are not those of the calibration.
+        M2* and C2 by pairs of items answered by 20 persons or more, at most 3,160 of them: statistic, df, p, RMSEA with 90 %
+        interval; NaN where ability decides what is asked, or answers are not those of the calibration.
     srmsr, eigenvalues : float, ndarray of shape (4, I)
         Root mean square of observed less implied correlations; components of correlations of answers, of residuals, and by chance:
         mean and 95 % point; NaN where few have answered some pair.

@@ -1,4 +1,4 @@
-"""Fit of the whole model: M2 and C2 of complete answers, SRMSR of any, what is left between items, models beside each other."""
+"""Fit of the whole model: M2, C2 and SRMSR, what is left between items, models beside each other."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import chdtrc, ndtri
 
-from competency_dx.arrays import Floats
+from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.calibration import Calibration
 from competency_dx.errors import FitError, checked
 from competency_dx.fit.item_statistics import Part
@@ -20,7 +20,9 @@ from competency_dx.persons import even_uniforms
 from competency_dx.quality import PairMoments, local_dependence
 from competency_dx.result import DataFrame, frame
 
-POINTS, SOBOL, MOST_ITEMS = 121, 2048, 80  # 3,240 moments
+POINTS, SOBOL = 121, 2048
+MOST_PAIRS = 3160  # all of 80 items
+BY_ABILITY = 0.001
 STEP, DRAWS, SETS, SEED, LEAST_COMMON = 1e-4, 100, 300, 20261129, 20
 
 
@@ -43,18 +45,46 @@ def of_sums(part: Part, n_free: Sequence[int]) -> Floats:
     return s_x2(part.matched.codes.astype(np.int64), prob, weight, part.known.n_categories, np.array(n_free))
 
 
-def limited(calibration: Calibration, part: Part) -> Floats:
-    """Return M2* and C2 (2, 6): statistic, df, p, RMSEA and its 90 % interval; for right and wrong they are the same."""
+def pairs_of(items: tuple[str, ...], seen: Bools) -> tuple[Ints, Ints]:
+    """Return pairs of items that enough persons answered (P, I): all, or as many of each item, drawn by the names of items."""
+    first, second = np.nonzero(np.triu(seen.T.astype(np.float64) @ seen >= LEAST_COMMON, 1))
+    place = np.argsort(np.argsort(even_uniforms(b"pairs", np.array(items, dtype=object), 1, 1)[:, 0, 0]))
+    low, high = np.sort(place[np.stack([first, second])], axis=0)
+    around = np.minimum(high - low, len(items) - (high - low))  # neighbours on a circle first
+    kept = np.sort(np.lexsort((high, low, around))[:MOST_PAIRS])
+    return first[kept], second[kept]
+
+
+def asked_by_ability(part: Part) -> Ints:
+    """Return the items (n,) whose answers come from persons of another ability than missing ones do, beyond chance.
+
+    Where what persons are asked does not depend on them, posterior means have the mean of the population whatever they are given.
+    """
+    seen, theta = part.matched.observed.astype(np.float64), part.posterior.moments().mean
+    some = np.minimum(seen.sum(axis=0), (1 - seen).sum(axis=0)) >= LEAST_COMMON
+    means, errors = list[Floats](), list[Floats]()
+    for given in (seen[:, some], 1 - seen[:, some]):
+        n = given.sum(axis=0)[:, None]
+        means.append(given.T @ theta / n)
+        errors.append((given.T @ theta**2 / n - means[-1] ** 2) / n)
+    z = np.abs(means[0] - means[1]) / np.sqrt(errors[0] + errors[1])
+    return np.flatnonzero(some)[(z > ndtri(1 - BY_ABILITY / (2 * max(z.size, 1)))).any(axis=1)]
+
+
+def limited(calibration: Calibration, part: Part, pairs: tuple[Ints, Ints]) -> Floats:
+    """Return M2* and C2 (2, 6) by these pairs: statistic, df, p, RMSEA with 90 % interval; for right and wrong they are the same."""
     known, (theta, weight), out = part.known, _points(part.known), []
+    codes, seen = part.matched.codes, part.matched.observed
     log_prob = log_probabilities(known, theta)
     prob = np.exp(log_prob)
     slope = prob[:, None] * families.derivatives(known.groups, known.beta, log_prob, theta, known.allowed)
-    for categories in (False, True):
-        of = LimitedMoments.of(known.n_categories, categories=categories)
+    for categories in (False, True) if known.n_categories.max() > 2 else (False,):
+        of = LimitedMoments.of(known.n_categories, pairs, categories=categories)
         by_parameter = _by_parameter(calibration, of.derivatives(prob, weight, slope), of)
-        e = of.observed(part.matched.codes) - of.expected(prob, weight)
-        out.append(limited_fit(e, of.covariance(prob, weight), by_parameter, len(part.rows)))
-    return np.stack(out)
+        e = of.observed(codes, seen) - of.expected(prob, weight)
+        shared, n = (1.0, float(len(seen))) if seen.all() else of.shared(seen)
+        out.append(limited_fit(e, shared * of.covariance(prob, weight), by_parameter, n))
+    return np.stack(out)[[0, -1]]
 
 
 def _by_parameter(calibration: Calibration, by_item: Floats, of: LimitedMoments) -> Floats:

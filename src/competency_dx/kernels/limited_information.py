@@ -2,7 +2,10 @@
 
 e are observed less expected moments, Ξ the covariance of √N e at known parameters, Δ the derivatives of the expected ones. With
 C = Ξ⁻¹ - Ξ⁻¹ Δ (Δᵀ Ξ⁻¹ Δ)⁻¹ Δᵀ Ξ⁻¹, N eᵀ C e is χ² (Maydeu-Olivares & Joe 2006, doi:10.1007/s11336-005-1295-9, eq. 15; ordered
-categories: Cai & Hansen 2013, doi:10.1111/j.2044-8317.2012.02050.x; C2: Cai & Monroe 2014, CRESST 839).
+categories: Cai & Hansen 2013, doi:10.1111/j.2044-8317.2012.02050.x; C2: Cai & Monroe 2014, CRESST 839). This holds for any
+set of moments (Joe & Maydeu-Olivares 2010, doi:10.1007/s11336-010-9165-5) and for moments of whoever gave the answers, where
+what persons were asked does not depend on them: moments r and s of n_r and n_s persons, n_rs of them in both, covary by
+n_rs / (n_r n_s) times the covariance of one person's.
 """
 
 from __future__ import annotations
@@ -13,13 +16,14 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.special import chdtrc, chndtr, chndtrinc
 
-from competency_dx.arrays import Codes, Floats, Ints
+from competency_dx.arrays import Bools, Codes, Floats, Ints, evenly
 
 RANK = 1e-9
+SETS = 4000
 
 
 class LimitedMoments(NamedTuple):
-    """E[f_u] of functions f (U, K) of the items `item` (U,), and E[X_i X_j] of all pairs of I items."""
+    """E[f_u] of functions f (U, K) of the items `item` (U,), and E[X_i X_j] of pairs of the I items."""
 
     item: Ints
     value: Floats
@@ -27,9 +31,9 @@ class LimitedMoments(NamedTuple):
     second: Ints
 
     @classmethod
-    def of(cls, n_categories: Ints, *, categories: bool) -> LimitedMoments:
+    def of(cls, n_categories: Ints, pairs: tuple[Ints, Ints], *, categories: bool) -> LimitedMoments:
         """Return the moments with indicators of all categories but the lowest (C2), or with the points of each item (M2, M2*)."""
-        (I, K), pairs = (len(n_categories), int(n_categories.max())), np.triu_indices(len(n_categories), 1)
+        I, K = len(n_categories), int(n_categories.max())
         if not categories:
             return cls(np.arange(I), np.tile(np.arange(float(K)), (I, 1)), *pairs)
         return cls(np.repeat(np.arange(I), n_categories - 1), np.concatenate([np.eye(K)[1:m] for m in n_categories]), *pairs)
@@ -45,11 +49,25 @@ class LimitedMoments(NamedTuple):
         alone = np.einsum("uk,ukq,q->u", self.value, prob[self.item], weight)
         return np.concatenate([alone, ((mean * weight) @ mean.T)[self.first, self.second]])
 
-    def observed(self, codes: Codes) -> Floats:
-        """Return those of complete answers (P, I)."""
-        x = codes.astype(np.float64)
-        alone = [of[codes[:, i]].mean() for i, of in zip(self.item.tolist(), self.value, strict=True)]
-        return np.concatenate([alone, (x.T @ x / len(x))[self.first, self.second]])
+    def observed(self, codes: Codes, seen: Bools) -> Floats:
+        """Return those of answers (P, I), each of the persons who gave them."""
+        x, n = codes * seen.astype(np.float64), seen.T.astype(np.float64) @ seen
+        alone = [of[codes[seen[:, i], i]].mean() for i, of in zip(self.item.tolist(), self.value, strict=True)]
+        return np.concatenate([alone, (x.T @ x / np.maximum(n, 1.0))[self.first, self.second]])
+
+    def shared(self, seen: Bools) -> tuple[Floats, float]:
+        """Return n n_rs / (n_r n_s) (M, M) of who answered what (P, I), and n, how many answered a pair in the mean.
+
+        Of very many sets of answered items some stand for all.
+        """
+        sets, count = np.unique(np.packbits(seen, axis=1), axis=0, return_counts=True)
+        some = evenly(len(sets), SETS)
+        given, weight = np.unpackbits(sets[some], axis=1)[:, : seen.shape[1]] > 0, count[some].astype(np.float32)
+        both = np.concatenate([given[:, self.item], given[:, self.first] & given[:, self.second]], axis=1).astype(np.float32)
+        common = (both.T * weight) @ both * (len(seen) / weight.sum(dtype=np.float64))
+        n = np.maximum(np.diag(common), 1.0)
+        typical = float(n[len(self.item) :].mean())
+        return typical * common / np.outer(n, n), typical
 
     def covariance(self, prob: Floats, weight: Floats) -> Floats:
         """Return Ξ (U + pairs, U + pairs); items answer independently given θ, and twice the same item is one answer."""
@@ -85,7 +103,7 @@ def _points(prob: Floats) -> Floats:
     return np.asarray(np.einsum("k,ikq->iq", np.arange(float(prob.shape[1])), prob))
 
 
-def limited_fit(residual: Floats, covariance: Floats, derivatives: Floats, n: int) -> Floats:
+def limited_fit(residual: Floats, covariance: Floats, derivatives: Floats, n: float) -> Floats:
     """Return N eᵀ C e of e (M,), Ξ (M, M), Δ (M, F): statistic, df, p, RMSEA with 90 % interval (6,), NaN where df are 0."""
     root = cholesky(covariance + RANK * np.diag(np.diag(covariance)), lower=True)
     y, Z = (solve_triangular(root, x, lower=True) for x in (residual, derivatives))
