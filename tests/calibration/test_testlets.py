@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import numpy as np
@@ -81,6 +83,27 @@ def test_what_cannot_be_testlets_says_so(bank: cdx.ItemBank) -> None:
         cdx.calibrate(answers.iloc[:, ::5], bank=bank, dimensions="testlets")
     with pytest.raises(CalibrationError, match="give it in bank="):
         cdx.calibrate(answers, dimensions="testlets")
+
+
+def test_a_bank_refuses_testlets_and_takes_one_item_of_each(
+    bank: cdx.ItemBank, quiet: Callable[[], AbstractContextManager[None]]
+) -> None:
+    answers, _, _ = drawn(1.0, 4, persons=400)
+    tied = cdx.calibrate(answers, bank=bank, dimensions="testlets")
+    with pytest.raises(
+        CalibrationError, match=r"keep one item of each set: calibrate the answers without .* and 19 more, then"
+    ) as told:
+        bank.with_calibration(tied)
+    rest = list(told.value.facts["rest"])
+    slopes = tied.parameters.slopes[:, 0]
+    assert [int(np.argmax(slopes[k : k + 5])) for k in range(0, 30, 5)] == [
+        next(j for j in range(5) if chosen()[k + j] not in rest) for k in range(0, 30, 5)
+    ]
+    kept = cdx.calibrate(answers.drop(columns=rest), bank=bank)
+    new = bank.without([i.id for i in bank.items if i.id not in kept.parameters.items]).with_calibration(kept)
+    assert {r.item for r in new.parameters} == set(chosen()) - set(rest)
+    with quiet():
+        assert len(cdx.diagnose(answers.head(20), new)) == 20
 
 
 @pytest.mark.recovery

@@ -271,7 +271,7 @@ def test_one_table_of_agreement_with_concurrent_and_fixed_calibration() -> None:
         for m in (0.5, 0.0)
     ]
     new, old = map(cdx.calibrate, data)
-    table = quietly(lambda: compare_links(new, old, responses=(data[0], data[1]), without=("item1",))).set_index("method")
+    table = quietly(lambda: compare_links(new, old, responses=(data[0], data[1]), without=("item1",))).to_frame().set_index("method")
     assert list(table.index) == ["StockingLord", "Haebara", "MeanSigma", "MeanMean", "concurrent", "fixed"]
     assert (np.abs(table["mean"] - 0.5) < 3 * table["se_mean"]).all()
     assert (table["apart"].drop("MeanSigma") < 0.1).all()
@@ -297,7 +297,8 @@ def test_a_form_is_equivalent_to_itself() -> None:
     form = calibrated(0.0, rng)
     for scores in ("true", "observed"):
         table = quietly(partial(equate, form, form, scores=scores))
-        np.testing.assert_allclose(table["equivalent"], np.arange(13), atol=1e-6)
+        np.testing.assert_allclose(table.equivalent, np.arange(13), atol=1e-6)
+        assert table.to_frame()["percent_equivalent"].iloc[-1] == pytest.approx(100)
 
 
 def test_scales_that_cannot_be_linked() -> None:

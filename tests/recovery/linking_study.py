@@ -86,7 +86,7 @@ def points(P: int, scores: str) -> str:
         rng = np.random.default_rng(seed)
         a, b = truth(rng, 2)
         calibrations = [sample(a, b, k, m + s * rng.standard_normal(P), rng) for k, (m, s) in enumerate(((0.0, 1.0), (MEAN, SD)))]
-        table = equate(calibrations[1], calibrations[0], scores="true" if scores == "true" else "observed")
+        table = equate(calibrations[1], calibrations[0], scores="true" if scores == "true" else "observed").to_frame()
         grid = np.linspace(-6, 6, 4001)
         expected = [expit(a[k : k + ITEMS, None] * (grid - b[k : k + ITEMS, None])).sum(axis=0) for k in (0, STEP)]
         x = np.arange(5, 16)

@@ -172,6 +172,8 @@ MAKERS: dict[str, Callable[[], JsonDocument]] = {
     "dif": lambda: cdx.check_dif(answers(), ["a", "b"] * (len(answers()) // 2), model="Rasch", explanations={"x1": "!"}),
     "fit": lambda: cdx.check_fit(answers(), cdx.calibrate(answers())),
     "link": lambda: cdx.link(cdx.calibrate(answers()), cdx.calibrate(answers().iloc[:40])),
+    "equivalents": lambda: cdx.linking.equate(cdx.calibrate(answers()), cdx.calibrate(answers().iloc[:40])),
+    "link_methods": lambda: cdx.linking.compare_links(cdx.calibrate(answers()), cdx.calibrate(answers().iloc[:40])),
     "ratings": ratings,
     "agreement": lambda: cdx.raters.check_agreement(ratings()),
     "rater_calibration": lambda: cdx.raters.calibrate_raters(ratings()),

@@ -186,6 +186,8 @@ MAKERS: dict[str, Callable[[], Result]] = {
     "DIF": lambda: cdx.check_dif(_answers(), ["A", "B", "C"] * 100, model="Rasch", explanations={"x1": "Q1"}),
     "Fit": lambda: cdx.check_fit(_answers(), cdx.calibrate(_answers())),
     "Link": lambda: cdx.link(*(cdx.calibrate(_answers(), model="2PL", priors=how) for how in ("weak", None))),
+    "Equivalents": lambda: cdx.linking.equate(*(cdx.calibrate(_answers(), model="2PL", priors=how) for how in ("weak", None))),
+    "LinkMethods": lambda: cdx.linking.compare_links(*(cdx.calibrate(_answers(), model="2PL", priors=how) for how in ("weak", None))),
     "Ratings": _ratings,
     "Agreement": lambda: cdx.raters.check_agreement(_ratings()),
     "RaterCalibration": lambda: cdx.raters.calibrate_raters(_ratings(), facets=cdx.raters.Facets(drift="linear", thresholds="expert")),
@@ -239,7 +241,7 @@ def test_frame_has_one_row_per_unit_and_is_a_copy(result: Result) -> None:
     assert isinstance(frame, pd.DataFrame)
     assert len(frame) > 0
     assert frame.columns.is_unique
-    frame.iloc[:, 0] = "changed"
+    frame[frame.columns[0]] = "changed"
     assert not result.to_frame().equals(frame)
 
 

@@ -163,6 +163,10 @@ class Calibration(Result):
     def bank_records(self) -> tuple[ParameterRecord, ...]:
         """Return the parameters as records of a bank; items with a category never observed are left out."""
         p = self.parameters
+        if not p.between and self.certificate.integration == "dimension reduction":  # one item of each set, the sharpest, may stay
+            sets = [np.flatnonzero(of) for of in p.loads[:, 1:].T]
+            rest = [p.items[i] for at in sets for i in at if i != at[p.slopes[at, 0].argmax()]]
+            raise CalibrationError("calibration.bank_testlets", rest=rest)
         if not p.between:
             raise CalibrationError("calibration.bank_one_competency")
         if own := dict.fromkeys(item for item, group in zip(p.items, p.item_groups, strict=False) if group):

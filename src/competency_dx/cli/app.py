@@ -157,7 +157,7 @@ def link(new: str, old: str, *, without: str = "", equivalents: bool = False, ou
     names: Any = without if without == "drifted" else tuple(filter(None, without.split(",")))
     steps.summarised(heard(terminal, lambda: linking.link(*scales, without=names)), out or Path(f"{Path(new).stem}-link"), terminal)
     if equivalents:
-        steps.print_table(linking.equate(*scales, without=names), terminal)
+        steps.print_table(linking.equate(*scales, without=names).to_frame(), terminal)
 
 
 @command(app, "Compare experts who mark", bank="bank_of_rubrics", out="out_raters")

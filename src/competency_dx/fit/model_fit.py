@@ -1,7 +1,7 @@
 """What a check of fit says: of items, of the model, of persons, and what to do."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Annotated, ClassVar
 
@@ -146,6 +146,20 @@ class Fit(Result):
         """Return one row per person: person, lz_star, infit, flags, alike_with."""
         others = self.alike_with or [""] * len(self.persons)
         return frame(person=self.persons, lz_star=self.lz_star, infit=self.person_infit, flags=self.flags, alike_with=others)
+
+    def pairs_frame(self) -> DataFrame:
+        """Return one row per pair of items tied beyond the model, the most first: first, second, q3, q3_z."""
+        i, j = np.nonzero(np.triu(np.nan_to_num(self.q3_z) > self.q3_bound, 1))
+        names = np.array(self.items, dtype=object)
+        out = frame(first=names[i], second=names[j], q3=self.q3[i, j], q3_z=self.q3_z[i, j])
+        return out.sort_values("q3_z", ascending=False, kind="stable", ignore_index=True)
+
+    def further_tables(self) -> Mapping[str, DataFrame]:
+        """Return the fit of the model, tied pairs, and persons whose answers are unusual; what there is none of is left out."""
+        persons = self.persons_frame()
+        flagged = persons[persons["flags"] != ""].reset_index(drop=True)
+        some = {"model": self.model_frame(), "pairs": self.pairs_frame(), "flagged": flagged}
+        return {name: table for name, table in some.items() if len(table)}
 
     def testlet_matrix(self) -> DataFrame:
         """Return the Q-matrix of a general competency and one for each testlet, as ``calibrate(dimensions=fit.testlets)`` makes it."""

@@ -3,6 +3,7 @@
 from competency_dx.linking.api import compare_links, link
 from competency_dx.linking.choices import Haebara, MeanMean, MeanSigma, StockingLord
 from competency_dx.linking.equating import equate
+from competency_dx.linking.link_tables import Equivalents, LinkMethods
 from competency_dx.linking.scale_link import Link
 
-__all__ = ["Haebara", "Link", "MeanMean", "MeanSigma", "StockingLord", "compare_links", "equate", "link"]
+__all__ = ["Equivalents", "Haebara", "Link", "LinkMethods", "MeanMean", "MeanSigma", "StockingLord", "compare_links", "equate", "link"]

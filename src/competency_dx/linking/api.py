@@ -16,11 +16,11 @@ from competency_dx.engine import ItemErrors
 from competency_dx.errors import LinkingError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.linking.choices import Constants, Haebara, LinkMethod, MeanMean, MeanSigma, StockingLord, of_difficulties, tied
+from competency_dx.linking.link_tables import LinkMethods
 from competency_dx.linking.scale_link import Link
 from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation, bank_parameters, expected_scores, moved
 from competency_dx.provenance import provenance
 from competency_dx.responses import Layout, Responses, load_responses
-from competency_dx.result import DataFrame, frame
 
 Without = tuple[str, ...] | Literal["drifted"]
 LEAST_ITEMS, FEW = 2, 5
@@ -234,12 +234,11 @@ def _findings(out: Link, far: Sequence[str], without: Without) -> tuple[Finding,
 @checked(LinkingError)
 def compare_links(
     new: Calibration, old: Calibration, *, responses: tuple[Responses, Responses] | None = None, without: tuple[str, ...] = ()
-) -> DataFrame:
+) -> LinkMethods:
     """Link by the four methods and, given the answers, by calibrating both samples together and the new one with old parameters.
 
-    Returns one row per method: method, slope, intercept and mean, the linked mean of the new population, each with se_, and apart: how
-    far it is from the first method, at most, within two SDs of the new population. The errors of ``fixed`` take the old parameters for
-    certain.
+    Of each method the slope, the intercept and the linked mean of the new population, and how far apart it is from the first one, at
+    most, within two SDs of the new population. The errors of ``fixed`` take the old parameters for certain.
 
     Parameters
     ----------
@@ -259,8 +258,10 @@ def compare_links(
     at = np.array([new.parameters.mean, 1.0])
     ends = constants @ np.stack([at[0] + REACH * np.sqrt(new.parameters.variance), np.ones(2)])
     (a, b), (se_a, se_b) = constants.T, np.sqrt(np.einsum("mkk->km", covariance))
-    mean = {"mean": constants @ at, "se_mean": np.sqrt(at @ covariance @ at), "apart": np.abs(ends - ends[0]).max(axis=1)}
-    return frame(method=list(rows), slope=a, se_slope=se_a, intercept=b, se_intercept=se_b, **mean)
+    numbers = [a, se_a, b, se_b, constants @ at, np.sqrt(at @ covariance @ at), np.abs(ends - ends[0]).max(axis=1)]
+    inputs, settings = {"new": new.digest, "old": old.digest}, {"without": ", ".join(without) or "none"}
+    made = provenance("compare_links", inputs, settings)
+    return LinkMethods(methods=tuple(rows), numbers=np.stack(numbers, axis=1), provenance=made)
 
 
 def _calibrated(

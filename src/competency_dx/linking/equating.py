@@ -11,11 +11,12 @@ from competency_dx.errors import LinkingError, checked
 from competency_dx.kernels.persons import sum_score_likelihood
 from competency_dx.linking.api import DEFAULT_METHOD, Without, alike, scale_of, steps_between
 from competency_dx.linking.choices import Constants, LinkMethod, curve_gradients
+from competency_dx.linking.link_tables import Equivalents
 from competency_dx.models import ItemParameters, expected_scores, log_probabilities
-from competency_dx.result import DataFrame, frame
+from competency_dx.provenance import provenance
 
 BISECTIONS, FARTHEST, POINTS, STEP = 70, 60.0, 30, 1e-5
-Equivalents = tuple[Floats, Floats, Floats, Floats]
+WithGradients = tuple[Floats, Floats, Floats, Floats]
 """Points on the old form for 0 … S on the new one, with ∂ by A and B (S + 1, 2) and by items, new and old (S + 1, I, F)."""
 
 
@@ -28,11 +29,11 @@ def equate(
     weight: float = 0.5,
     method: LinkMethod = DEFAULT_METHOD,
     without: Without = (),
-) -> DataFrame:
+) -> Equivalents:
     """Turn points of the new form into points of the old one, by the curves of all items of both on the scale of the old.
 
-    Returns one row for each number of points on the new form: points, percent, equivalent, its se from the errors of all item
-    parameters through the curves and through the link, percent_equivalent.
+    Standard errors are from the errors of all item parameters through the curves and through the link. Raises `LinkingError` as
+    `link` does, or when `scores` or `weight` are none.
 
     Parameters
     ----------
@@ -56,12 +57,19 @@ def equate(
     for scale, side, rows, gradient in zip((here, there), sides, linked.rows, linked.gradients, strict=True):
         side[:, rows] += np.tensordot(by_constants, gradient, 1)
         variance += scale.errors.variance(side)
-    points, se = np.arange(len(y)), np.sqrt(np.maximum(np.diag(variance), 0.0))
-    percent = 100 * y / (there.items.n_categories - 1).sum()
-    return frame(points=points, percent=100 * points / points[-1], equivalent=y, se=se, percent_equivalent=percent)
+    settings = {"method": type(method).__name__, "scores": scores, "weight": str(weight)}
+    settings |= {"without": "drifted" if without == "drifted" else ", ".join(without) or "none"}
+    return Equivalents(
+        scores=scores,
+        method=settings["method"],
+        highest=int((there.items.n_categories - 1).sum()),
+        equivalent=y,
+        se=np.sqrt(np.maximum(np.diag(variance), 0.0)),
+        provenance=provenance("equate", {"new": here.digest, "old": there.digest}, settings),
+    )
 
 
-def true_scores(new: ItemParameters, old: ItemParameters, at: Constants) -> Equivalents:
+def true_scores(new: ItemParameters, old: ItemParameters, at: Constants) -> WithGradients:
     """Return equivalents by true scores; below the sum of lower asymptotes, where no θ has so few points, on the line to zero."""
     points = np.arange((new.n_categories - 1).sum() + 1.0)
     guessed, old_guessed = (float(x.asymptotes[:, 0].sum()) for x in (new, old))
@@ -79,7 +87,7 @@ def true_scores(new: ItemParameters, old: ItemParameters, at: Constants) -> Equi
     return y, (inside * steep[1])[:, None] * np.stack([u, np.ones(len(u))], axis=1), back[:, None, None] * by_new, by_old
 
 
-def observed_scores(new: ItemParameters, old: ItemParameters, at: Constants, weight: float) -> Equivalents:
+def observed_scores(new: ItemParameters, old: ItemParameters, at: Constants, weight: float) -> WithGradients:
     """Return equivalents by percentile ranks in one population, `weight` of it new and the rest old."""
     x, w = np.polynomial.hermite_e.hermegauss(POINTS)
     w = np.concatenate([weight * w, (1 - weight) * w]) / w.sum()

@@ -1,6 +1,6 @@
 """How far experts agree, by pair and by what they marked; when a third one is called, what that costs, and the marks that count."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations, zip_longest
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -109,6 +109,10 @@ class Agreement(Result):
     def second_readings(self) -> DataFrame:
         """Return the works that should be marked once more so that all experts stand on one scale."""
         return frame(**{name: [getattr(link, name) for link in self.links] for name in ("person", "expert", "second")})
+
+    def further_tables(self) -> Mapping[str, DataFrame]:
+        """Return what a third expert costs, and the works to be marked once more where there are any."""
+        return {"third": self.third_expert()} | ({"readings": self.second_readings()} if self.links else {})
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return agreement over all, the worst pair, the third expert and the findings."""

@@ -123,8 +123,9 @@ class RaterCalibration(Result):
         return frame(person=self.persons, **dict(zip(PERSONS, self.of_persons.T, strict=True))).astype({"marks": int})
 
     def further_tables(self) -> Mapping[str, DataFrame]:
-        """Return the table of persons."""
-        return {"persons": self.person_frame()}
+        """Return the table of persons, and severity on each criterion where it was asked for."""
+        by_criterion = {"criteria": self.by_criterion()} if self.facets.severity == "criterion" else {}
+        return by_criterion | {"persons": self.person_frame()}
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the model, the range of severities, how far persons move, and the findings."""
