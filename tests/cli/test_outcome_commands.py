@@ -82,6 +82,35 @@ def test_routes_within_a_price_from_a_day_on(command: Command, profiles: Path, t
     assert command("routes", profiles, *given, "--since", "завтра")[0] == 2
 
 
+def test_routes_with_wishes(command: Command, profiles: Path, tmp_path: Path) -> None:
+    wishes, out = tmp_path / "wishes.csv", tmp_path / "routes.json"
+    wishes.write_text("person;programme\n1;PHY-01\n1;PHY-02\n5;PHY-01\n", encoding="utf-8")
+    given = ("--catalogue", "synthetic", "--wishes", wishes, "--out", out)
+    assert command("routes", profiles, *given)[0] == 0
+    assert {*Routes.from_json(out.read_text(encoding="utf-8")).unmet} == {"1", "5"}
+    for table, told in (("person;programme\nnobody;PHY-01\n", "nobody"), ("person\n1\n", "wishes.csv"), ("p;q\n1;x\n1;x\n", "1: x")):
+        wishes.write_text(table, encoding="utf-8")
+        code, printed, err = command("routes", profiles, *given)
+        assert (code, printed, told in err, len(err.splitlines())) == (2, "", True, 1)
+
+
+def test_groups_and_growth_take_the_error_of_a_link_and_groups_what_is_published(
+    command: Command, profiles: Path, tmp_path: Path
+) -> None:
+    widths = []
+    for error in ("0", "0,5"):
+        out = tmp_path / "groups.json"
+        assert command("groups", profiles, "--by", "город", "--linking-error", error, "--out", out)[0] == 0
+        found = GroupReport.from_json(out.read_text(encoding="utf-8"))
+        widths.append(found.percent_high[0, 0] - found.percent_low[0, 0])
+    assert widths[1] > 1.5 * widths[0]
+    again = tmp_path / "again.json"
+    assert command("groups", profiles, "--by", "согласие", "--published", tmp_path / "groups.json", "--out", again)[0] == 0
+    assert command("groups", profiles, "--by", "согласие", "--published", profiles, "--out", again)[0] == 2
+    assert command("growth", profiles, profiles, "--linking-error", "0,1", "--out", tmp_path / "growth.json")[0] == 0
+    assert command("growth", profiles, profiles, "--linking-error", "-1")[0] == 2
+
+
 def test_growth_needs_two_diagnoses_of_one_bank(command: Command, profiles: Path, tmp_path: Path) -> None:
     code, printed, err = command("growth", profiles, profiles, "--out", tmp_path / "growth.xlsx", "--language", "en")
     assert code == 0

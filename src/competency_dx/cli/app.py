@@ -219,24 +219,37 @@ def diagnose(
 
 @command(app, "Compare groups of persons", by="by_columns", out="out_groups")
 def groups(
-    profiles: Path, *, by: str, headcount: Given = None, weights: str | None = None, out: Given = None, terminal: Terminal
+    profiles: Path,
+    *,
+    by: str,
+    headcount: Given = None,
+    weights: str | None = None,
+    published: list[Path] | None = None,
+    linking_error: float = 0.0,
+    out: Given = None,
+    terminal: Terminal,
 ) -> None:
     """Compare groups of persons in profiles.json: mean percents, true shares of deficits, who needs what, each with its interval."""
-    from competency_dx.groups import compare_groups
+    from competency_dx.groups import GroupReport, Suppression, compare_groups
 
-    persons, sizes = steps.profiles_of(profiles), steps.headcount_of(headcount) if headcount else None
-    columns = steps.columns_of(by)
-    found = heard(terminal, lambda: compare_groups(persons, columns, population_sizes=sizes, weights=weights), known=persons.findings)
+    persons, columns = steps.profiles_of(profiles), steps.columns_of(by)
+    guard = Suppression(published=[steps.result_of(path, GroupReport) for path in published or ()])
+    given: dict[str, Any] = {"population_sizes": steps.headcount_of(headcount) if headcount else None, "weights": weights}
+    given |= {"smallest": guard, "linking_error": linking_error}
+    found = heard(terminal, lambda: compare_groups(persons, columns, **given), known=persons.findings)
     steps.summarised(found, out or Path(f"{profiles.stem}-groups"), terminal)
 
 
 @command(app, "Measure change between two diagnoses", by="by_programme", out="out_growth")
-def growth(before: Path, after: Path, *, by: str | None = None, out: Given = None, terminal: Terminal) -> None:
+def growth(
+    before: Path, after: Path, *, by: str | None = None, linking_error: float = 0.0, out: Given = None, terminal: Terminal
+) -> None:
     """Measure how persons changed between two diagnoses with one bank: percents, closed deficits, programmes beside other persons."""
     from competency_dx.growth import measure_growth
 
     first, second = steps.profiles_of(before), steps.profiles_of(after)
-    found = heard(terminal, lambda: measure_growth(first, second, by=by), known=(*first.findings, *second.findings))
+    known = (*first.findings, *second.findings)
+    found = heard(terminal, lambda: measure_growth(first, second, by=by, linking_error=linking_error), known=known)
     steps.summarised(found, out or Path(f"{after.stem}-growth"), terminal)
 
 
@@ -248,6 +261,7 @@ def routes(
     hours: float = 72.0,
     price: float = math.inf,
     budget: float = math.inf,
+    wishes: Given = None,
     since: datetime | None = None,
     mentors: str | None = None,
     near: str = "",
@@ -261,6 +275,7 @@ def routes(
         raise CommandError("cli.near_alone")
     persons, offers = steps.profiles_of(profiles), load_catalogue(catalogue, since=since and since.date())
     limits: dict[str, Any] = {"hours": hours, "price": price, "budget": budget}
+    limits["wishes"] = steps.wishes_of(wishes) if wishes else None
     found = heard(terminal, lambda: recommend(persons, offers, **limits), known=persons.findings)
     if mentors:
         found = found.with_mentors(persons, mentors, near=steps.columns_of(near))

@@ -7,7 +7,7 @@ import math
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from competency_dx.cli.arguments import Estimation
 from competency_dx.cli.terminal import MARKS, Terminal, folded, heard, table_lines
 from competency_dx.display import code_word, column_title, decimal
-from competency_dx.errors import CommandError, DocumentError, repeated
+from competency_dx.errors import CommandError, DocumentError, phrase, repeated
 from competency_dx.findings import Finding
 from competency_dx.limits import read_bytes, reading
 from competency_dx.wording import SHOWN_IDS, toml_content
@@ -33,6 +33,7 @@ ONE_SCALE = Estimation()
 HALF_A_SIGN = re.compile(r"\\u[dD][89a-fA-F]")
 FEW_PERSONS = 300  # below this number slopes are not estimated freely (the sample-size adviser)
 WIDTH, TITLE, INDENT = 80, 36, 4
+ANY = ".+"  # form of a cell
 
 
 def bank_of(name: str) -> ItemBank:
@@ -147,18 +148,32 @@ def result_of(path: Path, wanted: type[R]) -> R:
     return found
 
 
-def headcount_of(path: Path) -> dict[str, int]:
-    """Return how many persons the groups of a table have: its first column names them, its second says it."""
+def pairs_of(path: Path, expected: Mapping[str, str], form: str) -> tuple[str, list[tuple[str, str]]]:
+    """Return the heading of the first column of a table, and its rows of two cells, the second of some form without its blanks."""
     from competency_dx.responses import read_table
 
-    columns = [c.texts().tolist() for c in read_table(path).columns.values()][:2]
-    rows = [(name.strip(), "".join(n.split())) for name, n in zip(*columns, strict=True)] if len(columns) > 1 else []
-    strange = [name for name, n in rows if not n.isdecimal()]
+    table = [(name, c.texts().tolist()) for name, c in read_table(path).columns.items()][:2]
+    cells = zip(*(cells for _, cells in table), strict=True) if len(table) > 1 else ()
+    rows = [(a.strip(), b.strip() if form == ANY else "".join(b.split())) for a, b in cells]
+    strange = [name for name, x in rows if not re.fullmatch(form, x)]
     if not rows or strange:
-        raise CommandError("cli.headcount", path=path, strange=strange)
-    if twice := repeated(name for name, _ in rows):
+        raise CommandError("cli.pairs", path=path, expected=expected, strange=strange)
+    if twice := repeated(f"{name}: {x}" if form == ANY else name for name, x in rows):
         raise CommandError("cli.twice", twice=twice)
-    return {name: int(n) for name, n in rows}
+    return table[0][0], rows
+
+
+def headcount_of(path: Path) -> dict[str, int]:
+    """Return how many persons the groups of a table have: its first column names them, its second says it."""
+    return {name: int(n) for name, n in pairs_of(path, phrase("cli.headcount"), r"\d+")[1]}
+
+
+def wishes_of(path: Path) -> dict[str, list[str]]:
+    """Return the programmes that persons ask for, by a table with a row for each wish."""
+    out: dict[str, list[str]] = {}
+    for person, programme in pairs_of(path, phrase("cli.wishes"), ANY)[1]:
+        out.setdefault(person, []).append(programme)
+    return out
 
 
 def columns_of(text: str) -> list[str]:
