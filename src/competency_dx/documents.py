@@ -15,7 +15,7 @@ import numpy as np
 
 from competency_dx.arrays import dtype_of
 from competency_dx.checking import check_document, compiled
-from competency_dx.errors import CompetencyDxError, DocumentError, LimitError, repeated
+from competency_dx.errors import CompetencyDxError, DocumentError, LimitError, phrase, repeated
 from competency_dx.personal_data import OwnWords
 from competency_dx.schemas import Ids, document_schema, object_schema, ordered_lists, schema
 
@@ -158,8 +158,11 @@ def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - checked where it is 
         (json.dumps(out, ensure_ascii=False) if "\\u" in whole else whole).encode()
     except DocumentError:
         raise
+    except json.JSONDecodeError as fault:  # Python's words are English alone
+        raise DocumentError("result.not_json", fault=phrase("result.at", line=fault.lineno, place=fault.colno)) from None
     except (AttributeError, TypeError, ValueError, RecursionError) as fault:
-        raise DocumentError("result.not_json", fault=fault) from None
+        what = phrase("result.long_number" if "digits" in str(fault) else "result.no_text")
+        raise DocumentError("result.not_json", fault=what) from None
     return out
 
 

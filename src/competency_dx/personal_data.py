@@ -1,8 +1,9 @@
 """Personal data inside a text, in any spelling of digits, dashes and spaces: numbers and addresses of persons, and names.
 
 Names are recognised by words that stand together: a usual first name, a patronymic, a surname by its ending, initials, in
-Cyrillic letters or transliterated. Not recognised: a surname alone or written together with other letters, nicknames, first
-names that are not on the list, a first name that is a word as well beside anything but a surname by its ending.
+Cyrillic letters or transliterated; first names and surnames alone in a column of persons. Not recognised: a surname alone
+elsewhere or written together with other letters, nicknames, first names that are not on the list, a first name that is a word
+as well beside anything but a surname.
 """
 
 import re
@@ -24,7 +25,7 @@ HEADINGS, _PATTERNS = ({name: re.compile(text) for name, text in _CONTENT[part].
 _INSIDE: dict[Personal, re.Pattern[str]] = {
     kind: re.compile(text.replace("{date}", _CONTENT["patterns"]["date"])) for kind, text in _CONTENT["inside"].items()
 }
-_GIVEN, _COMMON, _OTHERS, _SHORT, _OF_MEN = (frozenset(text.split()) for text in _CONTENT["words"].values())
+_GIVEN, _COMMON, _OTHERS, _SHORT, _FAMILIES, _OF_MEN = (frozenset(text.split()) for text in _CONTENT["words"].values())
 _RUN = re.compile(r"(?<!\d)\+? ?\(?\d(?:[ ()./#-]{0,3}\d){8,19}(?!\d)")
 _WORD = re.compile(r"[A-ZА-ЯЁ]?[a-zа-яё']+|[A-ZА-ЯЁ]+(?![a-zа-яё])|[^\W\d_a-zA-Zа-яёА-ЯЁ]+")
 _WORTH_A_LOOK = re.compile(r"[^\W\d_]{3}|\d(?:\D{0,3}\d){5}|@|/")
@@ -165,9 +166,11 @@ def names_a_person(text: str) -> bool:
 
 
 def may_be_a_name(text: str) -> bool:
-    """Tell whether a short text has a word that ends like a surname or a patronymic, or a word and two initials."""
-    parts = [word.part for word in map(_part, _WORD.finditer(text[:BEFORE]))]
-    return len(parts) < 5 and (not {"family", "father"}.isdisjoint(parts) or (parts.count("initials") == 2 and "word" in parts))
+    """Tell whether a short text has a usual first name or surname, a word that ends like one, or a word and two initials."""
+    words = [*map(_part, _WORD.finditer(text[:BEFORE]))]
+    parts = ["family" if word.form in _FAMILIES else word.part for word in words]
+    named = not {"given", "family", "father"}.isdisjoint(parts)
+    return len(parts) < 5 and (named or (parts.count("initials") == 2 and "word" in parts))
 
 
 @lru_cache(maxsize=4096)
@@ -204,12 +207,15 @@ def _is_name(text: str, words: list[_NameWord]) -> bool:
     if "given" in parts:
         other, given = (first, second) if second.part == "given" else (second, first)
         alone = {
-            "word": glued or len(other.form) < 3 or ("," in gaps[0] and second.end - first.start < len(text)),
+            "word": glued
+            or (len(other.form) < 3 and other.form not in _FAMILIES)
+            or ("," in gaps[0] and second.end - first.start < len(text)),
             "given": "," in gaps[0],  # a list of names
             "initials": not set(text[other.start : other.end]).isdisjoint("IVX"),  # Peter I
         }
         common = given.form in _COMMON
-        if other.form in _OTHERS or alone.get(other.part, False) or (common and other.part != "family"):
+        named = other.part == "family" or other.form in _FAMILIES
+        if other.form in _OTHERS or alone.get(other.part, False) or (common and not named):
             return False
         return (other.capital and given.capital) or (other.part == "family" and not common)
     both = parts == {"family", "initials"} and max(w.end - w.start for w in words[:2] if w.part == "initials") == 2

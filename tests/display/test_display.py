@@ -57,7 +57,7 @@ def test_interval_table_escapes_holds_its_scale_and_marks_what_is_borrowed() -> 
 
 
 def test_a_stacked_bar_is_full() -> None:
-    widths = re.findall(r'width="([\d.]+)%" height="100%" fill', stacked_bar([3, 0, 1, 4, 0]))
+    widths = re.findall(r'width="([\d.]+)%" height="100%" fill', stacked_bar([3, 0, 1, 4, 0], 8))
     assert [float(x) for x in widths] == [37.5, 12.5, 50.0]
 
 

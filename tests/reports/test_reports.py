@@ -23,6 +23,7 @@ from urllib.parse import unquote
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import linprog
 
 import competency_dx as cdx
 from competency_dx.arrays import names
@@ -441,13 +442,68 @@ def test_aggregates_show_the_same_everywhere_and_nothing_about_few(tmp_path: Pat
             of_group = frame[mine & (frame["state"] != "insufficient_data")]
             assert len(of_group) == int(row["n"])
             assert float(row["percent"]) == pytest.approx(of_group["percent"].mean(), abs=0.051)
-            assert float(row["share"]) == pytest.approx(100 * (of_group["state"] == "confirmed").mean(), abs=0.051)
+            k = int((of_group["state"] == "confirmed").sum())
+            assert row["share"] == "" or min(k, len(of_group) - k) >= 10
+            assert row["share"] == "" or float(row["share"]) == pytest.approx(100 * k / len(of_group), abs=0.051)
             n_shown += 1
     assert n_shown > 30
     index = (tmp_path / "r" / "index.html").read_text(encoding="utf-8")
     small = {s for s, k in Counter(profiles.background["Школа"]).items() if k < 10}
     assert small
     assert not [s for s in small if f">{s}<" in index]
+
+
+def _ranges(shown: list[tuple[np.ndarray, float]], hidden: list[np.ndarray], sizes: np.ndarray) -> list[float]:
+    """Return how many persons each hidden sum of the cells (A,) of these sizes may be more or less, given the sums that are shown."""
+    rows, sums = np.array([a for a, _ in shown], dtype=float).reshape(-1, len(sizes)), [x for _, x in shown]
+    bounds: Any = [(0, n) for n in sizes]
+    found = np.array([[linprog(way * of, A_eq=rows, b_eq=sums, bounds=bounds).fun for way in (1, -1)] for of in hidden], dtype=float)
+    return (-found.sum(axis=1)).tolist() if len(hidden) else []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_aggregates_tell_no_result_of_a_group_whose_persons_are_alike(seed: int, tmp_path: Path, quiet: Any) -> None:
+    """Counts by state and shares of confirmed deficits, attacked by linear programmes over all tables of a report."""
+    bank, rng = cdx.load_bank("physics"), np.random.default_rng(seed)
+    drawn = cdx.simulate(bank, 130, rng=rng)
+    scores, school = drawn.scores.copy(), np.array(["z"] * 11 + ["y"] * 14 + [f"s{k}" for k in rng.integers(3, size=105)], dtype=object)
+    scores[:11], scores[11:25] = 0, drawn.max_scores
+    town = np.where(np.isin(school, ["z", "s0"]), "t1", "t2").astype(object)
+    responses = replace(drawn, scores=scores, background={"school": school, "town": town})
+    with quiet():
+        profiles = cdx.diagnose(responses, bank)
+    cdx.report(profiles, tmp_path / "r", language="en", show="aggregates")
+    table = pd.read_csv(tmp_path / "r" / "cohort.csv", encoding="utf-8-sig", keep_default_na=False)
+    assert set(table[table["group"].isin(["z", "y"])]["share"]) == {""}
+    assert "" in set(table[table["group"] == "z"]["percent"])
+    sheet = pd.read_excel(tmp_path / "r" / "cohort.xlsx", engine="calamine", keep_default_na=False)
+    atoms, at = np.unique(school, return_inverse=True)
+    told = 0
+    for (c, competency), states in zip(enumerate(profiles.competencies), sheet.iloc[:, 2:6].to_numpy(), strict=True):
+        own, n = np.bincount(profiles.state[:, c], minlength=5)[:4], int((profiles.state[:, c] < 4).sum())
+        seen = np.array([x != "" for x in states])
+        assert [int(x) for x in states[seen]] == own[seen].tolist()
+        assert ((own[seen] == 0) | (own[seen] >= 10)).all()
+        assert n < 10 or (own[seen] < n).all()
+        totals = [(np.ones(4), float(n)), *((np.eye(4)[k], float(own[k])) for k in np.flatnonzero(seen))]
+        assert not seen.sum() or all(r >= 10 - 1e-6 for r in _ranges(totals, [*np.eye(4)[~seen]], np.full(4, n)))
+        there, sums, hidden = profiles.state[:, c] < 4, [], []
+        sizes = np.bincount(at[there], minlength=len(atoms)).astype(float)
+        for row in table[table["competency"] == competency.code].to_dict("records"):
+            of = (
+                np.ones(len(atoms))
+                if not row["column"]
+                else np.array([row["group"] in {a, town[school == a][0]} for a in atoms], dtype=float)
+            )
+            if row["share"] != "":
+                sums.append((of, float(row["share"]) / 100 * float(row["n"])))
+            elif row["n"] not in {"", "0"}:
+                hidden.append(of)
+        sums = [(of, round(k)) for of, k in sums]
+        told += len(sums)
+        for of, width in zip(hidden, _ranges(sums, hidden, sizes), strict=True):
+            assert width >= min(0.1 * (of @ sizes), 10) - 1e-6, (competency.code, of)
+    assert told
 
 
 def test_aggregates_of_few_or_of_other_results_are_refused(few: cdx.DeficitProfiles, tmp_path: Path) -> None:

@@ -230,7 +230,7 @@ def test_ids_of_persons_that_may_be_one_are_named() -> None:
     assert finding(read(table), "spellings").scope == ("Т-1", "T-1")
 
 
-@pytest.mark.parametrize("pair", [("T1", "t1"), ("Т1", "T1"), ("001", "1"), ("K-7", "K 7"), ("school 3", "School3")])
+@pytest.mark.parametrize("pair", [("T1", "t1"), ("Т1", "T1"), ("001", "1"), ("K-7", "K 7"), ("school 3", "School3"), ("й", "и\u0306")])
 def test_ids_of_a_wide_table_that_may_be_one_are_named(pair: tuple[str, str]) -> None:
     found = read({"код": [*pair, "1.1", "11", "x"], "Q1": list("AABBC")})
     assert len(found.persons) == 5

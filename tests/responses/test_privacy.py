@@ -181,6 +181,16 @@ def test_the_time_is_linear(unit: str) -> None:
         ),
         *((who, "name") for who in ("Мамедова Айгюн", "Yekaterina Sidorova", "Иванова М.", "М. Иванова", "школа 5 Иванова Мария")),
         ("Smith, John", "name"),
+        *(
+            (who, "name")
+            for who in ("Света Соколова", "Петрова Аня", "Вика Цой", "Женя Морозов", "Анна Ли", "Ержан Нурланов", "Аня П.")
+        ),
+        *((day, "birth date") for day in ("12-03-1978 (д/р)", "рожд. 12.III.1978")),
+        *((home, "address") for home in ("ул. Мира, 5 - 12", "Тюмень, Ленина 5, кв.12", "дер. Кукуево дом 5")),
+        *((place, "e-mail") for place in ("ivanova at mail dot ru", "ivanova собака mail точка ру", "ivanova@gmail")),
+        *((number, "phone") for number in ("т. 345-67-89", "phone no. 8912345678")),
+        ("passport no 123456789", "passport"),
+        ("ТГ-канал ivanovam", "account"),
     ],
 )
 def test_spellings_in_a_text_and_in_ids(text: str, what: str) -> None:
@@ -190,6 +200,50 @@ def test_spellings_in_a_text_and_in_ids(text: str, what: str) -> None:
     with pytest.raises(ResponsesError, match="personal data") as refused:
         load_responses({"код": [text, "т-2"], "x": [1, 0]}, layout=Layout(items=("x",)))
     assert text not in repr(refused.value.facts) + str(refused.value)
+
+
+BARE = [
+    ["Мария", "Пётр", "Олег"], ["Maria", "Petr", "Oleg"], ["Маша", "Петя", "Оля"], ["Маша 5А", "Петя 5А", "Оля 5Б"],
+    ["maria", "петя2", "к-3"],
+    ["Шевченко", "Ткач", "Ким"], ["Шевченко О", "Ткач Ю", "Ким Л"], ["Smith", "Brown", "Taylor"], ["Черных", "Белых", "Цой"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cells", BARE, ids=map(str, BARE))
+@pytest.mark.parametrize("heading", ["код", "участник", "ученик", "Учитель", "наставник", "эксперт", "teacher"])
+def test_first_names_and_surnames_alone_are_no_ids_of_persons(heading: str, cells: list[str]) -> None:
+    table = {"x": [1, 0, 1], heading: cells} if heading in {"код", "участник"} else table_of(heading, cells)
+    with pytest.raises(ResponsesError, match="personal data") as told:
+        load_responses(table, layout=Layout(items=("x",)))
+    assert not any(c in str(told.value) for c in cells)
+
+
+CODES = [
+    ["т-1", "т-2", "т-3"], ["teacher-1", "teacher-2", "teacher-3"], ["A1B2", "C3D4", "E5F6"],
+    ["МБОУ-5-01", "МБОУ-5-02", "ГБОУ-7"], ["1", "2", "3"],
+    ["альфа", "бета", "гамма"], ["синий", "красный", "белый"], ["Тюмень-1", "Тобольск-2", "Ишим-3"],
+    ["физика-1", "химия-2", "биология-3"],
+    ["сова", "ёж", "лиса"], ["user01", "user02", "user03"], ["первый", "второй", "третий"], ["7f3a9c", "81bb02", "c0ffee"],
+    ["ЭК-1", "ЭК-2", "ОО-1"],
+]  # fmt: skip
+PLACES = [
+    ["Тюмень", "Москва", "Киров"], ["Владимир", "Роман-Кош", "Марьино"], ["СОШ № 1", "Лицей имени Ломоносова", "Гимназия «Вера»"],
+    ["Анна", "Мария", "Ольга"], ["Школа имени Марии Ульяновой", "ул. Ю. А. Гагарина", "МБОУ СОШ № 5"], ["Ким", "Ли", "Волк"],
+    ["скорость света", "Света мало", "много света"], ["раздел 5 - 12", "с. 5-12", "задания 5-12"], ["т. 1, с. 345", "т. 2", "и т. д."],
+    ["mail и gmail", "смотри at home", "dot и точка"], ["инст. 5", "институт", "канал ТГ"],
+    ["пос. Мирный", "дер. Ивановка", "с. Покровское"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cells", CODES, ids=map(str, CODES))
+def test_ordinary_codes_of_persons_are_kept(cells: list[str]) -> None:
+    assert load_responses({"код": cells, "x": [1, 0, 1]}, layout=Layout(items=("x",))).persons.tolist() == cells
+    assert load_responses(table_of("эксперт", cells), layout=Layout(items=("x",))).background["эксперт"].tolist() == cells
+
+
+@pytest.mark.parametrize("cells", PLACES, ids=map(str, PLACES))
+def test_towns_schools_and_words_are_kept(cells: list[str]) -> None:
+    assert load_responses(table_of("город", cells), layout=Layout(items=("x",))).background["город"].tolist() == cells
 
 
 ANSWERS = ["Губкина Мария", "8 (912) 345-67-89", "ivanova_m_i", "Шмидт Анна Карловна", "a.b@mail.ru"]

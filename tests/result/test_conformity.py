@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import competency_dx as cdx
-from competency_dx.documents import decode, encode
+from competency_dx.documents import decode, encode, parse_json
 from competency_dx.errors import LANGUAGES, CompetencyDxError, CompetencyDxWarning, DocumentError
 from competency_dx.reports.result_page import result_view
 from competency_dx.result import MAX_LINES, Result
@@ -287,6 +287,15 @@ def test_documents_of_another_kind_version_or_no_json_are_refused(result: Result
         type(result).from_json(result.to_json()[:-2])
     with pytest.raises(DocumentError, match="is of kind None"):
         type(result).from_json("[1, 2]")
+
+
+@pytest.mark.parametrize("text", ["{x: 1}", '{"n": ' + "9" * 5000 + "}", "[" * 100_000, b"\xff\xfe", '"\\ud800"'], ids=range(5))
+def test_what_is_no_json_is_told_in_words_of_the_library(text: str | bytes) -> None:
+    with pytest.raises(DocumentError) as refused:
+        parse_json(text)
+    assert refused.value.code == "result.not_json"
+    assert not re.search(r"[A-Za-z]{3}", refused.value.text("ru").replace("JSON", "").replace("UTF", ""))
+    assert "sys." not in refused.value.text("en")
 
 
 def _places(part: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:

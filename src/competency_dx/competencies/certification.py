@@ -111,6 +111,8 @@ class Decisions(Result):
 
     def _try_out(self) -> None:
         super(Decisions, self)._try_out()  # noqa: UP008 - the class is made twice
+        if not len(self):
+            return
         answered = np.asarray((self.outcome < 3) | (self.n_items > 0).any(axis=1))
         outcome, reason = _decided(self.p_reached, (answered, self.status), self.rule.certain)
         refuse_others(f"{self.kind}.outcome", self.outcome == outcome, "p_reached, status, n_items")

@@ -7,6 +7,7 @@ answers weigh by their probability.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from typing import Annotated, Any, NamedTuple
 
@@ -17,13 +18,14 @@ from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.bank import BankPopulation, CorrelationMatrix, ItemBank
 from competency_dx.competencies.conclusion import Competency
 from competency_dx.errors import DiagnosisError
-from competency_dx.models import ItemParameters, NormalPopulation
+from competency_dx.models import ItemParameters, NormalPopulation, cubature
 from competency_dx.schemas import Ids, held_to
 
 HIGHEST = 0.98  # correlation: leaves stay distinct
 SMALLEST = 1e-4  # eigenvalue of a correlation matrix
 TRIANGLE = np.sqrt(2) * np.array([[0.0, 1.0], [-np.sqrt(0.75), -0.5], [np.sqrt(0.75), -0.5]])
 """Points of equal weight, exact for means and covariances of two standard normals (Stroud 1971, formula E_2^{r²} 2-1)."""
+WIDE = 0.1  # relative standard error of SDs beyond which these points miss the tails, and a product of degree 9 is taken
 
 
 @value
@@ -160,6 +162,10 @@ def leaf_populations(bank: ItemBank, units: Units, stated: Stated) -> LeafPopula
         return np.asarray(both.with_slopes(point[1])[0] * np.outer(scale, scale) + population.mean_se**2 * np.eye(len(sd)))
 
     central, uncertain = covariance_at(np.zeros(2)), population.sd_se or both.directions[0].any()
+    if population.sd_se > WIDE:
+        points, weights = cubature(2)
+        found = _evenly_weighted(units, mean, np.stack([covariance_at(p) for p in points]), central)
+        return replace(found, log_weight=np.log(weights))
     return _evenly_weighted(units, mean, np.stack([covariance_at(p) for p in TRIANGLE]) if uncertain else central[None], central)
 
 

@@ -161,11 +161,11 @@ def correlation_bar(r: float, low: float, high: float, cut: float) -> str:
     return _picture(lines + _line(left, right, ACCENT, ("50%", "50%"), width=2.0) + mark)
 
 
-def stacked_bar(counts: Sequence[int]) -> str:
-    """Return a bar divided into five kinds by their counts; the page needs the fills of `theme.patterns`."""
-    total, x, out = max(sum(counts), 1), 0.0, ""
+def stacked_bar(counts: Sequence[int | None], total: int) -> str:
+    """Return a bar divided into five kinds by their counts, gaps for None; the page needs the fills of `theme.patterns`."""
+    x, out = 0.0, ""
     for look, n in zip(LOOKS, counts, strict=True):
-        width = 100 * n / total
+        width = 100 * (n or 0) / max(total, 1)
         if n:
             out += f'<rect x="{x:.2f}%" y="0" width="{width:.2f}%" height="100%" fill="{fill(look)}" stroke="{INK}"/>'
         x += width

@@ -48,7 +48,7 @@ class Link(Result):
     items: Annotated[tuple[str, ...], held_to(uniqueWith=("step",))]
     slope: float
     intercept: float
-    covariance: Annotated[Floats, held_to(2, 2)]
+    covariance: Annotated[Floats, held_to(2, 2, type="number", covariance=True)]
     constants: Annotated[Floats, held_to("S", 2)]
     step: Annotated[Ints, held_to("items", minimum=0)]
     used: Annotated[Bools, held_to("items")]

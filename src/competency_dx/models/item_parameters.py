@@ -83,7 +83,7 @@ class ItemParameters:
     items: Annotated[tuple[str, ...], held_to(uniqueWith=("item_groups",))]
     families: Annotated[tuple[str, ...], held_to("items")]
     statuses: Annotated[tuple[Status, ...], held_to("items")]
-    n_categories: Annotated[Ints, held_to("items", minimum=2)]
+    n_categories: Annotated[Ints, held_to("items", minimum=2, placeIn="intercepts.0+1")]
     slopes: Annotated[Floats, held_to("items", "population.dimensions", type="number")]
     intercepts: Annotated[Floats, held_to("items", "K")]
     extras: Annotated[Floats, held_to("items", "E")]

@@ -3,6 +3,8 @@
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from competency_dx.reports.report_context import Branch
 
 CELL_NUMBERS = ("percent", "percent_low", "percent_high", "share", "share_low", "share_high")
 OPEN = re.compile(r"(?:(до|менее|меньше|не более|under|below|less than|up to|<)|более|больше|свыше|over|above|more than|>) *\d")
+ALIKE = 10.0  # percents that are all nearer to each other than this: their mean tells each of them
 MOST_VALUES = 8  # different numbers in a column that are shown one by one
 
 
@@ -21,15 +24,15 @@ MOST_VALUES = 8  # different numbers in a column that are shown one by one
 class Summary:
     """One competency over the cohort; mean, error and quantiles are NaN with fewer than `SMALLEST` persons.
 
-    `n` counts the persons with a conclusion of their own, `error` is the half-width of the 95 % interval of the mean,
-    `q05` and `q95` bound the middle 90 % of these persons.
+    `n` counts the persons with a conclusion of their own, `counts` all by state, None where that is not shown; `error` is the
+    half-width of the 95 % interval of the mean, `q05` and `q95` bound the middle 90 % of these persons.
     """
 
     competency: Competency
     depth: int
-    counts: tuple[int, ...]
+    counts: tuple[int | None, ...]
     n: int
-    n_strong: int
+    n_strong: int | None
     mean: float
     error: float
     q05: float
@@ -38,7 +41,7 @@ class Summary:
 
 @value
 class GroupCell:
-    """One competency in a group of n: mean percent, share of confirmed deficits, 95 % intervals; no numbers if not shown."""
+    """One competency in a group of n: mean percent, share of confirmed deficits (NaN: not shown), 95 % intervals; none if not shown."""
 
     n: int
     percent: float
@@ -72,6 +75,31 @@ def summaries(profiles: DeficitProfiles, tree: Sequence[Branch]) -> tuple[Summar
         strong, of = int((profiles.strength[:, b.index] < 2).sum()), dict(zip(("mean", "error", "q05", "q95"), numbers, strict=True))
         out.append(Summary(competency=b.competency, depth=b.depth, counts=tuple(counts), n=x.size, n_strong=strong, **of))
     return tuple(out)
+
+
+def impersonal(rows: Sequence[Summary], profiles: DeficitProfiles) -> tuple[tuple[Summary, ...], Bools]:
+    """Return summaries for a report without persons, and of which competencies it must not tell the share of confirmed deficits (C,).
+
+    Not shown are counts of 1 to `SMALLEST` - 1 persons, those that are of everybody with a conclusion, and as many more, confirmed
+    deficits last, that hidden ones are several and of `SMALLEST` persons together; and means of persons who are all alike.
+    """
+    out, silent = [], np.zeros(len(profiles.competencies), dtype=np.bool_)
+    for row in rows:
+        own, at = np.array(row.counts[:-1], dtype=np.int64), profiles.index(row.competency.code)
+        hidden = ((own > 0) & (own < SMALLEST)) | (own == row.n)
+        for k in sorted(range(len(own)), key=lambda k: (own[k] == 0, k == 0, own[k])):
+            hidden[k] |= hidden.any() and (hidden.sum() < 2 or own[hidden].sum() < SMALLEST)
+        silent[at], few = hidden[0], 0 < (row.n_strong or 0) < SMALLEST or row.n_strong == row.n
+        counts = (*(None if h else int(x) for x, h in zip(own, hidden, strict=True)), row.counts[-1])
+        alike: dict[str, Any] = {"mean": math.nan, "error": math.nan} if _alike(conclusions(profiles)[0][:, at]) else {}
+        out.append(replace(row, counts=counts, n_strong=None if few else row.n_strong, **alike))
+    return tuple(out), silent
+
+
+def _alike(percent: Floats) -> bool:
+    """Tell whether all percents that are known differ by less than `ALIKE`."""
+    there = percent[np.isfinite(percent)]
+    return bool(there.size and np.ptp(there) < ALIKE)
 
 
 def conclusions(profiles: DeficitProfiles) -> tuple[Floats, Bools]:
@@ -114,26 +142,37 @@ def binned(labels: Sequence[str], language: str) -> list[str]:
     return [names[k] if math.isfinite(value) else "" for k, value in zip(quarter, x, strict=True)]
 
 
-def groups(labels: Sequence[Sequence[str]], percent: Floats, confirmed: Bools) -> tuple[tuple[Group, ...], ...]:
+def groups(
+    labels: Sequence[Sequence[str]], percent: Floats, confirmed: Bools, silent: Bools | None = None
+) -> tuple[tuple[Group, ...], ...]:
     """Return the groups of several divisions of the same persons, with what may be shown of them together.
 
     `labels` are T sequences of the group of each person, `percent` (P, C) the percents, NaN where nothing is concluded; `confirmed` (P,
-    C) says whether a deficit is.
+    C) says whether a deficit is. In a report without persons, which has competencies `silent` (C,) about shares, no share is shown
+    that is of fewer than `SMALLEST` persons or of all but so few, and no mean of persons who are all alike.
     """
     names = [in_order(column) for column in labels]
     places = [{name: k for k, name in enumerate(column)} for column in names]
     codes = np.array([[place[x] for x in column] for place, column in zip(places, labels, strict=True)]).T
     closed, cover = suppressed(codes, np.zeros((len(codes), 0)), [np.zeros(len(column), dtype=np.bool_) for column in names]), []
-    for x, deficit in zip(percent.T, confirmed.T, strict=True):
+    shares, strict = [], silent is not None
+    for c, (x, deficit) in enumerate(zip(percent.T, confirmed.T, strict=True)):
         there = np.isfinite(x)
-        cover.append(suppressed(codes[there], np.column_stack([x, 100.0 * deficit])[there], closed))
+        members = [[there & (codes[:, t] == g) for g in range(len(column))] for t, column in enumerate(names)]
+        alike = [np.array([strict and _alike(x[of]) for of in column], dtype=np.bool_) for column in members]
+        both = np.column_stack([x, 100.0 * deficit])[there]
+        cover.append(suppressed(codes[there], both, [a | b for a, b in zip(closed, alike, strict=True)]))
+        few = [np.array([min(deficit[of].sum(), (~deficit[of]).sum()) < SMALLEST for of in column]) for column in members]
+        few = [h | (strict & (f | bool(silent is not None and silent[c]))) for h, f in zip(cover[-1], few, strict=True)]
+        shares.append(suppressed(codes[there], both[:, 1:], few) if strict else few)
+    pairs = [*zip(cover, shares, strict=True)]
     return tuple(
         tuple(
             Group(
                 name=name,
                 n=0 if closed[t][g] else int((codes[:, t] == g).sum()),
                 shown=not closed[t][g],
-                cells=tuple(_cells(percent, confirmed, codes[:, t] == g, [bool(c[t][g]) for c in cover])),
+                cells=tuple(_cells(percent, confirmed, codes[:, t] == g, [(bool(c[t][g]), bool(k[t][g])) for c, k in pairs])),
             )
             for g, name in enumerate(column)
         )
@@ -141,16 +180,17 @@ def groups(labels: Sequence[Sequence[str]], percent: Floats, confirmed: Bools) -
     )
 
 
-def everybody(percent: Floats, confirmed: Bools) -> Group:
-    """Return all persons as one group; cells with fewer than `SMALLEST` of them are not shown."""
+def everybody(percent: Floats, confirmed: Bools, silent: Bools) -> Group:
+    """Return all persons as one group; cells with fewer than `SMALLEST` of them or of persons all alike are not shown."""
     n, all_ = np.isfinite(percent).sum(axis=0), np.ones(len(percent), dtype=np.bool_)
-    cells = _cells(percent, confirmed, all_, ((n > 0) & (n < SMALLEST)).tolist())
+    hidden = ((n > 0) & (n < SMALLEST)) | np.array([_alike(x) for x in percent.T])
+    cells = _cells(percent, confirmed, all_, [*zip(hidden.tolist(), silent.tolist(), strict=True)])
     return Group(name="", n=len(percent), shown=True, cells=tuple(cells))
 
 
-def _cells(percent: Floats, confirmed: Bools, members: Bools, hidden: Sequence[bool]) -> Iterator[GroupCell]:
-    """Yield the cells of a group by competency."""
-    for c, closed in enumerate(hidden):
+def _cells(percent: Floats, confirmed: Bools, members: Bools, hidden: Sequence[tuple[bool, bool]]) -> Iterator[GroupCell]:
+    """Yield the cells of a group by competency; hidden are the whole cell, the share alone."""
+    for c, (closed, silent) in enumerate(hidden):
         x = percent[members, c]
         there = np.isfinite(x) & (not closed)
         n, k = int(there.sum()), int((confirmed[members, c] & there).sum())
@@ -159,4 +199,5 @@ def _cells(percent: Floats, confirmed: Bools, members: Bools, hidden: Sequence[b
             mean, half = float(x[there].mean()), Z95 * float(x[there].std(ddof=1)) / math.sqrt(n)
             numbers = [mean, mean - half, mean + half, 100 * k / n]
             numbers += (100 * np.clip(wilson(np.array([k / n]), np.array([float(n)])), 0, 1)).ravel().tolist()
+            numbers[3:] = [math.nan] * 3 if silent else numbers[3:]
         yield GroupCell(n=n, shown=not closed, **dict(zip(CELL_NUMBERS, numbers, strict=True)))

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from competency_dx.arrays import Bools
 from competency_dx.competencies import STATES, STATUSES, DeficitProfiles
 from competency_dx.display import IntervalRow, count, decimal, interval, interval_table, map_svg, percent
 from competency_dx.groups import SMALLEST
-from competency_dx.reports.cohort import Group, Summary, binned, conclusions, groups, natural, summaries
+from competency_dx.reports.cohort import Group, Summary, binned, conclusions, groups, impersonal, natural, summaries
 from competency_dx.reports.pages import several
 from competency_dx.reports.person_page import Unconcluded
 from competency_dx.reports.report_context import Branch, ReportContext, clusters, column_key, column_title, false_share, named
@@ -41,7 +42,7 @@ def aggregate_view(
     links: Mapping[tuple[str, str], str] | None = None,
 ) -> dict[str, Any]:
     """Gather what may be shown of groups of `SMALLEST` persons or more; `links` lead to their pages by column and group."""
-    rows, units = summaries(profiles, s.tree), top_units(s)
+    rows, units = impersonal(summaries(profiles, s.tree), profiles)[0], top_units(s)
     own = int((profiles.state < len(STATES) - 1).any(axis=1).sum())
     few = tuple(s.titles[row.competency.code] for row in rows if 0 < row.n < SMALLEST)
     why = Unconcluded(titles=few, why=s.t["suppressed"].format(n=SMALLEST), target="")
@@ -95,7 +96,7 @@ def _means(rows: Sequence[Summary], s: ReportContext, *, persons: bool) -> str:
             words=f"{interval(low, high, s.language)}; n\u00a0=\u00a0{count(row.n, s.language)}",
         )
         for row, (low, high) in zip(rows, spans, strict=True)
-        if row.n >= SMALLEST
+        if row.n >= SMALLEST and np.isfinite(row.mean)
     ]
     return interval_table(marks, s.standards.cuts, s.zones, s.t["means"]) if marks else ""
 
@@ -108,15 +109,17 @@ def _map(profiles: DeficitProfiles, s: ReportContext) -> str:
     return map_svg(theta, difficulty, [fact.item for fact in items], hollow=hollow, words=words, language=s.language)
 
 
-def background_groups(profiles: DeficitProfiles, s: ReportContext) -> tuple[tuple[str, tuple[Group, ...]], ...]:
-    """Return name and groups of each background column that divides the persons."""
+def background_groups(
+    profiles: DeficitProfiles, s: ReportContext, silent: Bools | None = None
+) -> tuple[tuple[str, tuple[Group, ...]], ...]:
+    """Return name and groups of each background column that divides the persons; `silent` as in `groups`."""
     labels = {}
     for name, column in profiles.background.items():
         texts = [str(x) for x in column]
         texts = texts if column_key(name) in PLACES else binned(texts, s.language)
         if len(set(texts)) > 1:
             labels[name] = texts
-    return tuple(zip(labels, groups([*labels.values()], *conclusions(profiles)) if labels else (), strict=True))
+    return tuple(zip(labels, groups([*labels.values()], *conclusions(profiles), silent) if labels else (), strict=True))
 
 
 def _group_table(

@@ -14,7 +14,7 @@ from competency_dx.errors import ReportError
 from competency_dx.findings import Finding
 from competency_dx.groups import SMALLEST
 from competency_dx.kernels.blocks import mapped_ahead
-from competency_dx.reports.cohort import CELL_NUMBERS, Group, Summary, conclusions, everybody, summaries
+from competency_dx.reports.cohort import CELL_NUMBERS, Group, Summary, conclusions, everybody, impersonal, summaries
 from competency_dx.reports.cohort_page import aggregate_view, background_groups, cohort_view
 from competency_dx.reports.files import file_names, findings_sheet, sheet_of
 from competency_dx.reports.pages import FindingLine, Language, Sheet, SheetCell, Written, finding_lines, macro, render, strings
@@ -124,7 +124,8 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
     if concluded < SMALLEST:
         raise ReportError("reports.too_few", n=concluded, least=SMALLEST)
     s = replace(report_context(profiles, language), findings=_impersonal(profiles, language))
-    found = background_groups(profiles, s)
+    rows, silent = impersonal(summaries(profiles, s.tree), profiles)
+    found = background_groups(profiles, s, silent)
     shown = [(name, group) for name, members in found for group in members if group.shown]
     files = file_names(f"{name}-{group.name}" for name, group in shown)
     links = {(name, g.name): f"{GROUPS}/{quote(files[f'{name}-{g.name}'])}.html" for name, g in shown}
@@ -135,8 +136,8 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
             values = {"s": s, "group": title, "n": count(group.n, language), "cells": group.cells, "least": SMALLEST}
             yield f"{GROUPS}/{files[f'{name}-{group.name}']}.html", render("group.html", language, values).encode()
 
-    table = _table(profiles, found, s)
-    sheets: tuple[Sheet, ...] = (cohort_sheet(summaries(profiles, s.tree), s, persons=False),)
+    table = _table([("", (everybody(*conclusions(profiles), silent),)), *found], s)
+    sheets: tuple[Sheet, ...] = (cohort_sheet(rows, s, persons=False),)
     sheets += (sheet_of(s.t["sheet_groups"], table, s.language, 2), *note_sheets(s))
     return Written(
         table="cohort",
@@ -147,9 +148,8 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
     )
 
 
-def _table(profiles: DeficitProfiles, found: Divisions, s: ReportContext) -> dict[str, list[SheetCell]]:
-    """Return the columns of a table with one row per group and competency, the cohort first; what is not shown is empty."""
-    divisions = [("", (everybody(*conclusions(profiles)),)), *found]
+def _table(divisions: Divisions, s: ReportContext) -> dict[str, list[SheetCell]]:
+    """Return the columns of a table with one row per group and competency; what is not shown is empty."""
     rows = [(name, group, b) for name, members in divisions for group in members if group.shown for b in s.tree]
     cells = [group.cells[b.index] for _, group, b in rows]
     return {
