@@ -29,6 +29,7 @@ from competency_dx.storage import whole_folder
 FARTHEST, STEEPEST = 10.0, 6.0
 """Difficulties beyond so many logits are mistakes."""
 DOCUMENTS = ("bank", "items", "framework")
+OF_SLOPE_1 = frozenset({"Rasch", "1PL", "PCM", "RSM"})
 BANK_FILES = frozenset({"parameters.csv", *(name + end for name in DOCUMENTS for end in (".yaml", ".compiled.json"))})
 
 
@@ -267,7 +268,8 @@ def _odd_number(record: ParameterRecord) -> str:
 @lru_cache(maxsize=256)
 def _findings(bank: ItemBank) -> tuple[Finding, ...]:
     loose, scored = [r.item for r in bank.parameters if r.status == "provisional"], {r.item for r in bank.parameters}
-    certain = [r.item for r in bank.parameters if r.status == "provisional" and r.errors_missing]
+    errors = {r.item: (*(r.se_b or (None,)), 0.0 if r.model in OF_SLOPE_1 else r.se_a) for r in bank.parameters}
+    certain = [item for item in loose if None in errors[item]]
     odd, subject = {r.item: fault for r in bank.parameters if (fault := _odd_number(r))}, bank.header.subject
     used = (subject, *(code for item in bank.items for code in item.competencies))
     old = {code: new[0] for code in used if (new := bank.framework.replacements(code))}

@@ -57,12 +57,6 @@ class ParameterRecord(Document):
             raise BankError("bank.no_day", day=day) from None
         return day
 
-    @property
-    def errors_missing(self) -> bool:
-        """Return whether slope or difficulties are estimated and nothing says how well."""
-        fixed = self.model in {"Rasch", "1PL", "PCM", "RSM"}
-        return (self.se_a is None and not fixed) or not self.se_b or None in self.se_b
-
     def has_numbers_of(self, other: ParameterRecord) -> bool:
         """Return whether both have the same slope, difficulties and asymptotes, to the last digits of a change of form."""
         mine, theirs = ([r.a, *r.b, r.c or 0.0, 1.0 if r.u is None else r.u] for r in (self, other))

@@ -162,11 +162,9 @@ def leaf_populations(bank: ItemBank, units: Units, stated: Stated) -> LeafPopula
         return np.asarray(both.with_slopes(point[1])[0] * np.outer(scale, scale) + population.mean_se**2 * np.eye(len(sd)))
 
     central, uncertain = covariance_at(np.zeros(2)), population.sd_se or both.directions[0].any()
-    if population.sd_se > WIDE:
-        points, weights = cubature(2)
-        found = _evenly_weighted(units, mean, np.stack([covariance_at(p) for p in points]), central)
-        return replace(found, log_weight=np.log(weights))
-    return _evenly_weighted(units, mean, np.stack([covariance_at(p) for p in TRIANGLE]) if uncertain else central[None], central)
+    points, weights = cubature(2) if population.sd_se > WIDE else (TRIANGLE, None)
+    found = _evenly_weighted(units, mean, np.stack([covariance_at(p) for p in points]) if uncertain else central[None], central)
+    return found if weights is None else replace(found, log_weight=np.log(weights))
 
 
 def _evenly_weighted(units: Units, mean: Floats, covariances: Floats, central: Floats) -> LeafPopulations:
