@@ -158,10 +158,9 @@ def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - checked where it is 
         (json.dumps(out, ensure_ascii=False) if "\\u" in whole else whole).encode()
     except DocumentError:
         raise
-    except json.JSONDecodeError as fault:  # Python's words are English alone
-        raise DocumentError("result.not_json", fault=phrase("result.at", line=fault.lineno, place=fault.colno)) from None
-    except (AttributeError, TypeError, ValueError, RecursionError) as fault:
-        what = phrase("result.long_number" if "digits" in str(fault) else "result.no_text")
+    except (AttributeError, TypeError, ValueError, RecursionError) as fault:  # Python's words are English alone
+        at = (fault.lineno, fault.colno) if isinstance(fault, json.JSONDecodeError) else None
+        what = phrase("result.at", line=at[0], place=at[1]) if at else phrase("result.no_text")
         raise DocumentError("result.not_json", fault=what) from None
     return out
 

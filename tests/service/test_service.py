@@ -110,7 +110,7 @@ FAULTS: dict[str, tuple[int, str, Any]] = {
     "half a letter": (400, "result.not_json", b'{"bank": "physics", "persons": [{"person": "\\ud800", "answers": {}}]}'),
     "no number": (400, "result.no_number", b'{"bank": "physics", "persons": NaN}'),
     "named twice": (400, "result.names_twice", b'{"bank": "physics", "bank": "history"}'),
-    "a list": (422, "service.no_object", []),
+    "a list": (422, "service.bank_missing", []),
     "no bank": (422, "service.bank_missing", {"persons": [person()]}),
     "bank of no text": (422, "service.bank_missing", REQUEST | {"bank": 7}),
     "unknown bank": (404, "service.no_bank", REQUEST | {"bank": "alchemy"}),

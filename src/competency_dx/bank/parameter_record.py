@@ -7,12 +7,11 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from competency_dx.bank.document import Document, parse
 from competency_dx.errors import BankError, phrase, repeated
@@ -46,16 +45,7 @@ class ParameterRecord(Document):
     status: Literal["provisional", "pilot", "calibrated"] = "provisional"
     calibration: str = ""
     n: int = Field(default=0, ge=0)
-    date: str = ""
-
-    @field_validator("date")
-    @classmethod
-    def _a_day(cls, day: str) -> str:
-        try:
-            datetime.fromisoformat(day or "2000-01-01")
-        except ValueError:
-            raise BankError("bank.no_day", day=day) from None
-        return day
+    date: str = Field(default="", pattern=r"^(\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))?$")
 
     def has_numbers_of(self, other: ParameterRecord) -> bool:
         """Return whether both have the same slope, difficulties and asymptotes, to the last digits of a change of form."""

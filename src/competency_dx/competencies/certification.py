@@ -111,9 +111,7 @@ class Decisions(Result):
 
     def _try_out(self) -> None:
         super(Decisions, self)._try_out()  # noqa: UP008 - the class is made twice
-        if not len(self):
-            return
-        answered = np.asarray((self.outcome < 3) | (self.n_items > 0).any(axis=1))
+        answered = np.asarray((self.outcome < 3) | (self.n_items > 0).any(axis=-1))
         outcome, reason = _decided(self.p_reached, (answered, self.status), self.rule.certain)
         refuse_others(f"{self.kind}.outcome", self.outcome == outcome, "p_reached, status, n_items")
         refuse_others(f"{self.kind}.reason", self.reason == reason, "outcome, status")
@@ -218,7 +216,7 @@ def _mean(x: Floats, of: Bools) -> Floats:
 
 def _decided(p_all: Floats, of: tuple[Bools, NDArray[np.int8]], certain: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return outcome and reason by P(all reached), who answered anything (P,) and the status at each minimum (P, M)."""
-    answered, fit, flagged = of[0], (of[1] == REPORTED).all(axis=1), np.isin(of[1], FLAGS).any(axis=1)
+    answered, fit, flagged = of[0], (of[1] == REPORTED).all(axis=-1), np.isin(of[1], FLAGS).any(axis=-1)
     outcome = np.select([~answered, ~fit], [OUTCOMES.index("no_responses"), 2], _outcome(p_all, certain))
     return outcome, np.select([~answered | (outcome < 2), flagged, ~fit], [0, 3, 2], 1)
 

@@ -92,7 +92,7 @@ class LeafPopulations:
 
     leaves: Ids
     mean: Annotated[Floats, held_to("leaves", type="number", minimum=-1e3, maximum=1e3)]
-    covariances: Annotated[Floats, held_to("H", "leaves", "leaves", type="number", covariance="definite", maximum=1e6)]
+    covariances: Annotated[Floats, held_to("H", "leaves", "leaves", type="number", covariance="definite", maximum=1e8)]
     log_weight: Annotated[Floats, held_to("H", type="number")]
     central: Annotated[Floats, held_to("leaves", "leaves", type="number", covariance="definite", maximum=1e6)]
     epoch: str = ""

@@ -68,8 +68,6 @@ def _in_order(parameters: ItemParameters, beta: Floats, allowed: Bools) -> Float
     and as their sum stays, so does the expected score.
     """
     graded = np.array([FAMILIES[f].steps == "cumulative" for f in parameters.families])
-    if not graded.any():
-        return beta
     D, out = parameters.slopes.shape[1], beta.copy()
     bounds = out[:, D : D + allowed.shape[1] - 1]
     above = graded[:, None] & allowed[:, 1:] & (np.cumsum(allowed, axis=1)[:, 1:] > 1)  # the lowest category has the boundary 1

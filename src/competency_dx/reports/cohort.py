@@ -154,18 +154,17 @@ def groups(
     names = [in_order(column) for column in labels]
     places = [{name: k for k, name in enumerate(column)} for column in names]
     codes = np.array([[place[x] for x in column] for place, column in zip(places, labels, strict=True)]).T
-    closed, cover = suppressed(codes, np.zeros((len(codes), 0)), [np.zeros(len(column), dtype=np.bool_) for column in names]), []
-    shares, strict = [], silent is not None
+    closed = suppressed(codes, np.zeros((len(codes), 0)), [np.zeros(len(column), dtype=np.bool_) for column in names])
+    pairs, strict = [], silent is not None
     for c, (x, deficit) in enumerate(zip(percent.T, confirmed.T, strict=True)):
         there = np.isfinite(x)
         members = [[there & (codes[:, t] == g) for g in range(len(column))] for t, column in enumerate(names)]
         alike = [np.array([strict and _alike(x[of]) for of in column], dtype=np.bool_) for column in members]
         both = np.column_stack([x, 100.0 * deficit])[there]
-        cover.append(suppressed(codes[there], both, [a | b for a, b in zip(closed, alike, strict=True)]))
+        cover = suppressed(codes[there], both, [a | b for a, b in zip(closed, alike, strict=True)])
         few = [np.array([min(deficit[of].sum(), (~deficit[of]).sum()) < SMALLEST for of in column]) for column in members]
-        few = [h | (strict & (f | bool(silent is not None and silent[c]))) for h, f in zip(cover[-1], few, strict=True)]
-        shares.append(suppressed(codes[there], both[:, 1:], few) if strict else few)
-    pairs = [*zip(cover, shares, strict=True)]
+        few = [h | (strict & (f | bool(silent is not None and silent[c]))) for h, f in zip(cover, few, strict=True)]
+        pairs.append((cover, suppressed(codes[there], both[:, 1:], few) if strict else few))
     return tuple(
         tuple(
             Group(

@@ -75,10 +75,8 @@ class Routes(Result):
 
     def _try_out(self) -> None:
         super(Routes, self)._try_out()  # noqa: UP008 - the class is made twice
-        if not len(self):
-            return
         refuse_others(f"{self.kind}.shortfall", ~self._deficits() | np.isfinite(self.shortfall), "chosen, why")
-        taken = (self.chosen[:, :, None] == self.steps[:, None]).any(axis=2)
+        taken = (self.chosen[..., None] == self.steps[..., None, :]).any(axis=-1)
         refuse_others(f"{self.kind}.chosen", (self.chosen < 0) | taken, "steps")
 
     def __len__(self) -> int:

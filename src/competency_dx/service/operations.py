@@ -76,9 +76,7 @@ class Operations:
 
     def _read(self, body: bytes) -> tuple[ItemBank, Mapping[str, Any]]:
         document = parse_json(body)
-        if not isinstance(document, dict):
-            raise DocumentError("service.no_object", where="answers")
-        named = document.get("bank")
+        named = document.get("bank") if isinstance(document, dict) else None
         if not isinstance(named, str):
             raise DocumentError("service.bank_missing", where="answers.bank")
         persons = document.get("persons")
