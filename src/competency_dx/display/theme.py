@@ -77,13 +77,10 @@ def notebook(summary: Sequence[str], frame: pd.DataFrame) -> str:
     more = f'<div style="opacity:.7">… {hidden} more {"row" if hidden == 1 else "rows"}</div>' if hidden > 0 else ""
     shown = frame.head(SHOWN_ROWS)
     texts = {name: _short for name in frame.columns if frame[name].dtype.kind == "O"}
-    texts |= {name: _whole for name in frame.columns if frame[name].dtype.kind == "f" and (frame[name].dropna() % 1 == 0).all()}
+    whole = [name for name in frame.columns if frame[name].dtype.kind == "f" and (frame[name].dropna() % 1 == 0).all()]
+    texts |= dict.fromkeys(whole, lambda cell: "" if cell != cell else f"{cell:.0f}")  # noqa: PLR0124 - as below
     table = shown.to_html(index=False, border=0, na_rep="", float_format="{:.3f}".format, justify="left", formatters=texts)
     return f'<div><strong>{escape(head)}</strong>{block}<div style="overflow-x:auto">{table}</div>{more}</div>'
-
-
-def _whole(cell: object) -> str:
-    return f"{cell:.0f}" if cell == cell else ""  # noqa: PLR0124 - as below
 
 
 def _short(cell: object) -> str:

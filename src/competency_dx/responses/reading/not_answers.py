@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Literal, cast
@@ -296,10 +296,6 @@ def _inside(column: Column) -> ColumnKind | None:
         return what
     some = () if _SHORT.fullmatch("\n".join(column.vocabulary)) else column.vocabulary
     kinds = {what: cell for cell in some if (what := personal_in(cell)) and not is_signature(cell)}
-    if set(kinds) == {"name"} and " " in kinds["name"] and _share(column.vocabulary, names_a_person) < 0.5:
+    if set(kinds) == {"name"} and " " in kinds["name"] and 2 * sum(map(names_a_person, some)) < len(some):
         return "name in a comment"
     return next((kind for kind in kinds if kind != "name"), "name" if kinds else None)
-
-
-def _share(cells: Sequence[str], test: Callable[[str], object]) -> float:
-    return sum(bool(test(c)) for c in cells) / len(cells)
