@@ -71,7 +71,9 @@ class Provenance:
 
     def __post_init__(self) -> None:
         for name in ("inputs", "settings"):
-            object.__setattr__(self, name, FrozenDict({key: _shown(text) for key, text in getattr(self, name).items()}))
+            rest = {key: (text, _DIGEST.sub("#", text)) for key, text in getattr(self, name).items()}  # without digits of digests
+            shown = {key: text if _hidden(part) == part else f"{text[:1]}…" for key, (text, part) in rest.items()}
+            object.__setattr__(self, name, FrozenDict(shown))
 
 
 def refuse_self_report(source: object) -> None:
@@ -80,12 +82,6 @@ def refuse_self_report(source: object) -> None:
     of = made.inputs.get(SELF_REPORT, "") if isinstance(made, Provenance) else ""
     if of or any(getattr(item, "part", None) == SELF_REPORT for item in (items if isinstance(items, tuple) else ())):
         raise ModelError("models.self_report", bank=of or getattr(source, "id", ""))
-
-
-def _shown(text: str) -> str:
-    """Return a text without personal data; digits inside a digest are nobody's."""
-    rest = _DIGEST.sub("#", text)
-    return text if _hidden(rest) == rest else f"{text[:1]}…"
 
 
 _hidden = lru_cache(maxsize=KEPT)(hidden_text)  # settings and names of banks come again and again

@@ -58,7 +58,7 @@ class AdaptiveSimulation(Result):
         """Return one row per way of choosing and number of items: `strategy, n_items, going_on, decided, false, rmse`."""
         n = np.arange(self.decided.shape[1])
         columns = {name: getattr(self, name) for name in ("decided", "false", "rmse")}
-        going_on = (self.length[:, :, None] >= n).mean(axis=1)
+        going_on = (self.length[:, :, None] >= n).sum(axis=1) / max(self.length.shape[1], 1)
         return crossed({"strategy": self.strategies}, {"n_items": n}, {"going_on": going_on} | columns)
 
     def summary(self, language: str = "en") -> Sequence[str]:

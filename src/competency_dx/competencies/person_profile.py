@@ -185,7 +185,9 @@ class Profile(JsonDocument):
             row: dict[str, Any] = {"title": unit.title.text(self.language), "kind": unit.kind, "parent": unit.parent}
             row |= {name: None if (x := getattr(c, name)) == "" else x for name in CONCLUDED}
             row |= {name: _short(row[name], DECIMALS.get(name, 4)) for name in OF_THE_PERSON}
-            row["evidence"] = {e.item: _row(e) for e in c.evidence if e.item not in deeper}
+            own = [e for e in c.evidence if e.item not in deeper]
+            given = {e.item: [e.points, e.max_score, _short(e.expected, 2), _short(e.influence, 3), e.treated_as] for e in own}
+            row["evidence"] = {item: told[:-1] if told[-1] == "answered" else told for item, told in given.items()}
             row["evidence_text"] = result_words("competencies", self.language)("evidence", **earned)
             usual = _usual(unit.code)
             yield unit.code, {name: x for name, x in row.items() if x != usual.get(name, ...)}
@@ -225,11 +227,6 @@ def _number(number: float | None) -> float:
 
 def _text(text: str, language: str) -> Text:
     return Text(ru=text, en=text if language == "en" else None)
-
-
-def _row(e: Evidence) -> list[Any]:
-    out = [e.points, e.max_score, _short(e.expected, 2), _short(e.influence, 3)]
-    return out if e.treated_as == "answered" else [*out, e.treated_as]
 
 
 def _evidence(item: str, row: Sequence[Any]) -> Evidence:

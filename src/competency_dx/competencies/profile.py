@@ -27,6 +27,7 @@ from competency_dx.competencies.profile_document import (
     profiles_fields,
 )
 from competency_dx.display import Chart, code_word, interval_chart, result_words
+from competency_dx.documents import refuse_others
 from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, digest_document
@@ -124,6 +125,11 @@ class DeficitProfiles(Result):
     misconceptions: tuple[Misconception, ...] = ()
     p_misconception: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     ask_next: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+
+    def _try_out(self) -> None:
+        super(DeficitProfiles, self)._try_out()  # noqa: UP008 - the class is made twice
+        own = [not {*self.population.leaves}.isdisjoint(fact.competencies) for fact in self.items]
+        refuse_others(f"{self.kind}.items", own, "population.leaves")
 
     def __len__(self) -> int:
         return len(self.persons)

@@ -85,7 +85,7 @@ class ProfileRecord(TypedDict):
 class CurvesRecord(TypedDict):
     """Expected points (items, points of θ) at `theta`."""
 
-    theta: Annotated[tuple[Finite, ...], held_to("Q")]
+    theta: Annotated[tuple[Finite, ...], held_to("Q", uniqueItems=True)]
     expected: Annotated[tuple[tuple[Finite, ...], ...], held_to("items", "Q", minimum=0)]
 
 

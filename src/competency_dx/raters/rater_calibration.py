@@ -108,7 +108,8 @@ class RaterCalibration(Result):
 
     def to_frame(self) -> DataFrame:
         """Return one row per expert: severity with its interval, drift, fit, spread and halo."""
-        out = frame(expert=self.experts, **dict(zip(EXPERTS, self.of_experts.T, strict=True))).astype({"marks": int, "works": int})
+        out = frame(expert=self.experts, **dict(zip(EXPERTS, self.of_experts.T, strict=True)))
+        out = out.fillna({"marks": 0, "works": 0}).astype({"marks": int, "works": int})
         for place, (end, sign) in enumerate((("low", -1), ("high", 1)), start=5):
             out.insert(place, f"severity_{end}", out["severity"] + sign * Z95 * out["se_severity"])
         return out
@@ -120,7 +121,8 @@ class RaterCalibration(Result):
 
     def person_frame(self) -> DataFrame:
         """Return one row per person: percent and θ by the marks as they stand and adjusted for severity, with errors."""
-        return frame(person=self.persons, **dict(zip(PERSONS, self.of_persons.T, strict=True))).astype({"marks": int})
+        out = frame(person=self.persons, **dict(zip(PERSONS, self.of_persons.T, strict=True)))
+        return out.fillna({"marks": 0}).astype({"marks": int})
 
     def further_tables(self) -> Mapping[str, DataFrame]:
         """Return the table of persons, and severity on each criterion where it was asked for."""
