@@ -632,3 +632,25 @@ def test_a_heading_of_any_length_is_looked_at_once(unit: str) -> None:
     with pytest.raises(CompetencyDxError):
         read({"person": ["a"], unit * (100_000 // len(unit)): ["1"]})
     assert time.process_time() - start < 20
+
+
+LABELLED = [("Статус", "верно", "неверно"), ("Группа", "Эталон", "Опыт"), ("Село", "Ключи", "Решение"), ("Отдел", "Всего", "Итого")]
+
+
+@pytest.mark.parametrize(("column", "one", "other"), LABELLED)
+@pytest.mark.parametrize("known", [True, False])
+def test_a_label_beside_an_id_takes_no_person(column: str, one: str, other: str, *, known: bool) -> None:
+    ids = [f"т-{k}" for k in range(12)]
+    answers = {f"Q{k}": ["A", "B", "C"] * 4 for k in range(1, 5)}
+    table: dict[str, list[Any]] = {"код": ids, column: [one, other, one] * 4, **answers}
+    bank = BANK if known else None
+    if not known:
+        table |= {name: [0, 1, 1] * 4 for name in answers}
+    assert read(table, bank).persons.tolist() == ids
+    long = pd.DataFrame(table).melt(id_vars=["код", column], var_name="задание", value_name="ответ").sample(frac=1, random_state=3)
+    assert sorted(read(long, bank).persons) == sorted(ids)
+    label = {name: [*cells, "A" if known else 1] for name, cells in table.items()} | {
+        "код": [*ids, ""],
+        column: [*table[column], "Итого"],
+    }
+    assert read(label, bank).persons.tolist() == ids

@@ -263,6 +263,14 @@ def test_names_and_addresses_are_refused_or_dropped(tmp_path: Path, bank: ItemBa
         ("стаж", ["10", "12"], False),
         ("телефон", ["89123456789", "89123456780"], True),
         ("номер", ["1234567890", "1234567891"], False),
+        ("Фам.", ["Кузнецова", "Ли"], True),
+        ("Nachname", ["Schmidt", "Weber"], True),
+        ("Инициалы", ["И. П.", "А.Б."], True),
+        ("инициалы", ["ИП", "АБВ"], True),
+        ("latitude", ["55.7558", "59.9386"], True),
+        ("Широта", ["55,7558", "59,9386"], True),
+        ("устройство", ["00:1A:2B:3C:4D:5E", "00-1a-2b-3c-4d-5f"], True),
+        ("initial level", ["A", "B"], False),
     ],
 )
 def test_personal_data_by_header_and_cells(bank: ItemBank, header: str, cells: list[str], personal: bool) -> None:

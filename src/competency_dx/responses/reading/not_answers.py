@@ -92,10 +92,11 @@ def without_footers(
     for name, column in labels.items():
         if name in answers or not _WORD.search("\n".join(column.vocabulary)):
             continue
-        own, before = blank | (name == person or (person is None and ~before)), before | (column.codes >= 0)
+        single = np.array([*(column.counts() == 1), False])[column.codes]  # without ids a label stands in one row only
+        own, before = blank | (name == person or (person is None and ~before & single)), before | (column.codes >= 0)
         strength = np.array([*map(strength_of_label, column.vocabulary), 0])[column.codes]
         certain |= (strength == 2) & own
-        ends |= (here := (strength == 2) | ((strength == 1) & own))
+        ends |= (here := (strength > 0) & own)
         for row in np.flatnonzero(here & (shown == "")):
             text = column.vocabulary[column.codes[row]]  # of a signature the first word only
             shown[row] = text.split(maxsplit=1)[0].rstrip(":,") if is_signature(text) else cut(hidden_text(text), 60)
