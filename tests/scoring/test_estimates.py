@@ -191,7 +191,7 @@ def test_carried_item_errors_widen_the_errors_of_persons(make_bank: MakeBank) ->
 def test_carried_errors_of_difficulties_are_those_of_brute_force(make_bank: MakeBank) -> None:
     """EAP under uncertain b equals the EAP of a model whose likelihood is averaged over 4000 draws of each b."""
     records = [record("x", 1.2, [0.4], se=0.0), record("w", 0.6, [-1.3], se=0.0)]
-    judged = [r.model_copy(update={"se_a": None, "se_b": (0.8,), "status": "provisional"}) for r in records]
+    judged = [r.model_copy(update={"se_a": 1e-6, "se_b": (0.8,), "status": "provisional"}) for r in records]
     rows = pd.DataFrame({"x": [1, 0, 1], "w": [0, 1, 1]})
     found = cdx.score(rows, bank_of(make_bank, judged))
     theta = np.linspace(-7, 7, 401)
