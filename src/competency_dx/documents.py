@@ -51,6 +51,7 @@ class JsonDocument(ABC):
             with np.errstate(divide="raise", over="raise", invalid="raise"):
                 out = cls._from_document(_in_order(cls, document))
                 cls._try_out(out)
+                cls._refuse_contradictions(out)
         except (DocumentError, LimitError):
             raise
         except (CompetencyDxError, *BARE) as fault:
@@ -97,6 +98,9 @@ class JsonDocument(ABC):
     def _try_out(self) -> None:
         """Do what a reader does first: a document whose content does not fit together is refused, not found out later."""
         str(self)
+
+    def _refuse_contradictions(self) -> None:  # noqa: B027 - most kinds have none
+        """Refuse fields that are not as the fields beside them have them, where a kind of document can tell (`refuse_others`)."""
 
     def _document(self) -> dict[str, Any]:
         return encode_fields(self)

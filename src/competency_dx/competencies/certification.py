@@ -109,10 +109,9 @@ class Decisions(Result):
     findings: tuple[Finding, ...]
     provenance: Provenance
 
-    def _try_out(self) -> None:
-        super(Decisions, self)._try_out()  # noqa: UP008 - the class is made twice
+    def _refuse_contradictions(self) -> None:
         answered = np.asarray((self.outcome < 3) | (self.n_items > 0).any(axis=-1))
-        outcome, reason = _decided(self.p_reached, (answered, self.status), self.rule.certain)
+        outcome, reason = _decided(self.p_reached, answered, self.status, self.rule.certain)
         refuse_others(f"{self.kind}.outcome", self.outcome == outcome, "p_reached, status, n_items")
         refuse_others(f"{self.kind}.reason", self.reason == reason, "outcome, status")
 
@@ -179,7 +178,7 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     status, answered, p_each = profiles.status[:, at], (profiles.n_items > 0).any(axis=1), ndtr(-z)
     told = status == REPORTED
     fit = told.all(axis=1)
-    outcome, reason = _decided(p_all, (np.asarray(answered), status), rule.certain)
+    outcome, reason = _decided(p_all, np.asarray(answered), status, rule.certain)
     findings = [Template("competencies.support_only").of()] if rule.purpose == "support" else []
     findings += [Template("competencies.judged_items").of()] if any(i.status == "provisional" for i in profiles.items) else []
     findings += Template("competencies.unanswered").about(profiles.persons[~answered])
@@ -214,9 +213,9 @@ def _mean(x: Floats, of: Bools) -> Floats:
     return np.asarray(np.where(of, x, 0.0).sum(axis=0) / np.where(of.any(axis=0), of.sum(axis=0), np.nan))
 
 
-def _decided(p_all: Floats, of: tuple[Bools, NDArray[np.int8]], certain: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _decided(p_all: Floats, answered: Bools, status: NDArray[np.int8], certain: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return outcome and reason by P(all reached), who answered anything (P,) and the status at each minimum (P, M)."""
-    answered, fit, flagged = of[0], (of[1] == REPORTED).all(axis=-1), np.isin(of[1], FLAGS).any(axis=-1)
+    fit, flagged = (status == REPORTED).all(axis=-1), np.isin(status, FLAGS).any(axis=-1)
     outcome = np.select([~answered, ~fit], [OUTCOMES.index("no_responses"), 2], _outcome(p_all, certain))
     return outcome, np.select([~answered | (outcome < 2), flagged, ~fit], [0, 3, 2], 1)
 

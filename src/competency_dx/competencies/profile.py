@@ -126,8 +126,7 @@ class DeficitProfiles(Result):
     p_misconception: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     ask_next: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
 
-    def _try_out(self) -> None:
-        super(DeficitProfiles, self)._try_out()  # noqa: UP008 - the class is made twice
+    def _refuse_contradictions(self) -> None:
         own = [not {*self.population.leaves}.isdisjoint(fact.competencies) for fact in self.items]
         refuse_others(f"{self.kind}.items", own, "population.leaves")
 

@@ -76,8 +76,6 @@ class LinkMethods(Result):
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the linked mean by each method with its 95 % interval, the first method on top."""
         say, (mean, se) = result_words("linking", language), self.numbers[::-1, 4:6].T
-        at, labels = (
-            np.stack([mean, mean - Z95 * se, mean + Z95 * se]),
-            [say("by_method", method=say(name)) for name in self.methods[::-1]],
-        )
+        at = np.stack([mean, mean - Z95 * se, mean + Z95 * se])
+        labels = [say("by_method", method=say(name)) for name in self.methods[::-1]]
         return interval_chart(labels, at, title=say("title_methods"), x_label=say("mean_axis"), x_lines=(float(mean[-1]),))

@@ -83,7 +83,7 @@ def impersonal(rows: Sequence[Summary], profiles: DeficitProfiles) -> tuple[tupl
     Not shown are counts of 1 to `SMALLEST` - 1 persons, those that are of everybody with a conclusion, and as many more, confirmed
     deficits last, that hidden ones are several and of `SMALLEST` persons together; and means of persons who are all alike.
     """
-    out, silent = [], np.zeros(len(profiles.competencies), dtype=np.bool_)
+    out, silent, percent = [], np.zeros(len(profiles.competencies), dtype=np.bool_), conclusions(profiles)[0]
     for row in rows:
         own, at = np.array(row.counts[:-1], dtype=np.int64), profiles.index(row.competency.code)
         hidden = ((own > 0) & (own < SMALLEST)) | (own == row.n)
@@ -91,7 +91,7 @@ def impersonal(rows: Sequence[Summary], profiles: DeficitProfiles) -> tuple[tupl
             hidden[k] |= hidden.any() and (hidden.sum() < 2 or own[hidden].sum() < SMALLEST)
         silent[at], few = hidden[0], 0 < (row.n_strong or 0) < SMALLEST or row.n_strong == row.n
         counts = (*(None if h else int(x) for x, h in zip(own, hidden, strict=True)), row.counts[-1])
-        alike: dict[str, Any] = {"mean": math.nan, "error": math.nan} if _alike(conclusions(profiles)[0][:, at]) else {}
+        alike: dict[str, Any] = {"mean": math.nan, "error": math.nan} if _alike(percent[:, at]) else {}
         out.append(replace(row, counts=counts, n_strong=None if few else row.n_strong, **alike))
     return tuple(out), silent
 

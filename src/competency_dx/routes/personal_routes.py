@@ -73,8 +73,7 @@ class Routes(Result):
     mentor: Annotated[Ints, held_to("persons?", minimum=-1, placeIn="persons")] = field(default_factory=lambda: np.zeros(0, np.int64))
     mentored: Annotated[Bools, held_to("mentor", "competencies")] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
 
-    def _try_out(self) -> None:
-        super(Routes, self)._try_out()  # noqa: UP008 - the class is made twice
+    def _refuse_contradictions(self) -> None:
         refuse_others(f"{self.kind}.shortfall", ~self._deficits() | np.isfinite(self.shortfall), "chosen, why")
         taken = (self.chosen[..., None] == self.steps[..., None, :]).any(axis=-1)
         refuse_others(f"{self.kind}.chosen", (self.chosen < 0) | taken, "steps")
