@@ -25,16 +25,11 @@ class Finding:
 
     Attributes
     ----------
-    code : str
-        Stable identifier, ``room.what``, for example ``"calibration.negative_slope"``.
-    severity : {"info", "warning", "error"}
-        How far the finding reaches into what may be concluded.
-    ru, en : str
-        One sentence each: what was found and what to do.
-    scope : tuple of str
-        Items, persons or columns concerned.
-    facts : mapping of str to JSON value
-        The numbers and names of the sentence, so that nobody has to read them out of it.
+    code : Stable identifier, ``room.what``, for example ``"calibration.negative_slope"``.
+    severity : How far the finding reaches into what may be concluded.
+    ru, en : One sentence each: what was found and what to do.
+    scope : Items, persons or columns concerned.
+    facts : The numbers and names of the sentence, so that nobody has to read them out of it.
     """
 
     code: str

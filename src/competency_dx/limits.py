@@ -34,24 +34,15 @@ class Limits:
 
     Attributes
     ----------
-    bytes : int
-        Size of a file, or of a JSON text.
-    decompressed_bytes : int
-        Size of the content of a gzip file or a workbook.
-    expansion : int
-        Times its size that a file may grow when it is decompressed, beyond 32 MiB.
-    rows, columns, cells : int
-        Of a table; cells are rows × columns, and no more than four million and the bytes of the text.
-    cell_length : int
-        Signs of a cell, or of a text in a bank.
-    depth : int
-        Levels of lists and mappings inside each other.
-    items : int
-        Items of a bank, nodes of a framework, and entries of any list or mapping in YAML.
-    categories : int
-        Scores that one item can have, 0 included; 128 is the most that there is.
-    seconds : float
-        Time for reading one source, looked at between its parts.
+    bytes : Size of a file, or of a JSON text.
+    decompressed_bytes : Size of the content of a gzip file or a workbook.
+    expansion : Times its size that a file may grow when it is decompressed, beyond 32 MiB.
+    rows, columns, cells : Of a table; cells are rows × columns, and no more than four million and the bytes of the text.
+    cell_length : Signs of a cell, or of a text in a bank.
+    depth : Levels of lists and mappings inside each other.
+    items : Items of a bank, nodes of a framework, and entries of any list or mapping in YAML.
+    categories : Scores that one item can have, 0 included; 128 is the most that there is.
+    seconds : Time for reading one source, looked at between its parts.
     """
 
     bytes: int = 1 << 30

@@ -33,16 +33,11 @@ class AdaptiveSimulation(Result):
 
     Attributes
     ----------
-    strategies : tuple of str
-        S ways: least expected loss, random, most information at the estimate of θ.
-    length : int array (S, P)
-        Items each person was asked.
-    decided : float array (S, N + 1)
-        Share of the competencies with a conclusion after 0 … N items; persons who stopped keep theirs.
-    false : float array (S, N + 1)
-        Share of false ones among the conclusions, NaN where there are none.
-    rmse : float array (S, N + 1)
-        Root mean square error of θ over persons and competencies.
+    strategies : S ways: least expected loss, random, most information at the estimate of θ.
+    length : (S, P) Items each person was asked.
+    decided : (S, N + 1) Share of the competencies with a conclusion after 0 … N items; persons who stopped keep theirs.
+    false : (S, N + 1) Share of false ones among the conclusions, NaN where there are none.
+    rmse : (S, N + 1) Root mean square error of θ over persons and competencies.
     """
 
     kind: ClassVar[str] = "adaptive_simulation"

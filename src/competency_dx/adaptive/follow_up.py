@@ -59,28 +59,18 @@ class NextItems(Result):
     Attributes
     ----------
     persons : object array of str (P,)
-    competencies : tuple of Competency
-        D leaves, the competencies that items are evidence for directly.
-    questions : tuple of Question
-        N items that anybody is asked, as they are shown.
-    form : {"person", "group"}
-        A form for each person, or one for all of them.
-    most : int
-        How many items a person were wanted at most.
-    chosen : int array (P, n)
-        Positions in `questions`, the most useful first; -1 where no further item helps. n is no more than the bank has items.
-    expected_loss : float array (P, n + 1)
-        Expected loss over the leaves to decide, before and after each further item.
-    p_deficit : float array (P, D)
-        P(percent below the cut) by the answers so far.
-    undecided : bool array (P, D)
-        Leaves without a conclusion, which the items are chosen for; none of a person whose whole profile stopped.
-    loss_before, loss_after : float array (P, D)
-        Expected loss of each undecided leaf without and with the items, 0 of the others.
-    p_decided : float array (P, D)
-        Probability that an undecided leaf will have a conclusion after them; NaN of the others.
-    confirmed : float
-        Probability from which a conclusion counts as drawn.
+    competencies : D leaves, the competencies that items are evidence for directly.
+    questions : N items that anybody is asked, as they are shown.
+    form : A form for each person, or one for all of them.
+    most : How many items a person were wanted at most.
+    chosen : (P, n) Positions in `questions`, the most useful first; -1 where no further item helps. n is no more than the bank has
+        items.
+    expected_loss : (P, n + 1) Expected loss over the leaves to decide, before and after each further item.
+    p_deficit : (P, D) P(percent below the cut) by the answers so far.
+    undecided : (P, D) Leaves without a conclusion, which the items are chosen for; none of a person whose whole profile stopped.
+    loss_before, loss_after : (P, D) Expected loss of each undecided leaf without and with the items, 0 of the others.
+    p_decided : (P, D) Probability that an undecided leaf will have a conclusion after them; NaN of the others.
+    confirmed : Probability from which a conclusion counts as drawn.
     """
 
     kind: ClassVar[str] = "next_items"

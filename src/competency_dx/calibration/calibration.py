@@ -59,25 +59,21 @@ class Calibration(Result):
 
     Attributes
     ----------
-    parameters : ItemParameters
-        Struct of arrays, items in the order of the responses.
+    parameters : Struct of arrays, items in the order of the responses.
     population, populations : NormalPopulation, one for each group
         Mean (D,) and covariance (D, D) of the competencies, fixed or estimated; of the reference group where there are several;
         over the persons' covariates in a latent regression, whose residual variance is in `population_frame`, or 1.
     groups, grouping : tuple of str, str or None
         Names of the groups, the reference first, one empty name where there is one; the background column that told them, if any.
-    table : ParameterTable
-        What each free parameter is: slopes a and step intercepts d_k by item (logits of asymptotes), then those of the
-        population. Of parameters that are equal by constraint it has the first.
+    table : What each free parameter is: slopes a and step intercepts d_k by item (logits of asymptotes), then those of the population.
+        Of parameters that are equal by constraint it has the first.
     estimates, covariance : ndarray, shape (F,) and (F, F)
         Their values; the covariance is the inverse of the observed information, or the sandwich.
-    log_likelihood : float
-        Marginal log-likelihood at the estimates, priors not included.
+    log_likelihood : Marginal log-likelihood at the estimates, priors not included.
     n_persons, n_answers : int, ndarray of int, shape (I,)
         Persons with at least one answer; answers that each item's parameters rest on.
-    item_rest, share : ndarray, shape (I,)
-        Correlation of the item score with the mean score on the other items answered; mean points as a share of the maximum, empty
-        in documents of earlier versions.
+    item_rest, share : (I,) Correlation of the item score with the mean score on the other items answered; mean points as a share of the
+        maximum, empty in documents of earlier versions.
     penalised, rotation : bool, str or None
         Whether parameters have priors; how the loadings of an exploratory calibration are to be rotated.
     """

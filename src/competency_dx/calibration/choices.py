@@ -30,8 +30,7 @@ class Population:
     on : sequence of str, or data frame
         Covariates of a latent regression: numeric background columns, or a frame with one row a person, by id as above. Text columns
         become indicators of their values. Covariates are centred; the residual variance takes the place of the variance.
-    shape : {"normal", "empirical"}
-        Normal, or an empirical histogram on the support points, for one group.
+    shape : Normal, or an empirical histogram on the support points, for one group.
     """
 
     by: Column | None = None
@@ -68,16 +67,13 @@ class MarginalML:
 
     Attributes
     ----------
-    points : int
-        Support points of the population on ±6 SD to begin with; refined by itself when a posterior is narrower.
+    points : Support points of the population on ±6 SD to begin with; refined by itself when a posterior is narrower.
     tolerance, max_iterations : float, int
         The last Newton step must move every parameter by less than this share of its standard error; E-steps before giving up.
     population, survey : Population, SurveyDesign or None
         Groups, covariates, shape; weights, strata, clusters or replicate weights: standard errors are then design-consistent.
-    standard_errors : {"information", "sandwich"}
-        From the observed information, or robust to a wrong model. A survey design always takes the sandwich.
-    integration : {"automatic", "propagation", "quadrature", "bifactor"}
-        For several competencies: expectation propagation, a product grid (up to three), or dimension reduction with the first
+    standard_errors : From the observed information, or robust to a wrong model. A survey design always takes the sandwich.
+    integration : For several competencies: expectation propagation, a product grid (up to three), or dimension reduction with the first
         competency as the general one. Automatic takes propagation where each item measures one competency.
     constraints, starts : Constraints, int
         Fixed, equal and starting values; number of starting points: more than one looks for other maxima and reports them.

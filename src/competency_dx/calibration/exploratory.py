@@ -116,16 +116,12 @@ class FactorSolution(Result):
 
     Attributes
     ----------
-    loadings, standard_errors : ndarray, shape (I, D)
-        Pattern loadings λ, and their standard errors by the delta method, the rotation taken as a function of the estimates.
-    slopes : ndarray, shape (I, D)
-        a in logits on the rotated dimensions.
-    correlations, transformation : ndarray, shape (D, D)
-        Of the rotated dimensions, which are Tᵀ θ; T.
-    communalities : ndarray, shape (I,)
-        Share of what lies behind an answer that the dimensions explain; the same under every rotation.
-    gradient : float
-        Size of the projected gradient of the criterion, zero at its minimum.
+    loadings, standard_errors : (I, D) Pattern loadings λ, and their standard errors by the delta method, the rotation taken as a
+        function of the estimates.
+    slopes : (I, D) a in logits on the rotated dimensions.
+    correlations, transformation : (D, D) Of the rotated dimensions, which are Tᵀ θ; T.
+    communalities : (I,) Share of what lies behind an answer that the dimensions explain; the same under every rotation.
+    gradient : Size of the projected gradient of the criterion, zero at its minimum.
     """
 
     kind: ClassVar[str] = "factor_solution"

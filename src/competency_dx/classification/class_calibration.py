@@ -25,18 +25,13 @@ class ItemClasses:
 
     Attributes
     ----------
-    items, families, statuses, attributes : tuple of str
-        Ids, DINA | DINO | ACDM | LLM | GDINA, pilot or calibrated; names of the attributes.
+    items, families, statuses, attributes : Ids, DINA | DINO | ACDM | LLM | GDINA, pilot or calibrated; names of the attributes.
     q_matrix : ndarray of int8, shape (I, A)
-    profiles : ndarray of int8, shape (C, A)
-        Permissible profiles.
-    probabilities : ndarray, shape (I, W)
-        P(right answer) for each pattern of the item's attributes, NaN beyond the item's patterns.
-    probability_covariance : ndarray, shape (I, W, W)
-        Within each item; 0 where a probability lies at a bound, NaN where it is not identified.
-    effects : ndarray, shape (I, E)
-        δ: intercept, main effects and interactions in the order of the patterns, on the identity link (LLM: logit),
-        NaN beyond the item's effects.
+    profiles : (C, A) Permissible profiles.
+    probabilities : (I, W) P(right answer) for each pattern of the item's attributes, NaN beyond the item's patterns.
+    probability_covariance : (I, W, W) Within each item; 0 where a probability lies at a bound, NaN where it is not identified.
+    effects : (I, E) δ: intercept, main effects and interactions in the order of the patterns, on the identity link (LLM: logit), NaN
+        beyond the item's effects.
     effect_covariance : ndarray, shape (I, E, E)
     """
 
@@ -126,30 +121,20 @@ class ClassCalibration(Result):
 
     Attributes
     ----------
-    model : str
-        Family of the items, or "mixed".
-    parameters : ItemClasses
-        Items: probabilities of latent groups and effects, with covariances.
-    attribute_distribution : str
-        saturated, independent, higher_order or higher_order_1pl.
+    model : Family of the items, or "mixed".
+    parameters : Items: probabilities of latent groups and effects, with covariances.
+    attribute_distribution : saturated, independent, higher_order or higher_order_1pl.
     hierarchy : tuple of (prerequisite, attribute)
-    profile_probabilities : ndarray, shape (C,)
-        Of the permissible profiles; profiles that no item tells apart share theirs equally when saturated.
-    prevalence, prevalence_se : ndarray, shape (A,)
-        Share of persons who master each attribute; SE by the delta method, NaN where it is not identified.
-    population : NormalPopulation
-        `mean` (A,) is the prevalence, `covariance` (A, A) that of the attribute indicators.
-    parameter_names : tuple of str
-        F names: effects of the items, then profile probabilities (all but the first) or intercepts and slopes of the
+    profile_probabilities : (C,) Of the permissible profiles; profiles that no item tells apart share theirs equally when saturated.
+    prevalence, prevalence_se : (A,) Share of persons who master each attribute; SE by the delta method, NaN where it is not identified.
+    population : `mean` (A,) is the prevalence, `covariance` (A, A) that of the attribute indicators.
+    parameter_names : F names: effects of the items, then profile probabilities (all but the first) or intercepts and slopes of the
         attributes. Beyond 2,048 profiles their probabilities are not named.
     estimates : ndarray, shape (F,)
-    covariance : ndarray, shape (F, F)
-        Inverse of the observed information of items and distribution together; 0 for what lies at a bound, NaN for
-        what is not identified.
-    n_parameters : int
-        Nominal number of free parameters; it counts those at a bound or not identified.
-    n_persons : int
-        Persons with at least one answer.
+    covariance : (F, F) Inverse of the observed information of items and distribution together; 0 for what lies at a bound, NaN for what
+        is not identified.
+    n_parameters : Nominal number of free parameters; it counts those at a bound or not identified.
+    n_persons : Persons with at least one answer.
     n_answers : ndarray of int, shape (I,)
     """
 

@@ -55,19 +55,13 @@ class AttributePosteriors(Result):
     Attributes
     ----------
     persons : ndarray of str, shape (P,)
-    dimensions : tuple of str
-        Names of the attributes.
-    theta : ndarray, shape (P, A)
-        Posterior probability of mastery of each attribute (EAP of its indicator).
-    covariance : ndarray, shape (P, A, A)
-        Posterior covariance of the attribute indicators.
-    modes, likeliest : ndarray of int8, shape (P, A)
-        Profile of the highest posterior probability (MAP) and of the highest likelihood (MLE); of equals the one with
-        the fewest attributes.
-    mode_probability : ndarray, shape (P,)
-        Posterior probability of the MAP profile.
-    n_items : ndarray of int, shape (P,)
-        Answers used; without any, the posterior is the population.
+    dimensions : Names of the attributes.
+    theta : (P, A) Posterior probability of mastery of each attribute (EAP of its indicator).
+    covariance : (P, A, A) Posterior covariance of the attribute indicators.
+    modes, likeliest : (P, A) Profile of the highest posterior probability (MAP) and of the highest likelihood (MLE); of equals the one
+        with the fewest attributes.
+    mode_probability : (P,) Posterior probability of the MAP profile.
+    n_items : (P,) Answers used; without any, the posterior is the population.
     """
 
     kind: ClassVar[str] = "attribute_posteriors"

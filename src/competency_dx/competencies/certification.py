@@ -58,28 +58,20 @@ class Decisions(Result):
 
     Attributes
     ----------
-    outcome : ndarray of int, shape (P,)
-        Places in passed, not_passed, more_evidence, no_responses; the last are persons without any answer, who get no verdict.
-    reason : ndarray of int, shape (P,)
-        Why more evidence is needed, places in "", zone, evidence, flagged: the probability lies between the two that decide; the
-        profile concludes nothing on a minimum, `status` says why; the answers contradict each other or look filled in.
-    p_reached : ndarray, shape (P,)
-        Probability that all minima are reached.
-    p_same : ndarray, shape (P,)
-        Probability that a second such test has the same outcome; NaN where the profile concludes nothing on a minimum.
-    p_each, percent, percent_low, percent_high : ndarray, shape (P, M)
-        Of each minimum: the probability that it is reached, the percent with its interval.
-    se_at_minimum : ndarray, shape (M,)
-        Standard error of the percent for the tenth of the persons nearest to the minimum.
-    accuracy : float
-        Expected share of right decisions among the decided, the mean of `p_right`.
-    consistency : float
-        Expected share of equal outcomes (passed, not passed, more evidence) of two such tests, the mean of `p_same`.
-    accuracy_two_way, consistency_two_way : ndarray, shape (M,)
-        Of plain verdicts by one minimum alone, reached where that is likelier than not: the expected shares of right ones, and of equal
-        ones by two such tests (Lee 2010; Rudner 2005).
-    confusion : ndarray, shape (3, 2)
-        Expected numbers of persons by outcome who reach all minima and who do not.
+    outcome : (P,) Places in passed, not_passed, more_evidence, no_responses; the last are persons without any answer, who get no
+        verdict.
+    reason : (P,) Why more evidence is needed, places in "", zone, evidence, flagged: the probability lies between the two that decide;
+        the profile concludes nothing on a minimum, `status` says why; the answers contradict each other or look filled in.
+    p_reached : (P,) Probability that all minima are reached.
+    p_same : (P,) Probability that a second such test has the same outcome; NaN where the profile concludes nothing on a minimum.
+    p_each, percent, percent_low, percent_high : (P, M) Of each minimum: the probability that it is reached, the percent with its
+        interval.
+    se_at_minimum : (M,) Standard error of the percent for the tenth of the persons nearest to the minimum.
+    accuracy : Expected share of right decisions among the decided, the mean of `p_right`.
+    consistency : Expected share of equal outcomes (passed, not passed, more evidence) of two such tests, the mean of `p_same`.
+    accuracy_two_way, consistency_two_way : (M,) Of plain verdicts by one minimum alone, reached where that is likelier than not: the
+        expected shares of right ones, and of equal ones by two such tests (Lee 2010; Rudner 2005).
+    confusion : (3, 2) Expected numbers of persons by outcome who reach all minima and who do not.
     """
 
     kind: ClassVar[str] = "decisions"

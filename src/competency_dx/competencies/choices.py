@@ -37,16 +37,13 @@ class Standards:
 
     Attributes
     ----------
-    id : str
-        Name of the scale, recorded in every result.
+    id : Name of the scale, recorded in every result.
     cuts : tuple of float
         Ascending percents; the first decides deficits, the last decides strengths.
-    levels : tuple of Level
-        One more than there are cuts.
+    levels : One more than there are cuts.
     boundaries : tuple of {"upper", "lower"}
         For each cut, the level that owns a percent exactly on it.
-    source : Text
-        The document the cuts come from.
+    source : The document the cuts come from.
     """
 
     id: str
@@ -109,29 +106,21 @@ class DeficitRule:
 
     Attributes
     ----------
-    confirmed, likely, indeterminate : float
-        A deficit is confirmed from P(below cut) >= `confirmed`, likely from `likely`, indeterminate from
+    confirmed, likely, indeterminate : A deficit is confirmed from P(below cut) >= `confirmed`, likely from `likely`, indeterminate from
         `indeterminate`, otherwise not found. Strengths use the same thresholds on P(above the upper cut).
-    min_items : int
-        Least number of items of a competency that the person answered. Under correlations of .5 where .8 is assumed, 13 to 19 %
+    min_items : Least number of items of a competency that the person answered. Under correlations of .5 where .8 is assumed, 13 to 19 %
         of the deficits confirmed from one item or none are false, 5 to 12 % of those from two or more.
-    own_share : float
-        Least share of the variance given all other answers that the answers to the competency's own items take away; below
-        it the conclusion would rest on the other competencies alone. One item takes away .05 as a rule, three of them .2 to .3.
-    coverage : float
-        Least share of a competency's reference points that lies in domains with an answer; what is said of the others is
+    own_share : Least share of the variance given all other answers that the answers to the competency's own items take away; below it
+        the conclusion would rest on the other competencies alone. One item takes away .05 as a rule, three of them .2 to .3.
+    coverage : Least share of a competency's reference points that lies in domains with an answer; what is said of the others is
         concluded from correlations alone.
-    false_share : float or None
-        Expected share of false ones among the confirmed deficits of a person that is allowed, likewise among the strengths: the
-        least sure are called likely until it holds.
-    misfit : float
-        Standardised log-likelihood of the answers below which no conclusion is drawn from them. At most 1 in 2000 persons whose
-        answers fit the model lies below the default; of those who answer at random, 2 to 18 % where items are provisional and
-        40 to 65 % where they are calibrated (at -3: 1 in 500, 6 to 30 % and 55 to 80 %).
-    interval : float
-        Probability content of the percent interval.
-    missing : MissingPolicy
-        Which missing answers count as wrong and which are left out.
+    false_share : Expected share of false ones among the confirmed deficits of a person that is allowed, likewise among the strengths:
+        the least sure are called likely until it holds.
+    misfit : Standardised log-likelihood of the answers below which no conclusion is drawn from them. At most 1 in 2000 persons whose
+        answers fit the model lies below the default; of those who answer at random, 2 to 18 % where items are provisional and 40 to 65
+        % where they are calibrated (at -3: 1 in 500, 6 to 30 % and 55 to 80 %).
+    interval : Probability content of the percent interval.
+    missing : Which missing answers count as wrong and which are left out.
     """
 
     confirmed: Finite = 0.80

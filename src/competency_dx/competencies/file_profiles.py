@@ -39,19 +39,13 @@ class FileProfiles(Result):
 
     Attributes
     ----------
-    target : str
-        Path of the file written (a document has its name only), columns and rows as those of ``DeficitProfiles.to_frame()``.
-    persons, blocks : int
-        Number of persons, and of blocks they were read in.
-    competencies : tuple of str
-        C codes.
-    states : ndarray of int, shape (C, 5)
-        Persons in each of `STATES`.
+    target : Path of the file written (a document has its name only), columns and rows as those of ``DeficitProfiles.to_frame()``.
+    persons, blocks : Number of persons, and of blocks they were read in.
+    competencies : C codes.
+    states : (C, 5) Persons in each of `STATES`.
     percent_mean : ndarray, shape (C,)
-    expected_false_share : float
-        Of the confirmed deficits, NaN where there is none.
-    findings : tuple of Finding
-        Of every kind the first one that occurred; its ids are those of one block.
+    expected_false_share : Of the confirmed deficits, NaN where there is none.
+    findings : Of every kind the first one that occurred; its ids are those of one block.
     """
 
     kind: ClassVar[str] = "file_profiles"

@@ -54,15 +54,14 @@ class DIF(Result):
 
     Attributes
     ----------
-    delta, se, gap : ndarray, shape (I, G)
-        By the model: 2.35 times the mean logit of the item's steps less that in the reference, at the middle of the group, above 0
-        where the item is easier for the group than for others as able; its standard error; root mean square gap of the curves.
-    lr, wald, df, p, q : ndarray, shape (I,)
-        Tests of parameters of the item's own in each group; p of the likelihood ratio, and adjusted (Benjamini & Hochberg 1995).
+    delta, se, gap : (I, G) By the model: 2.35 times the mean logit of the item's steps less that in the reference, at the middle of the
+        group, above 0 where the item is easier for the group than for others as able; its standard error; root mean square gap of the
+        curves.
+    lr, wald, df, p, q : (I,) Tests of parameters of the item's own in each group; p of the likelihood ratio, and adjusted (Benjamini &
+        Hochberg 1995).
     mh, mh_p, mh_delta, standardised : ndarray, shape (I,), (I,), (I, G), (I, G)
         Among persons with as many points on the anchors: Mantel and Haenszel's test, generalised, delta from odds, points apart.
-    p_uniform, p_crossing, r2 : ndarray, shape (I,)
-        Logistic regression: of a difference, of one that changes with ability, and what both add to R².
+    p_uniform, p_crossing, r2 : (I,) Logistic regression: of a difference, of one that changes with ability, and what both add to R².
     rate, rate_freed, rate_change : ndarray, shape (G, D), (G, D), (I, G)
         Percent of a group below `cut` percent of the points, with all items the same and with the `anchor` ones alone; change
         in percentage points when the item is freed.

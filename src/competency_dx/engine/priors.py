@@ -93,16 +93,11 @@ class Priors:
     ----------
     slope : PooledNormal, Normal or LogNormal
         Prior of every free slope a.
-    step : PooledNormal or Normal
-        Prior of every step intercept d_k.
-    lower, upper : LogitNormal or Beta
-        Priors of the asymptotes c and u.
-    category_slope : Normal
-        Prior of the category slopes of nominal and nested logit items.
-    correlation_sd : float
-        Standard deviation of the correlations of competencies about their mean, which is free.
-    families, items : mapping of str to Priors
-        Other priors for the items of a family, and for single items; items go first.
+    step : Prior of every step intercept d_k.
+    lower, upper : Priors of the asymptotes c and u.
+    category_slope : Prior of the category slopes of nominal and nested logit items.
+    correlation_sd : Standard deviation of the correlations of competencies about their mean, which is free.
+    families, items : Other priors for the items of a family, and for single items; items go first.
     """
 
     slope: Normal | PooledNormal | LogNormal | None = PooledNormal(mean=1.0, sd=0.75)

@@ -31,38 +31,27 @@ class Fit(Result):
     ----------
     verdicts : tuple of {"repair", "drop", "look", "undecided", "keep"}
         The gravest of what this check and `check_items` say of each item; `reasons` say why.
-    s_x2, s_df, s_p : ndarray, shape (I,)
-        S-X² (Orlando & Thissen 2000) of complete answers that the parameters come from; else NaN.
-    chi2, df, p, p_adjusted : ndarray, shape (I,)
-        X² of ten groups of persons against what their other answers let expect; adjusted is p for all items at once (Benjamini &
-        Hochberg), by which verdicts go.
-    rmsd : ndarray, shape (I,)
-        Root mean square difference of shares of points observed and expected in these groups, chance taken off.
-    infit, infit_z, outfit, outfit_z : ndarray, shape (I,)
-        Mean squares of the differences from that expectation; z is standard normal under the model.
-    se_infit, se_outfit : ndarray, shape (I,)
-        Their standard errors under the model; empty in documents of earlier versions.
-    groups : ndarray, shape (I, 4, G)
-        Persons, expected and observed mean points, standard error of their difference, by group.
-    states_changed : ndarray, shape (I,)
-        Share of persons' states that change when the item is set aside; NaN for items that are kept or were not tried.
-    q3, q3_z : ndarray, shape (I, I)
-        Correlations of residuals, and how far covariances exceed what the model implies, in standard errors; at most in one test in
-        20 any pair passes `q3_bound`.
-    testlets : tuple of tuple of str
-        Items that hang together beyond their competency.
-    m2, c2 : ndarray, shape (6,)
-        M2* and C2 by pairs of items answered by 20 persons or more, at most 3,160 of them: statistic, df, p, RMSEA with 90 %
+    s_x2, s_df, s_p : (I,) S-X² (Orlando & Thissen 2000) of complete answers that the parameters come from; else NaN.
+    chi2, df, p, p_adjusted : (I,) X² of ten groups of persons against what their other answers let expect; adjusted is p for all items
+        at once (Benjamini & Hochberg), by which verdicts go.
+    rmsd : (I,) Root mean square difference of shares of points observed and expected in these groups, chance taken off.
+    infit, infit_z, outfit, outfit_z : (I,) Mean squares of the differences from that expectation; z is standard normal under the model.
+    se_infit, se_outfit : (I,) Their standard errors under the model; empty in documents of earlier versions.
+    groups : (I, 4, G) Persons, expected and observed mean points, standard error of their difference, by group.
+    states_changed : (I,) Share of persons' states that change when the item is set aside; NaN for items that are kept or were not
+        tried.
+    q3, q3_z : (I, I) Correlations of residuals, and how far covariances exceed what the model implies, in standard errors; at most in
+        one test in 20 any pair passes `q3_bound`.
+    testlets : Items that hang together beyond their competency.
+    m2, c2 : (6,) M2* and C2 by pairs of items answered by 20 persons or more, at most 3,160 of them: statistic, df, p, RMSEA with 90 %
         interval; NaN where ability decides what is asked, or answers are not those of the calibration.
     srmsr, eigenvalues : float, ndarray of shape (4, I)
         Root mean square of observed less implied correlations; components of correlations of answers, of residuals, and by chance:
         mean and 95 % point; NaN where few have answered some pair.
-    detect : ndarray, shape (3,)
-        DETECT, ASSI and RATIO of `clusters` (I,); NaN with one cluster or with missing answers.
-    lz_star, person_infit : ndarray, shape (P,)
-        Log-likelihood, standardised and corrected for the estimate, and infit of each person.
-    flags, alike_with : tuple of str
-        Of each person: misfit, one_option, alike, zero_tail; with whom the answers agree beyond chance; with commas between.
+    detect : (3,) DETECT, ASSI and RATIO of `clusters` (I,); NaN with one cluster or with missing answers.
+    lz_star, person_infit : (P,) Log-likelihood, standardised and corrected for the estimate, and infit of each person.
+    flags, alike_with : Of each person: misfit, one_option, alike, zero_tail; with whom the answers agree beyond chance; with commas
+        between.
     """
 
     kind: ClassVar[str] = "fit"

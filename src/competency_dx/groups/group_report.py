@@ -35,25 +35,17 @@ class GroupReport(Result):
 
     Attributes
     ----------
-    by : tuple of str
-        Background columns that make the hierarchy, the widest first.
-    groups : tuple of str
-        Names from the widest column on, joined by " / "; "" is the whole.
-    level : ndarray of int, shape (R,)
-        How many of the columns make the group.
-    n, unanswered : ndarray of int, shape (R,)
-        Persons assessed, who have at least one answer, and persons of the table who have none.
-    answered : ndarray of int, shape (R, C)
-        Persons who answered items of a competency: of fewer than `smallest` its numbers follow from what others say.
-    headcount : ndarray, shape (R,)
-        Persons the group has, by itself or as the sum of its parts, NaN where nobody said.
-    percent, percent_low, percent_high : ndarray, shape (R, C)
-        Mean percent with the interval of `interval`.
-    share, share_low, share_high : ndarray, shape (R, C, L)
-        True share of persons on each of the L levels of the standards, the lowest first: the posterior mean of the share
-        itself, never a count of flags.
-    need, need_low, need_high : ndarray, shape (R, C)
-        How many persons are on the lowest level, by the interval: of the headcount, or of those assessed.
+    by : Background columns that make the hierarchy, the widest first.
+    groups : Names from the widest column on, joined by " / "; "" is the whole.
+    level : (R,) How many of the columns make the group.
+    n, unanswered : (R,) Persons assessed, who have at least one answer, and persons of the table who have none.
+    answered : (R, C) Persons who answered items of a competency: of fewer than `smallest` its numbers follow from what others say.
+    headcount : (R,) Persons the group has, by itself or as the sum of its parts, NaN where nobody said.
+    percent, percent_low, percent_high : (R, C) Mean percent with the interval of `interval`.
+    share, share_low, share_high : (R, C, L) True share of persons on each of the L levels of the standards, the lowest first: the
+        posterior mean of the share itself, never a count of flags.
+    need, need_low, need_high : (R, C) How many persons are on the lowest level, by the interval: of the headcount, or of those
+        assessed.
     """
 
     kind: ClassVar[str] = "group_report"

@@ -24,8 +24,7 @@ class Suppression:
 
     Attributes
     ----------
-    smallest : int
-        Groups of fewer persons are not shown, nor those in which so few have nearly all of the weight.
+    smallest : Groups of fewer persons are not shown, nor those in which so few have nearly all of the weight.
     published : sequence of GroupReport
         Earlier reports on the same persons by other columns: nothing may be computed from them and the new one together.
     """

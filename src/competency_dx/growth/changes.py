@@ -32,24 +32,18 @@ class Growth(Result):
 
     Attributes
     ----------
-    groups : tuple of str
-        Programmes, "" for none; `group` (P,) is the place of each person's. Groups not `shown` have NaN, `n` 0.
-    change, change_low, change_high : ndarray, shape (P, C)
-        Percent after less percent before, with the 95 % interval.
-    p_gain : ndarray, shape (P, C)
-        P(change > 0); a change is reliable from .95 up or .05 down.
-    p_before, p_after, p_closed : ndarray, shape (P, C)
-        Probabilities of a deficit before, after, and of one before that there is no more.
-    mean_change, closed : ndarray, shape (G, C)
-        Mean change, and share of those with a deficit before who have none after, with intervals.
-    difference : ndarray, shape (G, C)
-        How much more a programme changed than persons without one who started as high, with its interval; NaN without such.
-    regression : ndarray, shape (C,)
-        By how many points the raw percent of those flagged at first would rise without any change: the return to the mean.
-    only_before, only_after : int
-        Persons in one diagnosis alone.
-    percent_stayed, percent_left : float
-        Mean percent before, in the whole test, of those who came again and of those who did not; NaN for fewer than `smallest`.
+    groups : Programmes, "" for none; `group` (P,) is the place of each person's. Groups not `shown` have NaN, `n` 0.
+    change, change_low, change_high : (P, C) Percent after less percent before, with the 95 % interval.
+    p_gain : (P, C) P(change > 0); a change is reliable from .95 up or .05 down.
+    p_before, p_after, p_closed : (P, C) Probabilities of a deficit before, after, and of one before that there is no more.
+    mean_change, closed : (G, C) Mean change, and share of those with a deficit before who have none after, with intervals.
+    difference : (G, C) How much more a programme changed than persons without one who started as high, with its interval; NaN without
+        such.
+    regression : (C,) By how many points the raw percent of those flagged at first would rise without any change: the return to the
+        mean.
+    only_before, only_after : Persons in one diagnosis alone.
+    percent_stayed, percent_left : Mean percent before, in the whole test, of those who came again and of those who did not; NaN for
+        fewer than `smallest`.
     """
 
     kind: ClassVar[str] = "growth"

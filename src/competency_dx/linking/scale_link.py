@@ -24,21 +24,15 @@ class Link(Result):
 
     Attributes
     ----------
-    step, used : ndarray, shape (I,)
-        Which step of the chain an item is common to, from 0, and whether it is linked by.
-    covariance : ndarray, shape (2, 2)
-        Of slope and intercept.
-    constants : ndarray, shape (S, 2)
-        Slope and intercept of each step.
-    drift, drift_se, robust_z : ndarray, shape (I,)
-        Mean difficulty on the older side of the step less the linked one of the newer; the standard error of how far this is from
-        the median of those used; and this distance in units of the error and of what their spread (1.4826 times the median absolute
-        deviation) has beyond the errors. NaN for what is not the same item on both sides.
-    effect, effect_percent : ndarray, shape (I,)
-        Linked mean of the new population without the item less that with it, in θ of the old scale, and what this is in expected
-        percent of the points of the old form; NaN where two items are left.
-    parameters : ItemParameters
-        All items of the new calibration on the old scale.
+    step, used : (I,) Which step of the chain an item is common to, from 0, and whether it is linked by.
+    covariance : (2, 2) Of slope and intercept.
+    constants : (S, 2) Slope and intercept of each step.
+    drift, drift_se, robust_z : (I,) Mean difficulty on the older side of the step less the linked one of the newer; the standard error
+        of how far this is from the median of those used; and this distance in units of the error and of what their spread (1.4826 times
+        the median absolute deviation) has beyond the errors. NaN for what is not the same item on both sides.
+    effect, effect_percent : (I,) Linked mean of the new population without the item less that with it, in θ of the old scale, and what
+        this is in expected percent of the points of the old form; NaN where two items are left.
+    parameters : All items of the new calibration on the old scale.
     """
 
     kind: ClassVar[str] = "link"

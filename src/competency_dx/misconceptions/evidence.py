@@ -25,21 +25,14 @@ class MisconceptionParameters:
 
     Attributes
     ----------
-    standing : tuple of str
-        "estimated", or why not, a key of `REASONS`.
-    n_items : ndarray of int, shape (M,)
-        Items answered in which it can show.
-    n_persons : ndarray of int, shape (M,)
-        Persons in whom the association of choices between items could be seen.
-    association : ndarray, shape (M,)
-        Statistic of that association, standard normal where nobody holds the misconception.
-    level, slope, strength : ndarray, shape (M, 2)
-        κ, λ and δ with their standard errors: logit P(held | θ) = κ + λ (θ - μ)/σ; holding adds δ to the log-odds of a marked
-        option.
-    prevalence : ndarray, shape (M, 2)
-        Mean of P(held | θ) over the persons, with its standard error.
-    prior_share : ndarray, shape (M,)
-        The larger share of the precision of κ and log δ that the weak priors supply, 0 to 1.
+    standing : "estimated", or why not, a key of `REASONS`.
+    n_items : (M,) Items answered in which it can show.
+    n_persons : (M,) Persons in whom the association of choices between items could be seen.
+    association : (M,) Statistic of that association, standard normal where nobody holds the misconception.
+    level, slope, strength : (M, 2) κ, λ and δ with their standard errors: logit P(held | θ) = κ + λ (θ - μ)/σ; holding adds δ to the
+        log-odds of a marked option.
+    prevalence : (M, 2) Mean of P(held | θ) over the persons, with its standard error.
+    prior_share : (M,) The larger share of the precision of κ and log δ that the weak priors supply, 0 to 1.
     """
 
     standing: Annotated[tuple[str, ...], held_to("misconceptions")]
@@ -59,27 +52,18 @@ class MisconceptionEvidence(Result):
 
     Attributes
     ----------
-    persons : ndarray of str, shape (P,)
-        In the order of the responses.
-    misconceptions : tuple of str
-        Codes of the bank, in its order.
-    titles : mapping of str to Text
-        Their titles.
-    language : str
-        The bank's language, that of the titles in the table.
+    persons : (P,) In the order of the responses.
+    misconceptions : Codes of the bank, in its order.
+    titles : Their titles.
+    language : The bank's language, that of the titles in the table.
     parameters : MisconceptionParameters
-    probability : ndarray, shape (P, M)
-        P(held | scores and options chosen), the uncertainty of the model's parameters averaged out; NaN where not estimated.
-    prior : ndarray, shape (P, M)
-        P(held | scores): the prevalence among persons who score like this one.
-    n_chances : ndarray of int, shape (P, M)
-        Wrong answers in which the misconception could show.
-    marked : tuple of str
-        Item and option, as "item:option", of every marked option answered.
-    marked_code : tuple of str
-        The misconception that each of them names.
-    ticked : ndarray of bool, shape (P, number of marked options)
-        Who chose it.
+    probability : (P, M) P(held | scores and options chosen), the uncertainty of the model's parameters averaged out; NaN where not
+        estimated.
+    prior : (P, M) P(held | scores): the prevalence among persons who score like this one.
+    n_chances : (P, M) Wrong answers in which the misconception could show.
+    marked : Item and option, as "item:option", of every marked option answered.
+    marked_code : The misconception that each of them names.
+    ticked : (P, number of marked options) Who chose it.
     likely, unlikely, least_chances
         The rule applied.
     """

@@ -52,32 +52,22 @@ class ItemParameters:
 
     Attributes
     ----------
-    items : tuple of str
-        Item ids; matching is by id, never by position.
-    families : tuple of str
-        Family of each item.
-    statuses : tuple of str
-        provisional, pilot or calibrated.
-    n_categories : ndarray of int, shape (I,)
-        Number of score categories.
-    slopes : ndarray, shape (I, D)
-        a, in logits, D = 1; 0 where an item does not measure a dimension.
-    intercepts : ndarray, shape (I, K)
-        Intercepts of the family's kernel, entry 0 being 0: category intercepts e_k of log P(X = k) = k a θ + e_k + const,
-        or for GRM boundary intercepts d_k; NaN beyond the item's categories and for categories that were never
-        observed under plain maximum likelihood.
-    extras : ndarray, shape (I, E)
-        Further shape parameters, by family: logit of the lower and upper asymptote, category slopes, common thresholds;
-        NaN where a family has none.
-    covariance : ndarray, shape (I, F, F)
-        Covariance of slopes, intercepts e_1 … and extras within each item, F = D + K - 1 + E; zero where a parameter is fixed.
-    population : NormalPopulation
-        The population the parameters refer to, with the names of the D dimensions.
-    options : tuple of tuple of str
-        For items whose categories are options: their labels, the key last; empty tuples otherwise.
-    item_groups : tuple of str
-        Where items have parameters of their own in some groups and so a row for each of these: the group, "" where a row holds
-        in all groups; empty where no item has.
+    items : Item ids; matching is by id, never by position.
+    families : Family of each item.
+    statuses : provisional, pilot or calibrated.
+    n_categories : (I,) Number of score categories.
+    slopes : (I, D) a, in logits, D = 1; 0 where an item does not measure a dimension.
+    intercepts : (I, K) Intercepts of the family's kernel, entry 0 being 0: category intercepts e_k of log P(X = k) = k a θ + e_k +
+        const, or for GRM boundary intercepts d_k; NaN beyond the item's categories and for categories that were never observed under
+        plain maximum likelihood.
+    extras : (I, E) Further shape parameters, by family: logit of the lower and upper asymptote, category slopes, common thresholds; NaN
+        where a family has none.
+    covariance : (I, F, F) Covariance of slopes, intercepts e_1 … and extras within each item, F = D + K - 1 + E; zero where a parameter
+        is fixed.
+    population : The population the parameters refer to, with the names of the D dimensions.
+    options : For items whose categories are options: their labels, the key last; empty tuples otherwise.
+    item_groups : Where items have parameters of their own in some groups and so a row for each of these: the group, "" where a row
+        holds in all groups; empty where no item has.
     """
 
     items: Annotated[tuple[str, ...], held_to(uniqueWith=("item_groups",))]

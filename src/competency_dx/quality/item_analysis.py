@@ -34,35 +34,25 @@ class ItemAnalysis(Result):
     items : tuple of str
     verdicts : tuple of {"repair", "drop", "look", "undecided", "keep"}
         What to do with each item; "undecided" below 30 answers.
-    reasons : tuple of Finding
-        Why, in Russian and English: one or more for each item, which is their `scope`.
-    n : ndarray of int, shape (I,)
-        Answers that count under the missing policy.
+    reasons : Why, in Russian and English: one or more for each item, which is their `scope`.
+    n : (I,) Answers that count under the missing policy.
     max_scores : ndarray of int, shape (I,)
-    mean : ndarray, shape (I,)
-        Mean points.
-    share, share_low, share_high : ndarray, shape (I,)
-        Mean points as a share of the maximum, for right and wrong the share correct, with 95 % limits (Wilson).
-    item_rest, item_rest_low, item_rest_high : ndarray, shape (I,)
-        Correlation of the points with those on the other items each person got, with 95 % limits (Fisher's z). Of booklets, the
-        level on the others is their share of points, freed from how hard they were.
-    alpha, alpha_low, alpha_high : float
-        Cronbach's alpha of all items, from the covariances of pairs, and of complete data its 95 % limits (Bonett).
-    alpha_given, n_given : float
-        Alpha of as many items as a person got on average, and this number.
-    alpha_without : ndarray, shape (I,)
-        Alpha of all items but this one.
-    omitted, not_reached, in_tail : ndarray, shape (I,)
-        Shares of those who were given the item: left out, not reached, and probably not reached although the cell holds 0.
-    thirds : ndarray, shape (I, 3)
-        Mean share of points in the lower, middle and upper third by the level on the other items.
-    suspected_keys : tuple of str
-        Items whose key is doubtful, by the screening that `calibrate` uses.
-    options : tuple of OptionTrace
-        Who chose which answer; empty where raw answers were not kept.
+    mean : (I,) Mean points.
+    share, share_low, share_high : (I,) Mean points as a share of the maximum, for right and wrong the share correct, with 95 % limits
+        (Wilson).
+    item_rest, item_rest_low, item_rest_high : (I,) Correlation of the points with those on the other items each person got, with 95 %
+        limits (Fisher's z). Of booklets, the level on the others is their share of points, freed from how hard they were.
+    alpha, alpha_low, alpha_high : Cronbach's alpha of all items, from the covariances of pairs, and of complete data its 95 % limits
+        (Bonett).
+    alpha_given, n_given : Alpha of as many items as a person got on average, and this number.
+    alpha_without : (I,) Alpha of all items but this one.
+    omitted, not_reached, in_tail : (I,) Shares of those who were given the item: left out, not reached, and probably not reached
+        although the cell holds 0.
+    thirds : (I, 3) Mean share of points in the lower, middle and upper third by the level on the other items.
+    suspected_keys : Items whose key is doubtful, by the screening that `calibrate` uses.
+    options : Who chose which answer; empty where raw answers were not kept.
     n_persons : int
-    missing : MissingPolicy
-        Which missing answers counted as wrong.
+    missing : Which missing answers counted as wrong.
     """
 
     kind: ClassVar[str] = "item_analysis"

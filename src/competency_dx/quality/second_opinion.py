@@ -38,20 +38,13 @@ class CrossCheck(Result):
 
     Attributes
     ----------
-    function : str
-        The function of girth.
-    items, families, parameters : tuple of str (N,)
-        What each row is about; the last row of a Rasch test is the population's variance.
-    ours, girth, se : ndarray, shape (N,)
-        Estimates, and the standard error of ours; NaN where the calibration has none.
-    at_bound : ndarray of bool, shape (N,)
-        Where girth ended at a bound of its search; such rows are not judged.
-    penalised : bool
-        Whether the calibration has priors.
-    log_likelihood, girth_log_likelihood : float
-        This library's marginal log-likelihood at either set of parameters.
-    girth_converged : bool
-        Whether girth stopped by its own criterion, off its bounds, with the population where it was put.
+    function : The function of girth.
+    items, families, parameters : (N,) What each row is about; the last row of a Rasch test is the population's variance.
+    ours, girth, se : (N,) Estimates, and the standard error of ours; NaN where the calibration has none.
+    at_bound : (N,) Where girth ended at a bound of its search; such rows are not judged.
+    penalised : Whether the calibration has priors.
+    log_likelihood, girth_log_likelihood : This library's marginal log-likelihood at either set of parameters.
+    girth_converged : Whether girth stopped by its own criterion, off its bounds, with the population where it was put.
     """
 
     kind: ClassVar[str] = "cross_check"

@@ -56,17 +56,13 @@ class Agreement(Result):
 
     Attributes
     ----------
-    first, second, item : tuple of str (S,)
-        The pair of experts or the item, "" for all; `table` (S, 14) are works and pairs of marks, then exact share, share within
-        one mark, kappa with quadratic weights and ICC with their 95 % intervals, as `to_frame` has them.
-    third : ndarray, shape (D, 6)
-        For each difference from which a third expert could be called: share of the twice marked answers, with interval, number of
-        further marks and what they are in percent of all.
-    final, state : ndarray, shape (P, I)
-        The mark that counts: the mean of the first two where they agree, NaN where a third is due. What became of the answer: 0 not
-        marked, 1 marked once, 2 agreed, 3 settled by a third expert, 4 still open.
-    blocks : tuple of tuple of str
-        Experts joined by works they share, the largest block first; `links` are works whose second mark would join them all.
+    first, second, item : (S,) The pair of experts or the item, "" for all; `table` (S, 14) are works and pairs of marks, then exact
+        share, share within one mark, kappa with quadratic weights and ICC with their 95 % intervals, as `to_frame` has them.
+    third : (D, 6) For each difference from which a third expert could be called: share of the twice marked answers, with interval,
+        number of further marks and what they are in percent of all.
+    final, state : (P, I) The mark that counts: the mean of the first two where they agree, NaN where a third is due. What became of the
+        answer: 0 not marked, 1 marked once, 2 agreed, 3 settled by a third expert, 4 still open.
+    blocks : Experts joined by works they share, the largest block first; `links` are works whose second mark would join them all.
     """
 
     kind: ClassVar[str] = "agreement"

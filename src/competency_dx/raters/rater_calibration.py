@@ -26,17 +26,12 @@ class Facets:
 
     Attributes
     ----------
-    model : {"PCM", "RSM", "GPCM", "GRM"}
-        Family of the marks; RSM has thresholds common to all criteria of as many marks, GPCM and GRM a slope for each criterion.
+    model : Family of the marks; RSM has thresholds common to all criteria of as many marks, GPCM and GRM a slope for each criterion.
         Keyed items go with it: Rasch beside PCM and RSM, 2PL beside GPCM and GRM.
-    severity : {"expert", "criterion"}
-        One severity an expert, or one for each criterion.
-    thresholds : {"item", "expert"}
-        "expert" lets every expert have thresholds apart from the common ones: who avoids the ends of the scale shows so.
-    drift : {"none", "linear"}
-        Change of an expert's severity from the first day to the last, against the mean of all experts.
-    experts : {"fixed", "random"}
-        Fixed severities sum to zero. Random ones come from a normal population of mean 0 whose variance is estimated: few marks
+    severity : One severity an expert, or one for each criterion.
+    thresholds : "expert" lets every expert have thresholds apart from the common ones: who avoids the ends of the scale shows so.
+    drift : Change of an expert's severity from the first day to the last, against the mean of all experts.
+    experts : Fixed severities sum to zero. Random ones come from a normal population of mean 0 whose variance is estimated: few marks
         pull less, and experts who never met can stand on one scale.
     """
 
@@ -62,24 +57,19 @@ class RaterCalibration(Result):
 
     Attributes
     ----------
-    of_experts : ndarray, shape (R, 12)
-        As `to_frame` has it: marks and works; severity in logits, by which an expert lowers the log odds of each further mark,
-        against the mean of all experts; its change from the first day to the last, against theirs (NaN where not asked for);
-        mean squares infit and outfit; `spread`, the SD of marks over what the model expects (below 1: the ends of the scale are
-        avoided); `halo`, the mean product of residuals of two criteria of a work beyond what it expects; each z is by the
-        moments of the model given all other marks.
-    by_item : ndarray, shape (R, I, 2)
-        Severity on each criterion with its SE; NaN where severity is by criterion and the expert did not mark it.
-    thresholds : ndarray, shape (R, K, 2)
-        By how much an expert's intercepts of the K inner marks exceed the common ones, with SE; NaN where thresholds are common.
-    spread : ndarray, shape (4,)
-        SD of random experts: severity, severity by criterion, thresholds, drift; NaN where fixed.
-    parameters : ItemParameters
-        Criteria as an expert of mean severity marks them, then keyed items.
-    of_persons : ndarray, shape (P, 10)
-        As `person_frame` has it: marks; points in percent of the maximum; expected percent on all criteria under an expert of mean
-        severity, by marks as they stand, and adjusted, with 95 % interval; EAP likewise; its SE if severities were known, and with
-        their errors.
+    of_experts : (R, 12) As `to_frame` has it: marks and works; severity in logits, by which an expert lowers the log odds of each
+        further mark, against the mean of all experts; its change from the first day to the last, against theirs (NaN where not asked
+        for); mean squares infit and outfit; `spread`, the SD of marks over what the model expects (below 1: the ends of the scale are
+        avoided); `halo`, the mean product of residuals of two criteria of a work beyond what it expects; each z is by the moments of
+        the model given all other marks.
+    by_item : (R, I, 2) Severity on each criterion with its SE; NaN where severity is by criterion and the expert did not mark it.
+    thresholds : (R, K, 2) By how much an expert's intercepts of the K inner marks exceed the common ones, with SE; NaN where thresholds
+        are common.
+    spread : (4,) SD of random experts: severity, severity by criterion, thresholds, drift; NaN where fixed.
+    parameters : Criteria as an expert of mean severity marks them, then keyed items.
+    of_persons : (P, 10) As `person_frame` has it: marks; points in percent of the maximum; expected percent on all criteria under an
+        expert of mean severity, by marks as they stand, and adjusted, with 95 % interval; EAP likewise; its SE if severities were
+        known, and with their errors.
     """
 
     kind: ClassVar[str] = "rater_calibration"

@@ -36,14 +36,11 @@ class Ratings(Result):
 
     Attributes
     ----------
-    items : tuple of str (I,)
-        What is marked: a criterion of a task, ``task/criterion``, or a task as a whole; `max_marks` (I,) are the highest marks.
-    person, item, expert : ndarray of int, shape (N,)
-        Places of the row's person, item and expert; -1 where the row does not say.
-    mark : ndarray of int, shape (N,)
-        -1 where there is none that counts; `written` (N,) is what the protocol says, `day` (N,) a number, NaN for none.
-    status : ndarray of int, shape (N,)
-        Of the mark: 0 used, 1 blank, 2 unreadable, 3 above the maximum, 4 person, item or expert unknown.
+    items : (I,) What is marked: a criterion of a task, ``task/criterion``, or a task as a whole; `max_marks` (I,) are the highest
+        marks.
+    person, item, expert : (N,) Places of the row's person, item and expert; -1 where the row does not say.
+    mark : (N,) -1 where there is none that counts; `written` (N,) is what the protocol says, `day` (N,) a number, NaN for none.
+    status : (N,) Of the mark: 0 used, 1 blank, 2 unreadable, 3 above the maximum, 4 person, item or expert unknown.
     """
 
     kind: ClassVar[str] = "ratings"

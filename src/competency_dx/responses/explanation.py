@@ -61,16 +61,11 @@ class Explanation:
 
     Attributes
     ----------
-    raw : str or None
-        The answer as it stood in the source; None where there was none or the source held points.
-    normalised : str
-        The answer as the rule read it.
-    key : str or None
-        The right answer, only when it was asked for.
-    rule : Text
-        The rule in words.
-    elements : tuple of Element
-        Points part by part, for rules that score parts.
+    raw : The answer as it stood in the source; None where there was none or the source held points.
+    normalised : The answer as the rule read it.
+    key : The right answer, only when it was asked for.
+    rule : The rule in words.
+    elements : Points part by part, for rules that score parts.
     """
 
     person: str

@@ -40,20 +40,13 @@ class Responses(Result):
     persons : object array of str (P,)
         Unique ids, in the order of the source.
     items : tuple of str (I,)
-    scores : int8 array (P, I)
-        Points; 0 where `reasons` is not `Reason.ANSWERED`, which does not say that the answer was wrong.
-    reasons : uint8 array (P, I)
-        `Reason` of each cell: answered, not administered, omitted, not reached, invalid.
-    max_scores : int array (I,)
-        Highest points of each item: from the bank, or the highest seen where there is no bank.
-    provenance : Provenance
-        How the responses came about: source, digests of data and bank, layout.
-    background : mapping of str to object array of str (P,)
-        What else is known of the persons (form, municipality …), "" where it is not.
-    answers : RawAnswers or None
-        Raw answers, so that every score can be explained; None where the source held points.
-    findings : tuple of Finding
-        The ingest report.
+    scores : (P, I) Points; 0 where `reasons` is not `Reason.ANSWERED`, which does not say that the answer was wrong.
+    reasons : (P, I) `Reason` of each cell: answered, not administered, omitted, not reached, invalid.
+    max_scores : (I,) Highest points of each item: from the bank, or the highest seen where there is no bank.
+    provenance : How the responses came about: source, digests of data and bank, layout.
+    background : (P,) What else is known of the persons (form, municipality …), "" where it is not.
+    answers : Raw answers, so that every score can be explained; None where the source held points.
+    findings : The ingest report.
     """
 
     kind: ClassVar[str] = "responses"

@@ -38,18 +38,12 @@ class LatentRegression:
 
     Attributes
     ----------
-    names : tuple of str
-        F columns of the design: the constant, numeric covariates, categories against the first in alphabetical order.
-    coefficients : ndarray, shape (F,)
-        γ in logits.
-    residual_variance : float
-        σ² in squared logits.
-    covariance : ndarray, shape (F + 1, F + 1)
-        Covariance of (γ, log σ²), the inverse of the observed information.
-    log_likelihood : float
-        Marginal, at the estimates; comparable between sets of covariates on the same answers and item parameters.
-    iterations : int
-        EM and Newton steps taken.
+    names : F columns of the design: the constant, numeric covariates, categories against the first in alphabetical order.
+    coefficients : (F,) γ in logits.
+    residual_variance : σ² in squared logits.
+    covariance : (F + 1, F + 1) Covariance of (γ, log σ²), the inverse of the observed information.
+    log_likelihood : Marginal, at the estimates; comparable between sets of covariates on the same answers and item parameters.
+    iterations : EM and Newton steps taken.
     """
 
     names: Ids

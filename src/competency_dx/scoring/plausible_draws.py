@@ -50,18 +50,12 @@ class Pooled(Result):
 
     Attributes
     ----------
-    names : tuple of str
-        What is estimated.
-    sets : int
-        Number of data sets M.
-    estimate : ndarray
-        Mean of the M estimates.
-    within, between, total : ndarray
-        Mean sampling variance W, variance B of the estimates, T = W + (1 + 1/M) B.
-    df : ndarray
-        Degrees of freedom of the t distribution of (estimate - truth) / √T, at most 1e12.
-    fmi : ndarray
-        Fraction of information missing because θ is not observed, (r + 2/(df + 3)) / (r + 1), r = (1 + 1/M) B / W.
+    names : What is estimated.
+    sets : Number of data sets M.
+    estimate : Mean of the M estimates.
+    within, between, total : Mean sampling variance W, variance B of the estimates, T = W + (1 + 1/M) B.
+    df : Degrees of freedom of the t distribution of (estimate - truth) / √T, at most 1e12.
+    fmi : Fraction of information missing because θ is not observed, (r + 2/(df + 3)) / (r + 1), r = (1 + 1/M) B / W.
     """
 
     kind: ClassVar[str] = "pooled"
@@ -167,14 +161,10 @@ class PlausibleValues(Result):
 
     Attributes
     ----------
-    persons : ndarray of str, shape (P,)
-        In the order of the responses.
-    dimensions : tuple of str
-        D names.
-    values : ndarray, shape (P, n, D)
-        Plausible values in logits; ``values[:, m]`` is one data set to analyse, the n results go to `pool`.
-    regression : LatentRegression or None
-        The conditioning model.
+    persons : (P,) In the order of the responses.
+    dimensions : D names.
+    values : (P, n, D) Plausible values in logits; ``values[:, m]`` is one data set to analyse, the n results go to `pool`.
+    regression : The conditioning model.
     """
 
     kind: ClassVar[str] = "plausible_values"

@@ -86,15 +86,12 @@ class Reliability(Result):
     empirical_eap, empirical_wle : float, ndarray of shape (D,) or None
         In the persons given: var(θ̂) / (var(θ̂) + mean SE²) for EAP, 1 - mean SE² / var(θ̂) for WLE, which items that
         measure several competencies do not have.
-    theta : ndarray, shape (Q,) or (D, Q)
-        Points of the scale within 4 SD of the population's mean, in logits.
-    information : ndarray, shape (I, Q) or (D, I, Q)
-        Of each item; where item uncertainty is carried, of its averaged curve. With several competencies about one of them,
-        the others at their mean given it.
+    theta : (Q,) or (D, Q) Points of the scale within 4 SD of the population's mean, in logits.
+    information : (I, Q) or (D, I, Q) Of each item; where item uncertainty is carried, of its averaged curve. With several competencies
+        about one of them, the others at their mean given it.
     variance : float or ndarray, shape (D,)
         σ² of the population.
-    dimensions : tuple of str
-        D names.
+    dimensions : D names.
     """
 
     kind: ClassVar[str] = "reliability"

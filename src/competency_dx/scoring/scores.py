@@ -29,21 +29,14 @@ class Scores(Result):
 
     Attributes
     ----------
-    persons : ndarray of str, shape (P,)
-        In the order of the responses.
-    dimensions : tuple of str
-        D names.
-    theta : ndarray, shape (P, D)
-        Estimates in logits.
-    covariance : ndarray, shape (P, D, D)
-        Error covariance; the uncertainty of carried item parameters is in it.
-    n_items : ndarray of int, shape (P, D)
-        Answers to items of each dimension.
-    status : ndarray of int, shape (P, D)
-        Index into `STATUSES`: ok, extreme_low, extreme_high, no_responses.
-    reliability : ndarray, shape (D,)
-        Empirical reliability in this group: var(θ̂) / (var(θ̂) + mean SE²) for Bayesian estimates,
-        1 - mean SE² / var(θ̂) for ML and WLE; NaN for a single person.
+    persons : (P,) In the order of the responses.
+    dimensions : D names.
+    theta : (P, D) Estimates in logits.
+    covariance : (P, D, D) Error covariance; the uncertainty of carried item parameters is in it.
+    n_items : (P, D) Answers to items of each dimension.
+    status : (P, D) Index into `STATUSES`: ok, extreme_low, extreme_high, no_responses.
+    reliability : (D,) Empirical reliability in this group: var(θ̂) / (var(θ̂) + mean SE²) for Bayesian estimates, 1 - mean SE² /
+        var(θ̂) for ML and WLE; NaN for a single person.
     """
 
     kind: ClassVar[str] = "scores"

@@ -41,19 +41,13 @@ class FileScores(Result):
 
     Attributes
     ----------
-    target : str
-        Path of the Parquet file written (a document has its name only), columns and rows as those of ``Scores.to_frame()``.
+    target : Path of the Parquet file written (a document has its name only), columns and rows as those of ``Scores.to_frame()``.
     method : str
-    persons, blocks : int
-        Number of persons, and of blocks they were read in.
-    dimensions : tuple of str
-        D names.
-    statuses : ndarray of int, shape (D, 4)
-        Persons with the status ok, extreme_low, extreme_high, no_responses.
-    theta_mean, theta_sd, mean_se : ndarray, shape (D,)
-        Over all persons.
-    findings : tuple of Finding
-        Of every kind the first one that occurred; its ids are those of one block.
+    persons, blocks : Number of persons, and of blocks they were read in.
+    dimensions : D names.
+    statuses : (D, 4) Persons with the status ok, extreme_low, extreme_high, no_responses.
+    theta_mean, theta_sd, mean_se : (D,) Over all persons.
+    findings : Of every kind the first one that occurred; its ids are those of one block.
     """
 
     kind: ClassVar[str] = "file_scores"

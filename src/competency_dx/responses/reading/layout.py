@@ -43,34 +43,21 @@ class Layout:
 
     Attributes
     ----------
-    kind : {"auto", "wide", "long"}
-        One row per person, or one row per answer.
-    cells : {"auto", "raw", "scored"}
-        Raw answers to be scored with the bank's keys, or points.
-    person : str or None
-        Column of person ids.
-    items : tuple of str or None
-        The item columns (wide) or the items to keep (long).
-    item, answer : str or None
-        Columns of item ids and of answers in a long table.
-    aliases : mapping of str to str or None
-        Names in the table, headers or the items of a long one, to item ids: ``{"Вопрос 1": "MAT-003"}``.
-    form : str or None
-        Column of form ids (or titles) of the bank: it tells omitted from not reached and not administered.
-    attempts : {"error", "first", "last", "best"}
-        Which attempt counts when a person occurs twice. "best" takes the attempt with the most points; in a long
-        table, where attempts are per item, the best answer to each item.
-    missing_tokens : mapping of str to reason
-        Further texts that stand for a missing answer, for example ``{"нет": "omitted"}``. ``""`` is the empty cell; the
+    kind : One row per person, or one row per answer.
+    cells : Raw answers to be scored with the bank's keys, or points.
+    person : Column of person ids.
+    items : The item columns (wide) or the items to keep (long).
+    item, answer : Columns of item ids and of answers in a long table.
+    aliases : Names in the table, headers or the items of a long one, to item ids: ``{"Вопрос 1": "MAT-003"}``.
+    form : Column of form ids (or titles) of the bank: it tells omitted from not reached and not administered.
+    attempts : Which attempt counts when a person occurs twice. "best" takes the attempt with the most points; in a long table, where
+        attempts are per item, the best answer to each item.
+    missing_tokens : Further texts that stand for a missing answer, for example ``{"нет": "omitted"}``. ``""`` is the empty cell; the
         reason "blank" is whatever an empty cell stands for.
-    missing_codes : mapping of item id or "*" to mapping of str to reason
-        Codes that stand for a missing answer to one item or to all, for example ``{"*": {"99": "omitted"}}``.
-    pii : {"refuse", "drop"}
-        What to do with columns of personal data: names, e-mails, phones, СНИЛС, birth dates …
-    sheet : str or None
-        Sheet of a workbook.
-    unreadable : {"refuse", "leave_out"}
-        What to do with columns of which more than a tenth of the cells cannot be read, or all; single cells are left out.
+    missing_codes : Codes that stand for a missing answer to one item or to all, for example ``{"*": {"99": "omitted"}}``.
+    pii : What to do with columns of personal data: names, e-mails, phones, СНИЛС, birth dates …
+    sheet : Sheet of a workbook.
+    unreadable : What to do with columns of which more than a tenth of the cells cannot be read, or all; single cells are left out.
     """
 
     kind: Shape = "auto"
