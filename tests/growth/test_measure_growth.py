@@ -159,6 +159,19 @@ def test_small_programmes_stand_in_no_summary_and_no_aggregate_of_a_page(tmp_pat
     assert "не для публикации" in page
 
 
+@pytest.mark.parametrize("flagged", [9, 10])
+def test_the_return_to_the_mean_and_what_a_few_closed_is_not_told(flagged: int) -> None:
+    """Of one person with a deficit both would be a result of that person."""
+    first, second, *_ = study(0.0)
+    order = np.argsort(first.p_deficit[:, 0])
+    some = first.select(first.persons[[*order[:40], *order[-flagged:]]])
+    assert (some.p_deficit[:, 0] >= 0.5).sum() == flagged
+    growth = grown(some, second, draws=100)
+    assert np.isfinite(growth.regression[0]) == (flagged >= 10)
+    assert np.isfinite(growth.closed[0]).tolist() == (growth.p_before.sum(axis=0) >= 10).tolist()
+    assert "return to the mean" not in "\n".join(growth.summary("en")) or flagged >= 10
+
+
 def test_what_is_called_reliable_has_an_interval_without_zero() -> None:
     growth = grown(*study(0.8)[:2])
     low, high = growth.ends_of_rule

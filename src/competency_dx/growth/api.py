@@ -75,6 +75,7 @@ def measure_growth(
     half = 1.96 * np.sqrt(np.maximum(square - change**2, 0.0))
     compared = len(names) > 1 and names[0] == WITHOUT and bool(shown[0])
     programmes[:, 2, 0 if compared else slice(None)] = np.nan
+    programmes[:, 1, (group == np.arange(len(names))[:, None]) @ was < smallest] = np.nan  # so few had a deficit: it tells of them
     ends = _intervals(programmes, shown)
     findings = _findings(first, second, len(before), int((~shown).sum()), smallest, compared=compared)
     announce(findings)
@@ -93,7 +94,7 @@ def measure_growth(
         p_after=left,
         p_closed=np.clip(was - still, 0.0, 1.0),
         **{name: x for names, of in zip(OF_PROGRAMMES, ends, strict=True) for name, x in zip(names, of, strict=True)},
-        regression=_regression(first),
+        regression=_regression(first, smallest),
         only_before=len(before) - len(both),
         only_after=len(after) - len(both),
         percent_stayed=float(first.percent[:, 0].mean()) if len(both) >= smallest else np.nan,
@@ -183,8 +184,8 @@ def _intervals(found: Floats, shown: Bools) -> Floats:
     return np.where(some, (np.nanmean(filled, axis=0), *np.nanquantile(filled, [0.025, 0.975], axis=0)), np.nan).swapaxes(0, 1)
 
 
-def _regression(first: DeficitProfiles) -> Floats:
-    """Return by how much the raw percent of those with P(deficit) of .5 or more would rise by itself: expected less scored (C,)."""
+def _regression(first: DeficitProfiles, smallest: int) -> Floats:
+    """Return by how much the raw percent of those with P(deficit) from .5 would rise by itself, NaN of a few (C,)."""
     codes, at = [c.code for c in first.competencies], first.reasons == 0
     leaves = set(first.population.leaves)
     member = np.array([[code in fact.competencies for code in codes] for fact in first.items], dtype=np.float64)
@@ -194,7 +195,8 @@ def _regression(first: DeficitProfiles) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         gap = 100 * ((expected - first.points) * at @ member) / (at * most @ member)
     flagged = (first.p_deficit >= 0.5) & np.isfinite(gap)
-    return np.asarray(np.where(flagged, gap, 0.0).sum(axis=0) / np.where(flagged.any(axis=0), flagged.sum(axis=0), np.nan))
+    n = flagged.sum(axis=0)
+    return np.asarray(np.where(flagged, gap, 0.0).sum(axis=0) / np.where(n >= smallest, n, np.nan))
 
 
 def _findings(

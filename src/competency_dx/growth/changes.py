@@ -40,7 +40,7 @@ class Growth(Result):
     difference : (G, C) How much more a programme changed than persons without one who started as high, with its interval; NaN without
         such.
     regression : (C,) By how many points the raw percent of those flagged at first would rise without any change: the return to the
-        mean.
+        mean; NaN of fewer than `smallest`, as is `closed` where fewer are expected to have had a deficit.
     only_before, only_after : Persons in one diagnosis alone.
     percent_stayed, percent_left : Mean percent before, in the whole test, of those who came again and of those who did not; NaN for
         fewer than `smallest`.
