@@ -389,3 +389,11 @@ def test_refusals() -> None:
         same.named("keep", "foo")  # type: ignore[arg-type]
     assert same.to_json() == checked(data, c, tried=0).to_json()
     assert replace(same, persons=same.persons).to_frame().shape[0] == I
+
+
+def test_an_item_that_all_answer_alike_stops_nothing() -> None:
+    rng = np.random.default_rng(3)
+    x = (rng.random((400, 10)) < 1 / (1 + np.exp(rng.normal(0, 1, 10) - 1.2 * rng.normal(0, 1, (400, 1))))).astype(int)
+    table = pd.DataFrame(x, columns=[f"q{i}" for i in range(10)])
+    old = cdx.calibrate(table)
+    assert len(cdx.check_fit(table.assign(q5=1), old).to_frame()) == 10

@@ -400,3 +400,14 @@ def test_a_link_to_a_bank_returns_into_it_and_keeps_what_it_rests_on() -> None:
     assert later.header.population.mean_se == pytest.approx(link.error)
     with pytest.raises(cdx.errors.BankError, match="another scale"):
         bank.with_calibration(link)
+
+
+def test_an_item_with_its_key_turned_round_is_no_anchor() -> None:
+    rng = np.random.default_rng(3)
+    x = (rng.random((400, 10)) < 1 / (1 + np.exp(rng.normal(0, 1, 10) - 1.2 * rng.normal(0, 1, (400, 1))))).astype(int)
+    table = pd.DataFrame(x, columns=[f"q{i}" for i in range(10)])
+    old = cdx.calibrate(table)
+    with pytest.warns(CompetencyDxWarning):
+        found = cdx.link(cdx.calibrate(table.assign(q5=1 - table.q5)), old)
+    assert not found.used[found.items.index("q5")]
+    np.testing.assert_allclose([found.slope, found.intercept], [1, 0], atol=0.05)

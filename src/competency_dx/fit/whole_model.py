@@ -150,7 +150,7 @@ def left_over(parts: Sequence[Part]) -> Left:
     gap = (raw - implied / np.sqrt(np.outer(np.diag(implied), np.diag(implied))))[apart]
     np.fill_diagonal(q3, 1.0)
     rows = [np.full(I, np.nan)] * 4
-    if n.min() >= LEAST_COMMON:
+    if n.min() >= LEAST_COMMON and np.isfinite(raw).all():  # an item that all answer alike correlates with nothing
         chance = chance_components(I, int(np.median(n[apart])), DRAWS, np.random.default_rng(SEED))
         rows = [components(raw), components(q3), chance.mean(axis=0), np.quantile(chance, 0.95, axis=0)]
     pairs = local_dependence(x.astype(np.int8), observed, implied, parts[0].known.dimension_index)

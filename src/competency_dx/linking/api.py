@@ -96,6 +96,7 @@ def step(here: Scale, there: Scale, method: LinkMethod, without: Without) -> Ste
     first, second = new.take(rows[0]), old.take(rows[1])
     unlike = np.array([len({of.keys.get(i) for of in (here, there)} - {None}) > 1 for i in common], dtype=np.bool_)
     unlike |= np.not_equal(first.families, second.families) | (first.n_categories != second.n_categories)
+    unlike |= first.slope * second.slope < 0  # a key turned round
     used = np.array([without == "drifted" or i not in without for i in common], dtype=np.bool_) & ~unlike
     if used.sum() < LEAST_ITEMS:
         some = {"common": list(compress(common, used)), "least": LEAST_ITEMS, "other": list(compress(common, unlike))}

@@ -105,9 +105,8 @@ def _findings(ratings: Ratings, effects: dict[str, Any], use: Floats, facets: Fa
         "raters.halo": use[:, 5] > SURE,
         "raters.drift": drift,
     }
-    few = facets.experts == "random" and len(ratings.experts) < FEW_EXPERTS
     return [
-        *([Template("raters.few_experts").of(experts=len(ratings.experts))] if few else []),
+        *([Template("raters.few_experts").of(experts=len(use))] if facets.experts == "random" and len(use) < FEW_EXPERTS else []),
         *(one for code, who in named.items() for one in Template(code).about(compress(ratings.experts, who))),
     ]
 
