@@ -314,6 +314,21 @@ def test_an_expert_without_a_mark_that_counts_changes_nothing(quiet: Quiet) -> N
     assert "e1" in out.summary()[2]
 
 
+@pytest.mark.parametrize("top", [0, 3])
+@pytest.mark.parametrize("facets", [Facets(), Facets(severity="criterion"), Facets(model="GRM")])
+def test_an_expert_with_extreme_marks_only_is_left_out_and_named(top: int, facets: Facets, quiet: Quiet) -> None:
+    table, _ = drawn(80, 3, 6)
+    new = table[table["Шифр работы"].isin(["w0", "w1"])].assign(Эксперт="new", Балл=top)
+    with quiet():
+        before = calibrate_raters(load_ratings(table, maximum=3), facets=facets)
+        after = calibrate_raters(load_ratings(pd.concat([table, new]), maximum=3), facets=facets)
+    np.testing.assert_allclose(after.severity, [*before.severity, np.nan])
+    np.testing.assert_allclose(after.of_persons, before.of_persons)
+    assert next(f.scope for f in after.findings if f.code == "raters.extreme_only") == ("new",)
+    with pytest.raises(RatersError, match="e1, e2, e3, e4, e5, e6"):
+        calibrate_raters(load_ratings(table.assign(Балл=np.where(table["Эксперт"] < "e4", top, 3 - top)), maximum=3), facets=facets)
+
+
 def test_random_experts_are_pulled_to_the_mean_by_few_marks(quiet: Quiet) -> None:
     ratings, severity, fixed = study()
     with quiet():

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, names
+from competency_dx.arrays import Bools, Floats, names
 from competency_dx.bank import ItemBank
 from competency_dx.engine import Control
 from competency_dx.errors import RatersError, checked
@@ -18,7 +18,7 @@ from competency_dx.raters.agreement import apart, joined
 from competency_dx.raters.estimates import LOOSE, SURE, effects_of, persons_of, scale_use
 from competency_dx.raters.facets import EFFECTS, facet_model, fitted
 from competency_dx.raters.rater_calibration import Facets, RaterCalibration
-from competency_dx.raters.ratings import Ratings
+from competency_dx.raters.ratings import BLANK, Ratings
 from competency_dx.responses import Reason, Responses
 
 DEFAULT = Facets()
@@ -44,7 +44,8 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
     facets : Facets
         Model, severity by criterion, thresholds by expert, drift over days, fixed or random experts.
     """
-    loose, R = _checked(ratings, facets, keyed=responses is not None), len(ratings.experts)
+    given, (ratings, extreme), R = ratings, _estimable(ratings, facets), len(ratings.experts)
+    loose = (*Template("raters.extreme_only").about(extreme), *_checked(ratings, facets, keyed=responses is not None))
     with one_blas_thread():
         fit = fitted(facet_model(ratings, responses, facets), Control())
         effects = effects_of(fit, ratings, facets)
@@ -55,7 +56,7 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
     marked[person, expert] = True
     findings = gathered(ratings.findings, loose, _findings(ratings, effects, use, facets))
     announce(findings, known=ratings.findings)
-    inputs = {"ratings": digest_arrays(ratings.rows, ratings.day)}
+    inputs = {"ratings": digest_arrays(given.rows, given.day)}
     inputs |= {} if responses is None else {"responses": digest_arrays(responses.scores, responses.reasons)}
     random = sum(int((at >= 0).sum()) for at in fit.model.place.values()) * fit.model.random
     return RaterCalibration(
@@ -74,6 +75,35 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
         findings=findings,
         provenance=provenance("calibrate_raters", inputs, facets.stated()),
     )
+
+
+def _set_aside(ratings: Ratings, experts: Bools) -> Ratings:
+    """Return the protocol with no marks of these experts (R,) used."""
+    return replace(ratings, status=np.where(ratings.used & experts[ratings.expert], BLANK, ratings.status))
+
+
+def _estimable(ratings: Ratings, facets: Facets) -> tuple[Ratings, list[str]]:
+    """Return the protocol less fixed experts who gave only lowest or only highest marks, and who they are: their severity is endless.
+
+    Where severity is by criterion, one criterion is enough. Lowest and highest are by what was given, so that who is left is looked at
+    again.
+    """
+    gone: list[str] = []
+    while facets.experts == "fixed":
+        (_, item, expert, mark), I = ratings.rows, len(ratings.items)
+        low, high = np.full(I, np.iinfo(np.int64).max), np.full(I, -1)
+        np.minimum.at(low, item, mark)
+        np.maximum.at(high, item, mark)
+        (who, _), cell = np.unique([expert, item * (facets.severity == "criterion")], axis=1, return_inverse=True)
+        inside = [np.bincount(cell.ravel(), weights=mark != end[item]) for end in (low, high)]
+        endless = np.isin(np.arange(len(ratings.experts)), who[np.min(inside, axis=0) == 0])
+        if not endless.any() or (low == high).any():
+            break
+        gone += compress(ratings.experts, endless)
+        ratings = _set_aside(ratings, endless)
+        if len(np.unique(ratings.rows[2])) < 2:
+            raise RatersError("raters.extreme_only", experts=gone)
+    return ratings, gone
 
 
 def _checked(ratings: Ratings, facets: Facets, *, keyed: bool) -> tuple[Finding, ...]:
@@ -132,6 +162,9 @@ def adjust_marks(ratings: Ratings, calibration: RaterCalibration, *, bank: ItemB
     """
     if strange := [x for x in (*ratings.experts, *ratings.items) if x not in {*calibration.experts, *calibration.items}]:
         raise RatersError("raters.other_ratings", strange=strange)
+    unknown = np.isin(ratings.experts, [*compress(calibration.experts, np.isnan(calibration.severity))])
+    unknown &= np.isin(np.arange(len(unknown)), ratings.rows[2])
+    ratings = _set_aside(ratings, unknown)
     records, top = {r.item: r for r in bank.parameters}, {i.id: i.max_score for i in bank.items}
     tasks = {task: [i for i, t in enumerate(ratings.tasks) if t == task] for task in dict.fromkeys(ratings.tasks)}
     parts = {task: of for task, of in tasks.items() if task in records and top[task] == ratings.max_marks[of].sum()}
@@ -156,6 +189,7 @@ def adjust_marks(ratings: Ratings, calibration: RaterCalibration, *, bank: ItemB
     for j, answers in enumerate(cells.values()):
         scores[list(answers), j], reasons[list(answers), j] = list(answers.values()), Reason.ANSWERED
     findings = Template("raters.incomplete").about(f"{ratings.persons[p]}, {task}" for p, task in incomplete)
+    findings += Template("raters.extreme_only").about(compress(ratings.experts, unknown))
     announce(findings)
     inputs = {"calibration": digest_arrays(calibration.by_item), "bank": f"{bank.id} {bank.version} {bank.digest}"}
     inputs |= {"data": digest_arrays(scores, reasons)}
