@@ -151,6 +151,23 @@ def test_faults_of_requests_are_problem_documents(call: Call) -> None:
         ("PUT", "/profiles", REQUEST, {}, 405, "service.method"),
         ("POST", "/profiles", REQUEST, {"Content_Type": "text/plain"}, 415, "service.media_type"),
         ("POST", "/profiles", REQUEST, {"Content_Encoding": "gzip"}, 415, "service.media_type"),
+        *(
+            ("POST", "/profiles", REQUEST, {"Content_Type": f"application/json; {rest}"}, 415, "service.media_type")
+            for rest in ("charset=windows-1251", 'charset="utf-16"', "version=2", "charset=utf-8; charset=latin-1")
+        ),
+        *(
+            ("POST", f"{path}?{query}", REQUEST, {}, 422, "service.parameter")
+            for path, query in (
+                ("/next-items", "nn=5"),
+                ("/next-items", "n=12&n=3"),
+                ("/profiles", "n=5"),
+                ("/scores", "a=&a="),
+                ("/next-items", "N=3"),
+            )
+        ),
+        ("GET", "/banks?registry=x", None, {}, 422, "service.parameter"),
+        ("GET", "/schemas?bank=physics&bank=history", None, {}, 422, "service.parameter"),
+        ("GET", "/health?x", None, {}, 422, "service.parameter"),
         ("POST", "/next-items?n=0", REQUEST, {}, 422, "service.parameter"),
         ("POST", "/next-items?form=x", REQUEST, {}, 422, "service.parameter"),
         ("GET", "/schemas?bank=alchemy", None, {}, 404, "service.no_bank"),
@@ -162,6 +179,8 @@ def test_faults_of_requests_are_problem_documents(call: Call) -> None:
         assert (reply.status, reply.content["code"]) == (status, code), path
         assert reply.headers["content-type"] == "application/problem+json"
     assert call("GET", "/profiles").headers["allow"] == "POST"
+    for kind in ("application/json;charset=UTF-8", 'Application/JSON ; charset="utf-8"'):
+        assert call("POST", "/profiles", REQUEST, Content_Type=kind).status == 200
 
 
 def test_a_fault_of_the_server_is_told_apart_and_tells_nothing_of_it(

@@ -16,7 +16,7 @@ from competency_dx import errors
 from competency_dx.adaptive import NextItems
 from competency_dx.competencies import Profile
 from competency_dx.documents import JsonDocument
-from competency_dx.errors import CompetencyDxError, RequestError, needing, phrase
+from competency_dx.errors import CompetencyDxError, RequestError, needing, phrase, repeated
 from competency_dx.provenance import library_version
 from competency_dx.schemas import schema
 from competency_dx.scoring import Scores
@@ -46,11 +46,19 @@ def create_app(*, registry: str | Path | None = None, most_bytes: int = MOST_BYT
     refused before they are read. Raises `MissingDependencyError` without the extra ``service``.
     """
     with needing("fastapi", "service", "competency_dx.service"):
-        from fastapi import FastAPI
+        from fastapi import Depends, FastAPI, Request
     app = FastAPI(title="competency_dx", version=library_version())
+
+    async def described_once(request: Request) -> None:
+        """Refuse parameters that the path does not have, which would be passed over, and those given twice."""
+        given, known = [name for name, _ in request.query_params.multi_items()], request.scope["route"].dependant.query_params
+        if wrong := sorted({*given} - {one.alias for one in known} | {*repeated(given)}):
+            raise RequestError("service.parameter", where=[f"query.{name[:100]}" for name in wrong])
+
+    once = [Depends(described_once)]
     for path, endpoint in _endpoints(Operations(registry=None if registry is None else Path(registry)), most_bytes).items():
         sent: dict[str, Any] = {"methods": ["POST"], "openapi_extra": SENT} if path in ANSWERING else {"methods": ["GET"]}
-        app.add_api_route(path, endpoint, responses=replies(path), **sent)
+        app.add_api_route(path, endpoint, responses=replies(path), dependencies=once, **sent)
     _refuse_in_problems(app)
     vars(app)["openapi"] = lambda: described(FastAPI.openapi(app))
     return app
@@ -104,8 +112,9 @@ def _endpoints(work: Operations, most_bytes: int) -> dict[str, Callable[..., Any
 
 async def _body(request: Any, most_bytes: int) -> bytes:  # noqa: ANN401 - of Starlette
     """Return the body of a request; it is not read further than the limit."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" or request.headers.get("content-encoding", "identity") != "identity":
+    kind, *parameters = (part.strip(' "').lower() for part in re.split("[;=]", request.headers.get("content-type", "")))
+    encoded = request.headers.get("content-encoding", "identity") != "identity"
+    if kind != JSON or encoded or parameters not in ([], ["charset", "utf-8"]):
         raise RequestError("service.media_type")
     parts, size = [], 0
     async for part in request.stream():
