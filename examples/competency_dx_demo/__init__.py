@@ -7,10 +7,12 @@ expected percent on the whole reference set, under the parameters and abilities 
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +24,7 @@ from competency_dx.bank import ItemBank, Text, load_bank, save_bank
 from competency_dx.calibration import SuspectedKey, suspected_keys
 from competency_dx.cli.arguments import Estimation
 from competency_dx.cli.steps import ONE_SCALE, advised_model, calibrated
-from competency_dx.cli.terminal import Row, Terminal, heard
+from competency_dx.cli.terminal import Row, Terminal, heard, table_lines, width
 from competency_dx.competencies import STATES, DeficitProfiles, diagnose
 from competency_dx.display import FONT, count, decimal, percent
 from competency_dx.errors import CommandError
@@ -37,7 +39,7 @@ from competency_dx_demo.region import RegionCohort, asked_items, make_cohort, pl
 
 SUBJECTS = (("mathematics", ".xlsx"), ("history", ".csv"), ("physics", ".parquet"))
 PLANTED_IN = "mathematics"
-INDENT = 2
+INDENT, NARROW = 2, 12
 ASKED = 3  # items that a person's page says to ask next
 README = "README.txt"
 WRITTEN = ("data", "index.html")
@@ -93,8 +95,8 @@ def run_demo(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> No
     terminal.say()
     terminal.say(t["against_truth"])
     narrow = [(*row[:5], *row[6:]) for row in (t["heads"], *rows)]  # 80 columns have no room for the announced share
-    inner = terminal.indented(INDENT)
-    inner.table(narrow[0], narrow[1:], texts=2)
+    inner = replace(terminal, indent=terminal.indent + INDENT)
+    show_table(inner, narrow[0], narrow[1:], texts=2)
     terminal.say()
     for line in (t["legend"][0], t["legend"][2]):
         inner.say(line)
@@ -121,13 +123,13 @@ def study(cohort: RegionCohort, bank: ItemBank, path: Path, terminal: Terminal, 
     shipped, folder, language = cohort.bank, path.parents[1] / path.stem, terminal.language
     terminal.say()
     terminal.say(shipped.title.text(language))
-    terminal = terminal.indented(INDENT)
+    terminal = replace(terminal, indent=terminal.indent + INDENT)
     write_cohort(cohort, path, language)
     data = _read(path, bank, terminal)
     model = advised_model(data)
     calibration = calibrated(terminal, data, bank, model=model, priors="weak", estimation=scale)
     suspected = [s for s in suspected_keys(data) if bank.item(s.item).type == "single"]
-    checks = [_key_check(s, bank, shipped, terminal.indented(3)) for s in suspected]
+    checks = [_key_check(s, bank, shipped, replace(terminal, indent=terminal.indent + 3)) for s in suspected]
     if any(check.right != check.key for check in checks):
         for check in checks:
             bank = with_key(bank, check.suspected.item, check.right)
@@ -165,7 +167,7 @@ def _key_check(suspected: SuspectedKey, bank: ItemBank, shipped: ItemBank, termi
     rows: list[Row] = [(code + "*" * (code == key), *texts) for code, texts in shares.items()]
     seen = t["suggested" if suspected.suggestion else "nothing_suggested"].format(suggestion=suspected.suggestion)
     terminal.say(t["key_check"].format(item=suspected.item, key=key, seen=seen))
-    terminal.table(t["key_heads"], rows, texts=1)
+    show_table(terminal, t["key_heads"], rows, texts=1)
     terminal.say(t["kept" if right == key else "corrected"].format(right=right))
     return KeyCheck(suspected, key, right, rows)
 
@@ -261,3 +263,15 @@ def percent_correct(cohort: RegionCohort, member: Bools) -> tuple[Floats, Bools]
     possible = ((cohort.reasons != Reason.NOT_ADMINISTERED) * cohort.top) @ member.T.astype(float)
     given = possible > 0
     return 100 * (cohort.points @ member.T.astype(float)) / np.where(given, possible, 1.0), given
+
+
+def show_table(terminal: Terminal, heads: Row, rows: Sequence[Row], texts: int = 0) -> None:
+    """Write a table on stderr: the first `texts` columns flush left, the others flush right, long cells over several lines."""
+    widths, room = [max(map(len, column)) for column in zip(heads, *rows, strict=True)], width() - terminal.indent - 2 * len(heads) + 2
+    while sum(widths) > room and max(widths) > NARROW:
+        widths[widths.index(max(widths))] -= 1
+    lines: list[Row] = []
+    for row in (heads, *rows):
+        cells = (textwrap.wrap(c, w, break_long_words=False, break_on_hyphens=False) for c, w in zip(row, widths, strict=True))
+        lines += zip_longest(*cells, fillvalue="")
+    terminal.lines(" " * terminal.indent + line for line in table_lines(lines[0], lines[1:], texts))

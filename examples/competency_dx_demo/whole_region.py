@@ -31,7 +31,7 @@ from competency_dx.raters import check_agreement, load_ratings
 from competency_dx.reports import report
 from competency_dx.responses import Reason, load_responses
 from competency_dx.routes import Effect, Routes, load_catalogue, recommend
-from competency_dx_demo import INDENT, Study, prepared, study, write_page
+from competency_dx_demo import INDENT, Study, prepared, show_table, study, write_page
 from competency_dx_demo.raw_answers import words
 from competency_dx_demo.region import (
     RegionCohort,
@@ -108,7 +108,7 @@ def run_region(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> 
         verdict = "missed" if {*planted} - {*named} else "others" if {*named} - {*planted} else "named"
         faults.append((t["faults"][kind], ", ".join(planted), ", ".join(named) or "—", t["verdicts"][verdict]))
     terminal.say()
-    terminal.table(t["fault_heads"], faults, texts=4)
+    show_table(terminal, t["fault_heads"], faults, texts=4)
     g = subjects[-1].groups
     places = [_line(g, r, language) for r in range(1, len(g)) if g.shown[r]]
     tests = [(s.study.name, s.study.title, *_line(s.groups, 0, language)[2:5], *_sums(s.routes, language)) for s in subjects]
@@ -139,7 +139,7 @@ def draw_teachers(assessed: int, categories: int, rng: np.random.Generator) -> T
 def _subject(name: str, teachers: Teachers, rows: Ints, into: tuple[Path, Terminal], rng: np.random.Generator) -> Subject:
     """Take a test through both diagnoses: of a category, or of all."""
     (folder, terminal), everybody = into, name == COMMON
-    language, t, inner = terminal.language, words(terminal.language), terminal.indented(INDENT)
+    language, t, inner = terminal.language, words(terminal.language), replace(terminal, indent=terminal.indent + INDENT)
     bank = linked_forms(asked_items(load_bank(name))) if everybody else asked_items(load_bank(name))
     known = np.arange(len(teachers.persons)) if everybody else rows
     truth = draw_truth(bank, teachers.means[teachers.municipality[known]], rng, teachers.general[known])

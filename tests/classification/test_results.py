@@ -173,7 +173,7 @@ def test_planted_faults_of_the_q_matrix_are_found(simulate: Simulate) -> None:
     frame = found.to_frame().set_index("item")
     assert frame.index[frame["changed"]].tolist() == ["i00", "i03", "i08"]
     assert frame.loc[["i00", "i03", "i08"], "suggested"].tolist() == ["100", "110", "001"]
-    np.testing.assert_array_equal(found.suggested_q_matrix, data.q)
+    np.testing.assert_array_equal(found.q_vectors[found.suggested], data.q)
     mesa = found.mesa()
     assert len(mesa) == 24 * 3
     assert (mesa.groupby("item")["pvaf"].diff().dropna() >= -1e-12).all()

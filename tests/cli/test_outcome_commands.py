@@ -94,6 +94,31 @@ def test_routes_with_wishes(command: Command, profiles: Path, tmp_path: Path) ->
         assert (code, printed, told in err, len(err.splitlines())) == (2, "", True, 1)
 
 
+def test_routes_within_budgets_of_towns_and_with_wishes(command: Command, profiles: Path, tmp_path: Path) -> None:
+    money, wishes, out = tmp_path / "money.csv", tmp_path / "wishes.csv", tmp_path / "routes.json"
+    money.write_text("город;руб\nТюмень;25 000,50\nИшим;9000\n", encoding="utf-8")
+    wishes.write_text("person;programme\n1;PHY-01\n1;PHY-02\n5;PHY-01\n", encoding="utf-8")
+    given = ("--catalogue", "synthetic", "--out", out)
+    code, printed, _ = command("routes", profiles, *given, "--budget", money, "--wishes", wishes)
+    assert code == 0
+    assert "бюджетов территорий 3" in printed
+    found = Routes.from_json(out.read_text(encoding="utf-8"))
+    assert dict(found.budgets) == {"Ишим": 9000.0, "Тобольск": 0.0, "Тюмень": 25000.5}
+    assert {*found.unmet} == {"1", "5"}
+    assert command("routes", profiles, *given, "--budget", "30 000,5")[0] == 0
+    assert Routes.from_json(out.read_text(encoding="utf-8")).provenance.settings["budget"] == "30000.5"
+    for table, told in (
+        ("город;руб\nТюмень;много\n", "Тюмень"),
+        ("город;руб\nТюмень;1\nТюмень;2\n", "Тюмень"),
+        ("город;руб\nОмск;1\n", "Омск"),
+    ):
+        money.write_text(table, encoding="utf-8")
+        code, printed, err = command("routes", profiles, *given, "--budget", money)
+        assert (code, printed, told in err, len(err.splitlines())) == (2, "", True, 1)
+    wishes.write_text("person;programme\nnobody;PHY-01\n", encoding="utf-8")
+    assert command("routes", profiles, *given, "--wishes", wishes)[0] == 2
+
+
 def test_groups_and_growth_take_the_error_of_a_link_and_groups_what_is_published(
     command: Command, profiles: Path, tmp_path: Path
 ) -> None:

@@ -96,7 +96,8 @@ def test_dependent_items_are_a_testlet_and_the_calibration_follows() -> None:
         again = cdx.calibrate(data, dimensions=fit.testlets)
     assert again.certificate.integration == "dimension reduction"
     assert "dimensions=fit.testlets" in next(f for f in fit.findings if f.code == "fit.testlets").en
-    matrix = fit.testlet_matrix().rename(columns={"general": "theta"})
+    named = {f"testlet{k + 1}": [int(i in s) for i in fit.items] for k, s in enumerate(fit.testlets)}
+    matrix = pd.DataFrame({"theta": 1, **named}, index=pd.Index(fit.items, name="item"))
     assert cdx.calibrate(data, dimensions=matrix, method=cdx.MarginalML(integration="bifactor")).digest == again.digest
     second = checked(data, again, tried=2)
     assert second.q3[7, 8] < fit.q3[7, 8] - 0.2

@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ import competency_dx as cdx
 from competency_dx.errors import CompetencyDxWarning
 from competency_dx.routes import Catalogue, Programme, load_catalogue
 
-PERSONS, HOURS, CUT = 2217, 72.0, 60.0
+PERSONS, HOURS, CUT, PLACES = 2217, 72.0, 60.0, 26
 Array = NDArray[np.float64]
 
 
@@ -49,6 +50,9 @@ def main() -> None:
     D = len(of.leaves)
     truth = drawn_persons(of, items, (np.full(D, -0.3), _pattern(np.zeros(D), 0.8, 0.8)), [True] * len(bank.items), PERSONS, rng)
     profiles = diagnosed(_calibrated(bank, items), truth.answers, None, cdx.DeficitRule())
+    towns = np.array([f"m{k:02}" for k in rng.choice(PLACES, PERSONS, p=np.arange(1, PLACES + 1) / (PLACES * (PLACES + 1) / 2))])
+    profiles = replace(profiles, background={"municipality": towns.astype(object)})
+    of_towns = {name: 3e6 * n / PERSONS for name, n in zip(*np.unique(towns, return_counts=True), strict=True)}
     free = whole.model_copy(update={"programmes": tuple(p.model_copy(update={"seats": None}) for p in whole.programmes)})
     course = {one.id: one for one in whole.programmes}["MAT-01"]
     for label, catalogue, budget in (
@@ -56,6 +60,8 @@ def main() -> None:
         ("seats of the catalogue", whole, np.inf),
         ("seats, budget of 300 000", whole, 3e5),
         ("seats for all, budget of 3 000 000", free, 3e6),
+        ("seats for all, 3 000 000 by place", free, {"municipality": of_towns}),
+        ("seats, 300 000 by place", whole, {"municipality": {name: x / 10 for name, x in of_towns.items()}}),
     ):
         begin, cpu = time.perf_counter(), time.process_time()
         with warnings.catch_warnings():

@@ -194,12 +194,13 @@ def _of_schools() -> cdx.DeficitProfiles:
 def _needy() -> cdx.DeficitProfiles:
     """Return profiles of two persons with deficits and of one without."""
     drawn = cdx.simulate(cdx.load_bank("physics"), 40, rng=np.random.default_rng(1))
+    drawn = replace(drawn, background={"place": np.array(["a"] * 6 + ["b"] * 34, dtype=object)})
     return cdx.diagnose(drawn.select(persons=["1", "7", "31"]), cdx.load_bank("physics"))
 
 
 def _routes(needy: cdx.DeficitProfiles) -> cdx.routes.Routes:
     """Return routes in which the person without a deficit is a mentor."""
-    out = cdx.recommend(needy, load_catalogue("synthetic"), budget=9000.0, wishes={"7": ["PHY-01"]})
+    out = cdx.recommend(needy, load_catalogue("synthetic"), budget={"place": {"a": np.inf, "b": 9000.0}}, wishes={"7": ["PHY-01"]})
     return out.with_mentors(needy, {"31": 1, "1": 2})
 
 

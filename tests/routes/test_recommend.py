@@ -8,7 +8,7 @@ import warnings
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
-from itertools import pairwise, permutations, product
+from itertools import chain, pairwise, permutations, product
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def test_the_expected_shortfall_is_the_integral_over_the_distribution() -> None:
     assert (expected_below(np.array(-5.0), percent, sd) == 0).all()
 
 
-def drawn_problem(seed: int, P: int, K: int, D: int) -> RouteProblem:
+def drawn_problem(seed: int, P: int, K: int, D: int, purses: int = 1) -> RouteProblem:
     rng = np.random.default_rng(seed)
     made = []
     for k in range(K):
@@ -102,7 +102,8 @@ def drawn_problem(seed: int, P: int, K: int, D: int) -> RouteProblem:
     closes = np.where(rng.random((P, K, D)) < 0.7, rng.gamma(2, 3, (P, K, D)), 0.0)
     before = np.triu(rng.random((D, D)) < 0.5, 1)[np.ix_(order := rng.permutation(D), order)]
     hard, limits = before & (rng.random((D, D)) < 0.5), (float(rng.integers(4, 20)), float(rng.integers(2, 20)))
-    return RouteProblem(tuple(made), closes, rng.random((P, D)) < 0.8, before, hard, *limits, float(rng.integers(2, 30)))
+    open_, (budget, payer) = rng.random((P, D)) < 0.8, (rng.integers(2, 30, purses).astype(float), rng.integers(0, purses, P))
+    return RouteProblem(tuple(made), closes, open_, before, hard, *limits, budget, payer)
 
 
 def possible(problem: RouteProblem, p: int, row: tuple[int, ...]) -> bool:
@@ -138,7 +139,7 @@ def worth(problem: RouteProblem, p: int, row: tuple[int, ...]) -> float:
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_no_possible_route_closes_more(seed: int) -> None:
-    problem = drawn_problem(seed, 1, 5, 3)._replace(budget=1e9)
+    problem = drawn_problem(seed, 1, 5, 3)._replace(budget=np.array([1e9]))
     problem = problem._replace(programmes=tuple(one.model_copy(update={"seats": None}) for one in problem.programmes))
     found, _, gap = allocate(problem)
     row = tuple(found[0].tolist())
@@ -149,9 +150,9 @@ def test_no_possible_route_closes_more(seed: int) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 2**32))
-def test_no_possible_routes_of_two_persons_close_more_together(seed: int) -> None:
-    problem = drawn_problem(seed, 2, 4, 2)
+@given(seed=st.integers(0, 2**32), purses=st.integers(1, 2))
+def test_no_possible_routes_of_two_persons_close_more_together(seed: int, purses: int) -> None:
+    problem = drawn_problem(seed, 2, 4, 2, purses)
     found, alone, gap = allocate(problem)
     rows = [[r for r in product(range(-1, 4), repeat=2) if possible(problem, p, r)] for p in (0, 1)]
     value = {(p, r): worth(problem, p, r) for p in (0, 1) for r in rows[p]}
@@ -159,7 +160,10 @@ def test_no_possible_routes_of_two_persons_close_more_together(seed: int) -> Non
     def shared(both: tuple[tuple[int, ...], ...]) -> bool:
         taken = [k for row in both for k in {*row} - {-1}]
         seats = all(one.seats is None or taken.count(k) <= one.seats for k, one in enumerate(problem.programmes))
-        return seats and sum(problem.programmes[k].price for k in taken) <= problem.budget
+        spent = np.zeros(purses)
+        for row, purse in zip(both, problem.payer, strict=True):
+            spent[purse] += sum(problem.programmes[k].price for k in {*row} - {-1})
+        return seats and bool((spent <= problem.budget).all())
 
     both = tuple(tuple(row.tolist()) for row in found)
     assert shared(both)
@@ -598,10 +602,10 @@ def test_codes_of_a_catalogue_are_those_of_its_framework(tmp_path: Path, field: 
         cdx.recommend(profiles(PHY_S_01=["confirmed"]), Catalogue.model_validate(document))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_prices_divide_seats_and_budget_as_well_as_one_program_over_all(seed: int) -> None:
-    problem = drawn_problem(seed, 30, 6, 3)
-    problem = problem._replace(budget=60.0)
+@pytest.mark.parametrize(("seed", "purses"), [(0, 1), (1, 1), (2, 3), (3, 5)])
+def test_prices_divide_seats_and_budgets_as_well_as_one_program_over_all(seed: int, purses: int) -> None:
+    problem = drawn_problem(seed, 30, 6, 3, purses)
+    problem = problem._replace(budget=np.array([60.0, 20.0, np.inf, 0.0, 10.0])[:purses])
     sets = Bundles.of(problem)
     assert sets is not None
     chosen, reached, bound = sets.divided()
@@ -611,7 +615,80 @@ def test_prices_divide_seats_and_budget_as_well_as_one_program_over_all(seed: in
     assert all(possible(problem, p, tuple(row)) for p, row in enumerate(chosen.tolist()))
     seats, budget = problem.left(chosen)
     assert (seats >= 0).all()
-    assert budget >= 0
+    assert (budget >= 0).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_each_place_pays_for_its_own_and_what_binds_is_told(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    found, whole = diagnosed("mathematics", 40), load_catalogue("synthetic")
+    town = rng.choice(["север", "юг", "", "запад"], 40).astype(object)
+    found = replace(found, background={"town": town})
+    money = {"север": float(rng.integers(0, 60_000)), "юг": np.inf, "": float(rng.integers(0, 60_000))}
+    routes = cdx.recommend(found, whole, hours=60, budget={"town": money}, wishes={str(p): ["MAT-01"] for p in found.persons})
+    table, places = routes.to_frame(), routes.places_frame().set_index("group")
+    place = dict(zip(map(str, found.persons), town, strict=True))
+    spent = table.groupby(table["person"].map(place))["price"].sum().reindex(["север", "юг", "", "запад"]).fillna(0.0)
+    assert places["spent"].to_dict() == pytest.approx(spent.to_dict())
+    assert all(spent[name] <= money.get(name, 0.0) + 1e-9 for name in spent.index)
+    queue = [place[x] for x in {*chain(*routes.waiting.values())}]
+    assert places["waiting"].tolist() == [queue.count(name) for name in places.index]
+    assert places["waiting"].dtype == np.int64
+    np.testing.assert_allclose(places["left"], [money.get(n, 0.0) - spent[n] if n != "юг" else np.nan for n in places.index])
+    assert [f.scope for f in routes.findings if f.code == "routes.no_budget"] == [("запад",)]
+    prices = {one.id: one.price for one in whole.programmes}
+    taken = table["programme"].value_counts()
+    full = {one.id for one in whole.programmes if one.seats is not None and taken.get(one.id, 0) >= one.seats}
+    for programme, waiting in routes.waiting.items():
+        for person in waiting:
+            poor = place[person] != "юг" and prices[programme] > money.get(place[person], 0.0) - spent[place[person]]
+            assert poor or programme in full
+            assert programme not in set(table.loc[table["person"] == person, "programme"])
+    for person, refused in routes.unmet.items():
+        for programme, told in refused.items():
+            if told == "place_budget":
+                assert place[person] != "юг"
+                assert prices[programme] > money.get(place[person], 0.0) - spent[place[person]]
+    assert "budget" not in {*routes.reasons_frame()["why"]}
+    assert type(routes).from_json(routes.to_json()).to_json() == routes.to_json()
+    cdx.report(routes, tmp_path, language="en")
+    page = (tmp_path / "index.html").read_text(encoding="utf-8").replace("\u202f", " ").replace("\u00a0", " ").replace(",", "")
+    assert "Budgets of places" in page
+    assert f"{spent['север']:.0f}" in page
+
+
+def test_budgets_of_places_are_those_of_one_budget_where_there_is_one_place_and_mistakes_are_named() -> None:
+    found, whole = diagnosed("mathematics", 40), load_catalogue("synthetic")
+    found = replace(found, background={"town": np.array(["a"] * 40, dtype=object), "zone": np.array(["x"] * 40, dtype=object)})
+    one, of_place = cdx.recommend(found, whole, budget=50_000.0), cdx.recommend(found, whole, budget={"town": {"a": 50_000.0}})
+    assert one.to_frame().equals(of_place.to_frame())
+    assert one.places_frame().empty
+    calls: list[tuple[str, Any]] = [
+        ("routes.one_column", {}),
+        ("routes.one_column", {"town": {"a": 1.0}, "zone": {"x": 1.0}}),
+        ("routes.no_column", {"city": {"a": 1.0}}),
+        ("routes.unknown", {"town": {"b": 1.0}}),
+        ("routes.negative", {"town": {"a": -1.0}}),
+        ("errors.argument", {"a": 1.0}),
+    ]
+    for code, budget in calls:
+        with pytest.raises(RouteError) as caught:
+            cdx.recommend(found, whole, budget=budget)
+        assert caught.value.code == code
+
+
+def test_with_more_money_of_the_place_alone_the_one_who_waits_gets_it() -> None:
+    found = profiles(PHY_S_01=["confirmed"] * 4)
+    found = replace(found, background={"town": np.array(["a", "a", "b", "b"], dtype=object)})
+    offered = catalogue(programme("one", ("PHY.S.01", 60), price=10))
+    poor = cdx.recommend(found, offered, budget={"town": {"a": 10.0, "b": 20.0}}, wishes={str(p): ["one"] for p in found.persons})
+    [waits] = poor.waiting["one"]
+    assert poor.unmet[waits] == {"one": "place_budget"}
+    assert why(poor, waits) == {"PHY.S.01": "place_budget"}
+    assert poor.places_frame()[["group", "spent", "left", "waiting"]].to_numpy().tolist() == [["a", 10.0, 0.0, 1], ["b", 20.0, 0.0, 0]]
+    rich = cdx.recommend(found, offered, budget={"town": {"a": 20.0, "b": 20.0}})
+    assert rich.waiting == {}
+    assert set(rich.to_frame()["person"]) == set(found.persons)
 
 
 def cohort(n: int = 6) -> tuple[cdx.DeficitProfiles, cdx.routes.Routes]:

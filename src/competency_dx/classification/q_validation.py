@@ -50,11 +50,6 @@ class QValidation(Result):
         """Return the proportion of variance accounted for by each q-vector (I, V)."""
         return np.asarray(self.discrimination / np.maximum(self.discrimination[:, -1:], 1e-300))
 
-    @property
-    def suggested_q_matrix(self) -> Codes:
-        """Return the suggested Q-matrix (I, A)."""
-        return self.q_vectors[self.suggested]
-
     def to_frame(self) -> DataFrame:
         """Return one row per item: item, original, pvaf, suggested, pvaf_suggested, gdi_suggested, gdi_all, changed."""
         names, at, pvaf = self._names(), np.arange(len(self.items)), self.pvaf

@@ -11,7 +11,7 @@ from competency_dx.cli import steps
 from competency_dx.cli.arguments import Estimation, command
 from competency_dx.cli.bank_commands import bank_app
 from competency_dx.cli.terminal import Terminal, heard
-from competency_dx.errors import CommandError
+from competency_dx.errors import CommandError, phrase
 from competency_dx.provenance import library_version
 from competency_dx.storage import write_whole
 
@@ -234,9 +234,9 @@ def groups(
 
     persons, columns = steps.profiles_of(profiles), steps.columns_of(by)
     guard = Suppression(published=[steps.result_of(path, GroupReport) for path in published or ()])
-    given: dict[str, Any] = {"population_sizes": steps.headcount_of(headcount) if headcount else None, "weights": weights}
-    given |= {"smallest": guard, "linking_error": linking_error}
-    found = heard(terminal, lambda: compare_groups(persons, columns, **given), known=persons.findings)
+    sizes = steps.pairs_of(headcount, phrase("cli.headcount"), r"\d+")[1] if headcount else ()
+    given: dict[str, Any] = {"population_sizes": {name: int(n) for name, n in sizes}, "weights": weights, "smallest": guard}
+    found = heard(terminal, lambda: compare_groups(persons, columns, linking_error=linking_error, **given), known=persons.findings)
     steps.summarised(found, out or Path(f"{profiles.stem}-groups"), terminal)
 
 
@@ -260,7 +260,7 @@ def routes(
     catalogue: str,
     hours: float = 72.0,
     price: float = math.inf,
-    budget: float = math.inf,
+    budget: str | None = None,
     wishes: Given = None,
     since: datetime | None = None,
     mentors: str | None = None,
@@ -274,7 +274,7 @@ def routes(
     if near and not mentors:
         raise CommandError("cli.near_alone")
     persons, offers = steps.profiles_of(profiles), load_catalogue(catalogue, since=since and since.date())
-    limits: dict[str, Any] = {"hours": hours, "price": price, "budget": budget}
+    limits: dict[str, Any] = {"hours": hours, "price": price, "budget": steps.budget_of(budget) if budget else math.inf}
     limits["wishes"] = steps.wishes_of(wishes) if wishes else None
     found = heard(terminal, lambda: recommend(persons, offers, **limits), known=persons.findings)
     if mentors:

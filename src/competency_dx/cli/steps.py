@@ -33,7 +33,7 @@ ONE_SCALE = Estimation()
 HALF_A_SIGN = re.compile(r"\\u[dD][89a-fA-F]")
 FEW_PERSONS = 300  # below this number slopes are not estimated freely (the sample-size adviser)
 WIDTH, TITLE, INDENT = 80, 36, 4
-ANY = ".+"  # form of a cell
+MONEY, ANY = r"\d+(?:[.,]\d+)?", ".+"  # forms of cells
 
 
 def bank_of(name: str) -> ItemBank:
@@ -152,28 +152,29 @@ def pairs_of(path: Path, expected: Mapping[str, str], form: str) -> tuple[str, l
     """Return the heading of the first column of a table, and its rows of two cells, the second of some form without its blanks."""
     from competency_dx.responses import read_table
 
-    table = [(name, c.texts().tolist()) for name, c in read_table(path).columns.items()][:2]
-    cells = zip(*(cells for _, cells in table), strict=True) if len(table) > 1 else ()
+    table = read_table(path).columns
+    cells = zip(*[c.texts().tolist() for c in table.values()][:2], strict=True) if len(table) > 1 else ()
     rows = [(a.strip(), b.strip() if form == ANY else "".join(b.split())) for a, b in cells]
     strange = [name for name, x in rows if not re.fullmatch(form, x)]
     if not rows or strange:
         raise CommandError("cli.pairs", path=path, expected=expected, strange=strange)
     if twice := repeated(f"{name}: {x}" if form == ANY else name for name, x in rows):
         raise CommandError("cli.twice", twice=twice)
-    return table[0][0], rows
+    return next(iter(table)), rows
 
 
-def headcount_of(path: Path) -> dict[str, int]:
-    """Return how many persons the groups of a table have: its first column names them, its second says it."""
-    return {name: int(n) for name, n in pairs_of(path, phrase("cli.headcount"), r"\d+")[1]}
+def budget_of(text: str) -> float | dict[str, dict[str, float]]:
+    """Return the budget that an option says: a number, or a table of places, headed by their column, and numbers."""
+    if re.fullmatch(MONEY, number := "".join(text.split())):
+        return float(number.replace(",", "."))
+    by, rows = pairs_of(Path(text), phrase("cli.budgets"), MONEY)
+    return {by: {place: float(x.replace(",", ".")) for place, x in rows}}
 
 
 def wishes_of(path: Path) -> dict[str, list[str]]:
     """Return the programmes that persons ask for, by a table with a row for each wish."""
-    out: dict[str, list[str]] = {}
-    for person, programme in pairs_of(path, phrase("cli.wishes"), ANY)[1]:
-        out.setdefault(person, []).append(programme)
-    return out
+    rows = pairs_of(path, phrase("cli.wishes"), ANY)[1]
+    return {person: [programme for of, programme in rows if of == person] for person, _ in rows}
 
 
 def columns_of(text: str) -> list[str]:

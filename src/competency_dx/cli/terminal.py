@@ -8,10 +8,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from competency_dx.arrays import value
 from competency_dx.display import decimal, result_words
@@ -24,7 +22,7 @@ LanguageCode = Literal["ru", "en"]
 _SWITCHES, _RUSSIAN = (toml_content("cli", name) for name in ("switches", "russian"))
 R = TypeVar("R")
 Row = Sequence[str]
-WIDEST, NARROW, TICK_SECONDS = 100, 12, 0.1
+WIDEST, TICK_SECONDS = 100, 0.1
 MARKS = {"info": "·", "warning": "!", "error": "!!"}
 
 
@@ -109,10 +107,6 @@ class Terminal:
     language: LanguageCode
     indent: int = 0
 
-    def indented(self, blanks: int) -> Self:
-        """Return the same place with the lines set further in."""
-        return replace(self, indent=self.indent + blanks)
-
     def words(self, key: str, **facts: object) -> str:
         """Return a sentence of ``results.toml`` with its facts in place."""
         return result_words("cli", self.language)(key, **facts)
@@ -120,17 +114,6 @@ class Terminal:
     def say(self, text: str = "", *, hang: int = 0) -> None:
         """Write a message on stderr, folded to the width of the terminal; the second and later lines hang."""
         self.lines(folded(text, self.indent, hang))
-
-    def table(self, heads: Row, rows: Sequence[Row], texts: int = 0) -> None:
-        """Write a table on stderr: the first `texts` columns flush left, the others flush right, long cells over several lines."""
-        widths, room = [max(map(len, column)) for column in zip(heads, *rows, strict=True)], _width() - self.indent - 2 * len(heads) + 2
-        while sum(widths) > room and max(widths) > NARROW:
-            widths[widths.index(max(widths))] -= 1
-        lines: list[Row] = []
-        for row in (heads, *rows):
-            cells = (textwrap.wrap(c, w, break_long_words=False, break_on_hyphens=False) for c, w in zip(row, widths, strict=True))
-            lines += zip_longest(*cells, fillvalue="")
-        self.lines(" " * self.indent + line for line in table_lines(lines[0], lines[1:], texts))
 
     def lines(self, lines: Iterable[str]) -> None:
         """Write lines on stderr as they are."""
@@ -178,14 +161,15 @@ class Terminal:
         print(f"{head}: {seconds} {'с' if self.language == 'ru' else 's'}", file=sys.stderr)
 
 
-def _width() -> int:
+def width() -> int:
+    """Return how many characters a line has: those of the terminal, between 40 and `WIDEST`."""
     return max(min(shutil.get_terminal_size().columns, WIDEST), 40)
 
 
 def folded(text: str, indent: int = 0, hang: int = 0) -> list[str]:
     """Return the text as lines that fit the terminal; the second and later ones hang, a number keeps its sign of percent."""
     blank, tied = " " * indent, text.replace(" %", f"{NBSP}%")
-    lines = textwrap.TextWrapper(_width(), blank, blank + " " * hang, break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.TextWrapper(width(), blank, blank + " " * hang, break_long_words=False, break_on_hyphens=False)
     return [line.replace(f"{NBSP}%", " %") for line in lines.wrap(tied)] or [""]
 
 

@@ -150,11 +150,6 @@ class Fit(Result):
         some = {"model": self.model_frame(), "pairs": self.pairs_frame(), "flagged": flagged}
         return {name: table for name, table in some.items() if len(table)}
 
-    def testlet_matrix(self) -> DataFrame:
-        """Return the Q-matrix of a general competency and one for each testlet, as ``calibrate(dimensions=fit.testlets)`` makes it."""
-        of = {f"testlet{k + 1}": [int(i in s) for i in self.items] for k, s in enumerate(self.testlets)}
-        return frame(general=1, item=self.items, **of).set_index("item")
-
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return verdicts, fit of the model, and the items with the most trouble with what they do to conclusions."""
         say, counts, word = result_words("fit", language), Counter(self.verdicts), {v: code_word("verdict", v, language) for v in ORDER}

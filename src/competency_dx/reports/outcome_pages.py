@@ -106,6 +106,7 @@ def route_report(routes: Routes, language: Language) -> Written:
             [
                 frame_sheet(t["route_steps"], routes.to_table(language), language),
                 frame_sheet(t["route_why"], routes.reasons_frame(), language),
+                *([frame_sheet(t["demand_places"], routes.places_frame(), language)] if routes.budgets else []),
                 *([frame_sheet(t["route_mentor"], routes.mentors_frame(), language)] if (routes.mentor >= 0).any() else []),
             ],
             t["demand_title"],

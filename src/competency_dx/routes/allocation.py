@@ -12,12 +12,15 @@ at any prices bounds what they can reach.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from datetime import date
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.special import betainc
+from scipy.special import betainc, ndtri
 
 from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.bank import CompetencyFramework
+from competency_dx.competencies import DeficitProfiles
 from competency_dx.routes.catalogue import Programme
 
 HOUR = 1e-4  # points: of what closes the same the shorter is taken
@@ -32,10 +35,10 @@ Pairs = list[tuple[int, int, int]]
 
 
 class RouteProblem(NamedTuple):
-    """P persons, K programmes, D competencies; `hours` and `price` are limits of each person, `budget` of all together.
+    """P persons, K programmes, D competencies; `hours` and `price` are limits of each person, `budget` (B,) of those who share one.
 
     `closes` (P, K, D) are the points that count, 0 for what does not; `open` (P, D) are the deficits; `before` and `hard` (D, D)
-    say which competency is learnt before which, and which has to be.
+    say which competency is learnt before which, and which has to be; `payer` (P,) is the place of the budget that pays for a person.
     """
 
     programmes: tuple[Programme, ...]
@@ -45,14 +48,15 @@ class RouteProblem(NamedTuple):
     hard: Bools
     hours: float
     price: float
-    budget: float
+    budget: Floats
+    payer: Ints
 
-    def left(self, chosen: Ints) -> tuple[Floats, float]:
-        """Return the seats (K,) and the budget that programmes chosen for competencies (P, D) leave."""
+    def left(self, chosen: Ints) -> tuple[Floats, Floats]:
+        """Return the seats (K,) and the budgets (B,) that programmes chosen for competencies (P, D) leave."""
         seats = np.array([np.inf if one.seats is None else one.seats for one in self.programmes])
-        taken = [k for row in chosen for k in {*row.tolist()} - {-1}]
-        counts = np.bincount(np.array(taken, dtype=np.int64), minlength=len(seats))
-        return seats - counts, self.budget - float(sum(self.programmes[k].price for k in taken))
+        taken = np.stack([(chosen == k).any(axis=1) for k in range(len(seats))], axis=1)
+        spent = np.bincount(self.payer, weights=taken @ [one.price for one in self.programmes], minlength=len(self.budget))
+        return seats - taken.sum(axis=0), self.budget - spent
 
 
 def allocate(problem: RouteProblem) -> tuple[Ints, Ints, float]:
@@ -65,10 +69,10 @@ def allocate(problem: RouteProblem) -> tuple[Ints, Ints, float]:
         solved = [best(problem, [p], shared=False) for p in range(P)]
         alone, reached, bound = np.concatenate([row for row, *_ in solved]), *(sum(x) for x in list(zip(*solved, strict=True))[1:])
     else:
-        alone, reached = sets.routes_of(sets.settled(np.zeros(len(sets.member))))
+        alone, reached = sets.routes_of(sets.settled(np.zeros(sets.worth.shape)))
         bound = reached
     chosen, (seats, budget) = alone, problem.left(alone)
-    if seats.min() < 0 or budget < 0:
+    if seats.min() < 0 or budget.min() < 0:
         together = sets is None or np.count_nonzero(problem.closes) <= SMALL
         chosen, reached, bound = best(problem, range(P), shared=True) if together or sets is None else sets.divided()
     return chosen, alone, max(0.0, 1 - reached / bound) if bound > 0 else 0.0
@@ -141,7 +145,10 @@ def _program(problem: RouteProblem, persons: Sequence[int], cuts: Sequence[Cut],
     if shared:
         seats = {k: one.seats for k, one in enumerate(every) if one.seats is not None}
         rows += [({at: 1.0 for (_, m), at in x.items() if m == k}, float(n)) for k, n in seats.items()]
-        rows.append(_limit({at: every[k].price for (_, k), at in x.items()}, problem.budget))
+        payer, spent = problem.payer[[*persons]], [dict[int, float]() for _ in problem.budget]
+        for (i, k), at in x.items():
+            spent[payer[i]][at] = every[k].price
+        rows += map(_limit, spent, problem.budget.tolist())
     value = np.array([*(problem.closes[persons[i], k, d] for i, k, d in pairs), *(-HOUR * every[k].hours for _, k in x)])
     columns, cells = [c for row, _ in rows for c in row], [v for row, _ in rows for v in row.values()]
     ends = np.cumsum([0, *(len(row) for row, _ in rows)])
@@ -188,10 +195,10 @@ class Bundles:
         return np.where(without, -1, np.array([*k, -1])[place]), points - HOUR * sum(problem.programmes[m].hours for m in k)
 
     def settled(self, charge: Floats) -> list[Column]:
-        """Return the best set of each person when sets cost `charge` (S,), all of them exact."""
+        """Return the best set of each person when sets cost `charge` (P, S), all of them exact."""
         place, late = np.zeros(len(self.worth), dtype=np.int64), np.arange(len(self.worth))
         while late.size:
-            place[late] = (self.worth[late] - charge).argmax(axis=1)
+            place[late] = (self.worth[late] - charge[late]).argmax(axis=1)
             late = np.array([p for p in late if not self._exact(int(p), int(place[p]))], dtype=np.int64)
         return list(enumerate(place.tolist()))
 
@@ -214,32 +221,64 @@ class Bundles:
         return chosen, float(sum(self.worth[c] for c in columns))
 
     def divided(self) -> tuple[Ints, float, float]:
-        """Return programmes under seats and budget (P, D), what they are worth and what any could be worth at most."""
+        """Return programmes under seats and budgets (P, D), what they are worth and what any could be worth at most."""
         from scipy.optimize import LinearConstraint, linprog, milp
+        from scipy.sparse import csr_array, vstack
 
-        every, limited = self.problem.programmes, np.isfinite(self.problem.budget)
-        scarce = [k for k in np.flatnonzero(self.member.any(axis=0)) if every[k].seats is not None]
-        size, prices = max(self.problem.budget / 1000, 1.0), self.member @ np.array([one.price for one in every])
-        use = np.column_stack([self.member[:, scarce], *([prices / size] if limited else [])])
-        limit = np.array([*(every[k].seats or 0 for k in scarce), *([self.problem.budget / size] if limited else [])])
-        columns, charge, bound = dict[Column, None](), np.zeros(len(limit)), np.inf
+        every, payer, P = self.problem.programmes, self.problem.payer, len(self.worth)
+        scarce = [k for k in np.flatnonzero(self.member.any(axis=0)).tolist() if every[k].seats is not None]
+        prices = self.member @ [one.price for one in every]
+        budget = np.minimum(self.problem.budget, P * prices.max() + 1.0)  # a limit that no solver takes for infinite
+        size = np.maximum(budget / 10, 1.0)  # of larger numbers rounding passes the tolerance of the solver, which prints so
+        limit = np.array([*(every[k].seats or 0 for k in scarce), *(budget / size)])
+        upper = np.concatenate([np.ones(P), limit])  # one route for a person, seats, budgets
+        columns, dual, bound = dict[Column, None](), np.zeros(len(limit)), np.inf
         for _ in range(ROUNDS):
-            new = self.settled(use @ charge)
-            bound = min(bound, float(sum(self.worth[p, s] - use[s] @ charge for p, s in new) + limit @ charge))
+            seats, money = self.member[:, scarce] @ dual[: len(scarce)], dual[len(scarce) :] / size
+            charge = seats + np.outer(money[payer], prices)
+            new = self.settled(charge)
+            bound = min(bound, float(sum(self.worth[c] - charge[c] for c in new) + limit @ dual))
             columns |= dict.fromkeys(new)
-            value, rows, upper = self._program(columns, use, limit)
+            p, s = np.array([*columns]).T
+            value, route, paid = self.worth[p, s], (p, np.arange(len(p))), (payer[p], np.arange(len(p)))
+            one, cost = csr_array((np.ones(len(p)), route)), csr_array((prices[s] / size[payer[p]], paid), shape=(len(size), len(p)))
+            rows: Any = vstack([one, csr_array(self.member[s][:, scarce].T.astype(np.float64)), cost]).tocsr()
             part: Any = linprog(-value, A_ub=rows, b_ub=upper, method="highs")
-            charge = np.maximum(-part.ineqlin.marginals[len(self.worth) :], 0.0)
+            dual = np.maximum(-part.ineqlin.marginals[P:], 0.0)
             if bound + part.fun <= CLOSE * bound:
                 break
         limits, whole = LinearConstraint(rows, -np.inf, upper), np.ones(len(value), dtype=np.int64)
         found: Any = milp(-value, integrality=whole, constraints=limits, options=WHOLE)
         return *self.routes_of([c for c, x in zip(columns, found.x, strict=True) if round(x)]), bound
 
-    def _program(self, columns: Collection[Column], use: Floats, limit: Floats) -> tuple[Floats, Any, Floats]:
-        """Return values of routes, rows (one route for a person, seats, budget) and their upper limits."""
-        from scipy.sparse import csr_array, vstack
 
-        p, s = np.array([*columns]).T
-        one = csr_array((np.ones(len(p)), (p, np.arange(len(p)))), shape=(len(self.worth), len(p)))
-        return self.worth[p, s], vstack([one, csr_array(use[s].T)]).tocsr(), np.concatenate([np.ones(len(self.worth)), limit])
+def points_of(
+    profiles: DeficitProfiles, every: Sequence[Programme], framework: CompetencyFramework, at: Sequence[int]
+) -> tuple[Floats, Floats]:
+    """Return expected points below the cut (P, D), and what a programme closes, which brings x to min(target, x + gain) (P, K, D)."""
+    mean, width = profiles.percent[:, at], (profiles.percent_high - profiles.percent_low)[:, at]
+    sd, cut = width / (2 * ndtri((1 + profiles.rule.interval) / 2)), profiles.standards.deficit_cut
+    points = np.zeros((len(mean), len(every), len(at)))
+    for k, one in enumerate(every):
+        for effect in one.brings if not bar_of(one, profiles) else ():
+            d = [d for d, c in enumerate(at) if framework.within(profiles.competencies[c].code, effect.competency)]
+            top = np.array([min(effect.target, cut), min(effect.target, cut) - effect.gain])[:, None, None]
+            upper, lower = expected_below(top, mean[:, d], sd[:, d])
+            points[:, k, d] = np.maximum(points[:, k, d], np.nan_to_num(upper - lower))
+    return np.nan_to_num(expected_below(np.array(cut), mean, sd)), points
+
+
+def bar_of(one: Programme, profiles: DeficitProfiles, since: date | None = None) -> Literal["", "other_category", "begun"]:
+    """Return why a programme is for none of the persons, "" where it is: it is for another category, or begins before a day."""
+    if one.categories and not any(c.parent is None and c.code in one.categories for c in profiles.competencies):
+        return "other_category"
+    return "begun" if since and one.start and one.start < since else ""
+
+
+def edges_of(framework: CompetencyFramework, leaves: Sequence[str]) -> tuple[Bools, Bools]:
+    """Return which leaf is learnt before which, and which has to be, each (D, D)."""
+    out = np.zeros((2, len(leaves), len(leaves)), dtype=np.bool_)
+    for edge in framework.prerequisites:
+        origin, destination = ([framework.within(leaf, end) for leaf in leaves] for end in (edge.origin, edge.destination))
+        out[: 2 if edge.strength == "hard" else 1] |= np.outer(origin, destination)
+    return out[0], out[1]

@@ -102,6 +102,11 @@ class Catalogue(Document):
         return digest_document(self.model_dump(mode="json", exclude_none=True))
 
 
+def day_text(day: date, language: str) -> str:
+    """Return a day as it is written in a language."""
+    return f"{day:%d.%m.%Y}" if language == "ru" else f"{day}"
+
+
 @checked(BankError)
 def load_catalogue(name_or_path: str | Path, *, since: date | None = None) -> Catalogue:
     """Load a catalogue: a shipped one by name (``"synthetic"``), a YAML or JSON document or a table (.csv, .xlsx …) by path.

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import field, replace
 from datetime import date
 from itertools import chain
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
-from scipy.special import ndtri
 
-from competency_dx.arrays import Bools, Floats, Ints, Names, value
-from competency_dx.bank import CompetencyFramework, load_framework
+from competency_dx.arrays import Bools, Floats, Ints, Names, names, value
+from competency_dx.bank import load_framework
 from competency_dx.competencies import Competency, DeficitProfiles, Standards
 from competency_dx.display import Chart, point_chart, result_words
 from competency_dx.documents import refuse_others
@@ -21,12 +20,14 @@ from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, digest_text, provenance
 from competency_dx.responses import Reason
 from competency_dx.result import DataFrame, Result, frame
-from competency_dx.routes.allocation import RouteProblem, allocate, expected_below, ordered
-from competency_dx.routes.catalogue import Catalogue, Programme
+from competency_dx.routes.allocation import RouteProblem, allocate, bar_of, edges_of, ordered, points_of
+from competency_dx.routes.catalogue import Catalogue, Programme, day_text
 from competency_dx.routes.mentors import matched, room_of
 from competency_dx.routes.reasons import ASK_AGAIN, CONFIRMED, LEAST, LIKELY, NO_CONCLUSION, UNDECIDED, UNTOLD, WHY, RouteReasons, Why
-from competency_dx.schemas import Ids, Probability, held_to
+from competency_dx.schemas import Ids, NotNegative, Probability, held_to
 
+Budget = float | Mapping[str, Mapping[str, float]]
+PURSES: tuple[Why, Why] = ("budget", "place_budget")  # what is said to bind: the budget of all, that of the place
 WISHED = 1.1  # what a programme closes counts for so much where the person asked for it
 
 
@@ -39,14 +40,15 @@ class Routes(Result):
     percent below the lowest cut; `closes`, how many of them the route closes; `chosen`, by which programme; `instead`, the two that
     would close most in its place; `why`, the place in `WHY`; `unseen`, the number of items not given yet. No programme and no level
     are -1; `p_deficit` and `shortfall` are NaN where the profile concludes nothing. `unmet` are the wishes without a step, by person
-    and programme; `waiting` who would take a programme if it had more seats, the largest shortfall first. No programme begins before
-    `since`, "" for any day. `gap` is the share of what can be closed that the routes may miss. `mentor` (P,) is the place in
-    `persons` of who is offered as a mentor, -1 for nobody, `mentored` (P, D) says in which competencies; both are empty before
-    `with_mentors`.
+    and programme; `waiting` who would take a programme with more seats or more money of
+    their place, the largest shortfall first. Where places have budgets of their own, `budgets` are these, NaN for no limit, and
+    `budget_by` is the column of `background` with the places. No programme begins before `since`, "" for any day. `gap` is the share of
+    what can be closed that the routes may miss. `mentor` (P,) is the place in `persons` of who is offered as a mentor, -1 for nobody,
+    `mentored` (P, D) says in which competencies; both are empty before `with_mentors`.
     """
 
     kind: ClassVar[str] = "routes"
-    schema_version: ClassVar[int] = 4
+    schema_version: ClassVar[int] = 5
     oldest: ClassVar[int] = 4  # earlier ones tell deficits where nothing was concluded, and do not say where that is
     pictures: ClassVar[tuple[str, ...]] = ("competencies",)
     persons: Annotated[Names, held_to(uniqueItems=True)]
@@ -70,6 +72,9 @@ class Routes(Result):
     language: str
     findings: tuple[Finding, ...]
     provenance: Provenance
+    background: Mapping[str, Annotated[Names, held_to("persons")]] = field(default_factory=dict)
+    budget_by: str = field(default_factory=str)
+    budgets: Mapping[str, NotNegative] = field(default_factory=dict)
     mentor: Annotated[Ints, held_to("persons?", minimum=-1, placeIn="persons")] = field(default_factory=lambda: np.zeros(0, np.int64))
     mentored: Annotated[Bools, held_to("mentor", "competencies")] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
 
@@ -112,6 +117,15 @@ class Routes(Result):
             instead=[", ".join(ids[k] for k in two if k >= 0) for two in self.instead[p, d]],
             why=[WHY[k] for k in self.why[p, d]],
         )
+
+    def places_frame(self) -> DataFrame:
+        """Return one row per place with a budget of its own: persons, steps, budget, spent, left, how many wait for a programme."""
+        names, place = [*self.budgets], self.background.get(self.budget_by, np.full(len(self), ""))
+        member, budget = np.array([place == name for name in names]).reshape(-1, len(self)), np.array([*self.budgets.values()])
+        prices = np.array([*(one.price for one in self.programmes), 0.0])[self.steps].sum(axis=1)
+        waits, spent = 1 * np.isin(self.persons, [*chain(*self.waiting.values())]), member @ prices
+        counts = {"persons": member.sum(axis=1), "steps": member @ (self.steps >= 0).sum(axis=1)}
+        return frame(group=names, **counts, budget=budget, spent=spent, left=budget - spent, waiting=member @ waits)
 
     def mentors_frame(self) -> DataFrame:
         """Return one row per person with a mentor: who it is, and in which competencies."""
@@ -223,6 +237,7 @@ class Routes(Result):
             say("head", persons=len(self), steps=len(taken), hours=hours, price=price),
             *([say("absent", n=absent)] if absent else []),
             say("closed", closed=float(self.closes.sum()), needed=float(needed)),
+            *([say("places", places=len(self.budgets), left=float(self.places_frame()["left"].sum()))] if self.budgets else []),
             *([say("gap", gap=100 * self.gap)] if self.gap >= 0.0005 else []),  # shown with one decimal place
             *([say("since", since=day_text(date.fromisoformat(self.since), language))] if self.since else []),
             *(say(WHY[k], n=int(counts[k])) for k in np.flatnonzero(counts) if k),
@@ -245,7 +260,7 @@ def recommend(
     *,
     hours: float = 72.0,
     price: float = np.inf,
-    budget: float = np.inf,
+    budget: Budget = np.inf,
     weights: Mapping[str, float] | None = None,
     wishes: Mapping[str, Sequence[str]] | None = None,
 ) -> Routes:
@@ -255,8 +270,8 @@ def recommend(
     the one that closes most counts. Confirmed deficits take any programme, likely ones what can be left at any time; what is
     undecided is asked about again, and where a profile concludes nothing a route says nothing either. Where seats or the budget do
     not suffice, all routes together close as much as possible.
-    Raises `RouteError` when there are no persons, a limit or a weight is negative, or weights, wishes or the catalogue name what
-    does not exist.
+    Raises `RouteError` when there are no persons, a limit or a weight is negative, or weights, wishes, budgets or the catalogue name
+    what does not exist.
 
     Parameters
     ----------
@@ -264,42 +279,44 @@ def recommend(
     catalogue : Catalogue
     hours, price : float
         What the programmes of one person take and cost at most.
-    budget : float
-        What those of all persons cost at most.
+    budget : float or mapping of str to mapping of str to float
+        What those of all persons cost at most; or those of the persons of each place, by the background column that has the places:
+        ``{"municipality": {"Тюмень": 300_000, "Ишим": 90_000}}``. A place that is not named has no money.
     weights : mapping of str to float, optional
         What a point of a competency counts, 1 where nothing is said.
     wishes : mapping of str to sequence of str, optional
         Programmes that persons ask for; what they close counts a tenth more.
     """
     weights, wishes, every, since = weights or {}, wishes or {}, catalogue.programmes, catalogue.since
-    settings = _settings(profiles, {"hours": hours, "price": price, "budget": budget}, weights, since)
+    purse, money, payer = _budgets(profiles, budget)
+    settings = _settings(profiles, {"hours": hours, "price": price}, money, weights, since)
     codes, framework = [c.code for c in profiles.competencies], load_framework(catalogue.framework)
     at = [codes.index(leaf) for leaf in profiles.population.leaves if leaf in codes]  # a propensity to omit is none
     leaves, ids, persons = [codes[c] for c in at], [one.id for one in every], [str(p) for p in profiles.persons]
     strange = {*leaves} - {n.code for n in framework.nodes if not n.replaced_by} | {*catalogue.strange(framework)}
     if strange := strange | {*weights} - {*leaves} | {*wishes} - {*persons} | {*chain(*wishes.values())} - {*ids}:
         raise RouteError("routes.unknown", strange=sorted(strange))
-    state, shortfall, points = profiles.state[:, at], *_points(profiles, every, framework, at)
-    barred = [_bar(one, profiles, since) for one in every]
+    state, shortfall, points = profiles.state[:, at], *points_of(profiles, every, framework, at)
+    barred: list[Why] = [bar_of(one, profiles, since) for one in every]
     wish = np.array([[WISHED if k in wishes.get(p, ()) else 1.0 for k in ids] for p in persons])[:, :, None]
     weight = np.array([weights.get(leaf, 1.0) for leaf in leaves])
     counts = (state == CONFIRMED)[:, None] | ((state == LIKELY)[:, None] & np.array([[one.reversible] for one in every]))
     closes = np.where(counts & (points >= LEAST) & (np.array(barred) == "")[:, None], points * wish * weight, 0.0)
-    before, hard = _edges(framework, leaves)
-    problem = RouteProblem(every, closes, np.isin(state, (CONFIRMED, LIKELY)), before, hard, hours, price, budget)
+    problem = RouteProblem(every, closes, np.isin(state, (CONFIRMED, LIKELY)), *edges_of(framework, leaves), hours, price, money, payer)
     chosen, alone, gap = allocate(problem)
     steps, left = [ordered(problem, row)[0] for row in chosen], problem.left(chosen)
     brings = np.array([[any(framework.within(leaf, e.competency) for e in one.brings) for leaf in leaves] for one in every])
-    because = RouteReasons(problem, chosen, steps, left, points, state.astype(np.int64), brings, barred, weight)
+    because = RouteReasons(problem, chosen, steps, left, points, state.astype(np.int64), brings, barred, weight, PURSES[bool(purse)])
     (instead, why), unmet = because.of_deficits(), {}
     why[state == UNDECIDED], why[state == UNTOLD] = ASK_AGAIN, NO_CONCLUSION
     for p, person in ((persons.index(person), person) for person in wishes):
         unmet[person] = {k: because.of_wish(p, i) for k in wishes[person] if (i := ids.index(k)) not in chosen[p]}
     order = sorted(range(len(persons)), key=lambda p: (-shortfall[p] @ problem.open[p], digest_text(persons[p])))
-    full = {k: tuple(persons[p] for p in order if i in alone[p] and i not in chosen[p]) for i, k in enumerate(ids) if left[0][i] < 1}
+    short = (left[0] < 1)[:, None] | ((left[1][payer] < np.array([[one.price] for one in every])) & bool(purse))  # (K, P)
+    waits = [tuple(persons[p] for p in order if short[k, p] and k in alone[p] and k not in chosen[p]) for k in range(len(every))]
     inside = np.array([[leaf in fact.competencies for leaf in leaves] for fact in profiles.items], dtype=np.int64)
     unseen = (profiles.reasons == Reason.NOT_ADMINISTERED) @ inside
-    used = np.unique([*chosen[chosen >= 0], *instead[instead >= 0]]).astype(np.int64)
+    used = np.unique([*chosen[chosen >= 0], *instead[instead >= 0], *(k for k, who in enumerate(waits) if who)]).astype(np.int64)
     place, longest = np.full(len(every) + 1, -1), max(map(len, steps), default=0)
     place[used] = np.arange(len(used))
     told = _findings(catalogue, [every[k] for k in used], np.array(leaves)[((chosen >= 0) & (unseen == 0)).any(axis=0)].tolist())
@@ -325,58 +342,40 @@ def recommend(
         instead=place[instead],
         unseen=unseen,
         unmet=unmet,
-        waiting={k: who for k, who in full.items() if who},
-        findings=told,
+        waiting={k: who for k, who in zip(ids, waits, strict=True) if who},
+        **purse,
+        findings=(*told, *Template("routes.no_budget").about(name or "—" for name, x in purse.get("budgets", {}).items() if x == 0)),
         provenance=provenance("recommend", digests, settings),
     )
 
 
+def _budgets(profiles: DeficitProfiles, budget: Budget) -> tuple[dict[str, Any], Floats, Ints]:
+    """Return what a document tells of budgets of places, if there are any, the budgets (B,), and which is that of each person (P,)."""
+    if not isinstance(budget, Mapping):
+        return {}, np.array([budget], dtype=np.float64), np.zeros(len(profiles), dtype=np.int64)
+    if len(budget) != 1:
+        raise RouteError("routes.one_column", given=list(budget))
+    [(by, given)] = budget.items()
+    if by not in profiles.background:
+        raise RouteError("routes.no_column", absent=[by], columns=list(profiles.background))
+    places, payer = np.unique(profiles.background[by].astype(str), return_inverse=True)
+    if strange := given.keys() - {*places.tolist()}:
+        raise RouteError("routes.unknown", strange=sorted(strange))
+    money = np.array([given.get(place, 0.0) for place in places], dtype=np.float64)
+    budgets = dict(zip(places.tolist(), np.where(money < np.inf, money, np.nan).tolist(), strict=True))
+    return {"background": {by: names(profiles.background[by])}, "budget_by": by, "budgets": budgets}, money, payer.astype(np.int64)
+
+
 def _settings(
-    profiles: DeficitProfiles, limits: Mapping[str, float], weights: Mapping[str, float], since: date | None
+    profiles: DeficitProfiles, limits: Mapping[str, float], budgets: Floats, weights: Mapping[str, float], since: date | None
 ) -> dict[str, str]:
     """Return the limits, weights and the day as a document tells them; raises `RouteError` for nobody and for what cannot be."""
     if not len(profiles):
         raise RouteError("routes.nobody")
-    if wrong := [x for x in limits.values() if not x >= 0] + [x for x in weights.values() if not 0 <= x < np.inf]:
+    if wrong := [x for x in (*limits.values(), *budgets.tolist()) if not x >= 0] + [x for x in weights.values() if not 0 <= x < np.inf]:
         raise RouteError("routes.negative", wrong=wrong)
-    return {name: f"{x:g}" for name, x in {**limits, **weights}.items() if x < np.inf} | ({"since": f"{since}"} if since else {})
-
-
-def _points(
-    profiles: DeficitProfiles, every: Sequence[Programme], framework: CompetencyFramework, at: Sequence[int]
-) -> tuple[Floats, Floats]:
-    """Return expected points below the cut (P, D), and what a programme closes, which brings x to min(target, x + gain) (P, K, D)."""
-    mean, width = profiles.percent[:, at], (profiles.percent_high - profiles.percent_low)[:, at]
-    sd, cut = width / (2 * ndtri((1 + profiles.rule.interval) / 2)), profiles.standards.deficit_cut
-    points = np.zeros((len(mean), len(every), len(at)))
-    for k, one in enumerate(every):
-        for effect in one.brings if not _bar(one, profiles) else ():
-            d = [d for d, c in enumerate(at) if framework.within(profiles.competencies[c].code, effect.competency)]
-            top = np.array([min(effect.target, cut), min(effect.target, cut) - effect.gain])[:, None, None]
-            upper, lower = expected_below(top, mean[:, d], sd[:, d])
-            points[:, k, d] = np.maximum(points[:, k, d], np.nan_to_num(upper - lower))
-    return np.nan_to_num(expected_below(np.array(cut), mean, sd)), points
-
-
-def day_text(day: date, language: str) -> str:
-    """Return a day as it is written in a language."""
-    return f"{day:%d.%m.%Y}" if language == "ru" else f"{day}"
-
-
-def _bar(one: Programme, profiles: DeficitProfiles, since: date | None = None) -> Why:
-    """Return why a programme is for none of the persons, "" where it is: it is for another category, or begins before a day."""
-    if one.categories and not any(c.parent is None and c.code in one.categories for c in profiles.competencies):
-        return "other_category"
-    return "begun" if since and one.start and one.start < since else ""
-
-
-def _edges(framework: CompetencyFramework, leaves: Sequence[str]) -> Bools:
-    """Return which leaf is learnt before which, and which has to be (2, D, D)."""
-    out = np.zeros((2, len(leaves), len(leaves)), dtype=np.bool_)
-    for edge in framework.prerequisites:
-        origin, destination = ([framework.within(leaf, end) for leaf in leaves] for end in (edge.origin, edge.destination))
-        out[: 2 if edge.strength == "hard" else 1] |= np.outer(origin, destination)
-    return out
+    said = {**limits, "budget": float(budgets.sum()), **weights}
+    return {name: f"{x:g}" for name, x in said.items() if x < np.inf} | ({"since": f"{since}"} if since else {})
 
 
 def _findings(catalogue: Catalogue, used: Sequence[Programme], unseen: Sequence[str]) -> tuple[Finding, ...]:

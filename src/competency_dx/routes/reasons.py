@@ -12,11 +12,12 @@ from competency_dx.routes.allocation import HOUR, RouteProblem
 Why = Literal[  # why a deficit or a wish has no step: the one limit that binds, several of them, or another reason
     "", "hours", "price", "dates", "seats", "budget", "several", "prerequisite", "closes_less", "not_needed",
     "reversible_first", "no_programme", "ask_again", "no_conclusion", "begun", "other_category", "closes_nothing", "no_weight",
+    "place_budget",
 ]  # fmt: skip
 WHY: tuple[Why, ...] = get_args(Why)
 ASK_AGAIN, NO_CONCLUSION = WHY.index("ask_again"), WHY.index("no_conclusion")
 CONFIRMED, LIKELY, UNDECIDED, _, UNTOLD = range(len(STATES))
-FIRST = (*WHY[1:6], "prerequisite", "several", "no_weight", "reversible_first", "begun", "closes_nothing")
+FIRST = (*WHY[1:6], "place_budget", "prerequisite", "several", "no_weight", "reversible_first", "begun", "closes_nothing")
 """Of several programmes for a deficit the one is told whose reason stands first here."""
 LEAST = 0.1  # points of percent: what closes less of a deficit is not for it
 
@@ -27,12 +28,13 @@ class RouteReasons(NamedTuple):
     problem: RouteProblem
     chosen: Ints
     steps: Sequence[Sequence[int]]
-    left: tuple[Floats, float]
+    left: tuple[Floats, Floats]
     points: Floats
     state: Ints
     brings: Bools
     barred: Sequence[Why]
     weight: Floats
+    purse: Why = "budget"  # what is said where a budget binds: that of all, or of the person's place
 
     def of_deficits(self) -> tuple[Ints, Ints]:
         """Return two other programmes for each deficit (P, D, 2), and why there is none (P, D)."""
@@ -66,7 +68,7 @@ class RouteReasons(NamedTuple):
             "price": new and one.price + sum(x.price for x in taken) > problem.price,
             "dates": new and any(map(one.overlaps, taken)),
             "seats": new and self.left[0][k] < 1,
-            "budget": new and self.left[1] < one.price,
+            self.purse: new and self.left[1][problem.payer[p]] < one.price,
             "prerequisite": (problem.hard[problem.open[p] & (row < 0) & (problem.closes[p, k] == 0)].any(axis=0) | ~better).all(),
         }
         found = [x for x in WHY if binds.get(x)]
