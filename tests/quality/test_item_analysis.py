@@ -303,12 +303,13 @@ def test_with_a_bank_options_have_their_words_and_words_of_persons_stay_out() ->
     rng = np.random.default_rng(16)
     single = next(i for i in bank.items if i.type == "single")
     text = next(i for i in bank.items if i.type == "text")
+    other = next(i for i in bank.items if i.type == "number")
     options = list(single.options)[:-1]  # the last one is never chosen
     table = pd.DataFrame(
         {
             single.id: [options[k] for k in rng.integers(0, len(options), 80)],
-            text.id: rng.choice(["Иванова Анна", "ответ", "не знаю"], 80),
-            bank.items[0].id if bank.items[0] not in (single, text) else bank.items[1].id: ["2"] * 80,
+            text.id: rng.choice(["Иванова Анна", "ответ", "не знаю", "окружность"], 80),
+            other.id: ["2", str(other.key)] * 40,
         }
     )
     with pytest.warns(cdx.CompetencyDxWarning, match="personal data"):

@@ -14,6 +14,7 @@ import competency_dx as cdx
 from competency_dx.bank import ItemBank
 from competency_dx.errors import ResponsesError
 from competency_dx.responses import Layout, Responses, load_responses
+from competency_dx.responses.reading.contents import decode
 
 openpyxl = pytest.importorskip("openpyxl")
 
@@ -161,3 +162,56 @@ def test_a_sheet_that_the_book_names_and_has_not(tmp_path: Path) -> None:
                 new.writestr(name, old.read(name))
     with pytest.raises(ResponsesError, match="not readable as a workbook"):
         load_responses(tmp_path / "b.xlsx")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        "АБВГ",
+        "А-2; Б-3|Б-1; А-4|А-1; Б-1|Б-2; А-2",
+        "0,80 ± 0,05|0,7 ± 0,1|1|2",
+        "ДЕЖЗ",
+        "К1=1|К1=2|К2=0|К1=0",
+        "А1Б2В3|В1Г3А2|БВА|АБВГ",
+    ],
+)
+@pytest.mark.parametrize("head", ["person;Q1", "Код участника;Q1", "код;№1"])
+def test_cp1251_of_hardly_any_words_is_cp1251(cells: str, head: str) -> None:
+    given = cells.split("|") if "|" in cells else [*cells]
+    text = head + "\n" + "".join(f"т{k % 4}{k};{given[k % 4]}\n" for k in range(60))
+    assert decode(text.encode("cp1251")) == (text, "cp1251")
+
+
+@pytest.mark.parametrize("page", ["cp1251", "koi8-r", "cp866", "iso8859-5"])
+@pytest.mark.parametrize("word", ["Лицей", "Ёж", "село"])
+def test_two_encodings_in_one_file_are_named(tmp_path: Path, bank: ItemBank, page: str, word: str) -> None:
+    whole = BODY + f"т-3;{word};3;2,5\n"
+    (tmp_path / "a.csv").write_bytes(whole.encode().replace(word.encode(), word.encode(page)))
+    with pytest.raises(ResponsesError, match="line 4 holds text in another encoding"):
+        load_responses(tmp_path / "a.csv", bank=bank)
+    (tmp_path / "cut.csv").write_bytes(BODY.encode() + "т-3;Лицей".encode()[:-1])
+    with pytest.raises(ResponsesError, match="breaks off inside a letter"):
+        load_responses(tmp_path / "cut.csv", bank=bank)
+
+
+@pytest.mark.parametrize("page", ["cp1251", "latin-1", "cp1252", "cp866"])
+def test_text_encoded_twice_is_named(tmp_path: Path, bank: ItemBank, page: str) -> None:
+    twice = BODY.encode().decode(page, errors="replace")
+    (tmp_path / "a.csv").write_text(twice, encoding="utf-8")
+    with pytest.raises(ResponsesError, match="encoded twice"):
+        load_responses(tmp_path / "a.csv", bank=bank)
+    word = "Село".encode().decode(page, errors="replace")
+    with pytest.raises(ResponsesError, match="column Место holds text that was encoded twice"):
+        load_responses({"person": ["a", "b"], "Место": ["Город", word], "M01": ["3", "1"]}, bank=bank)
+
+
+@pytest.mark.parametrize("mark", [" ", "\t", ";", ","])
+@pytest.mark.parametrize("ids", ["т-{}", "{}", "a b {}"])
+def test_tables_as_r_writes_them(tmp_path: Path, mark: str, ids: str) -> None:
+    head = mark.join(f'"I{j}"' for j in range(1, 5))
+    rows = [mark.join([f'"{ids.format(k)}"', *(str(k * j % 2) for j in range(1, 5))]) for k in range(1, 7)]
+    (tmp_path / "a.txt").write_text("\n".join([head, *rows]), encoding="utf-8")
+    found = load_responses(tmp_path / "a.txt")
+    assert found.persons.tolist() == [ids.format(k) for k in range(1, 7)]
+    assert found.items == ("I1", "I2", "I3", "I4")
+    assert found.scores.tolist() == [[k * j % 2 for j in range(1, 5)] for k in range(1, 7)]

@@ -451,3 +451,108 @@ def test_values_far_above_the_others_are_named_in_small_tables_too(values: tuple
     for table in (many, lone) if 1 in values else (many,):
         where = [f.en for f in read(table).findings if f.code == "responses.codes_among_scores"]
         assert [f"J {named} (" in text for text in where] == [True] * bool(named)
+
+
+@pytest.fixture(scope="module")
+def typed(make_item: Callable[..., Item], make_bank: Callable[..., ItemBank]) -> ItemBank:
+    """Numbers beside choices, and answers of digits that may begin with 0."""
+    zeros = {str(k): f"вариант {k}" for k in range(4)}
+    items = [make_item(f"N{k}", "number", key=key) for k, key in enumerate(["18", "76", "52.5", "-7"])]
+    items += [make_item(f"S{k}", "single", options={c: f"вариант {c}" for c in "1234"}, key="2") for k in range(4)]
+    items += [
+        make_item("M", "matching", options=zeros, left={c: c for c in "АБВ"}, key={"А": "0", "Б": "2", "В": "1"}),
+        make_item("O", "ordering", options=zeros, key=["0", "3", "1", "2"]),
+        make_item("L", "number", key="12500", scoring={"rule": "tolerance", "absolute": "10"}),
+        make_item("D", "digits", key="2141"),
+    ]
+    return make_bank(items)
+
+
+@pytest.mark.parametrize("cells", [["100"], ["100,00", "0,00"], ["10", "0"], ["20"], ["12", "12", "0"], ["100", "50", "0", "100"]])
+@pytest.mark.parametrize("beside", [{}, {"S0": ["2", "3"]}, {"S1": ["1", "2"], "S2": ["2", "4"]}])
+@pytest.mark.parametrize("n", [6, 20])
+def test_shares_and_marks_are_no_wrong_numbers(typed: ItemBank, cells: list[str], beside: dict[str, list[str]], n: int) -> None:
+    numbers = {f"N{k}": (cells * n)[:n] for k in range(4)}
+    error = refused(wide(**numbers, **{name: (given * n)[:n] for name, given in beside.items()}), typed)
+    assert (error.code, error.facts["columns"]) == ("responses.other_scale", tuple(numbers))
+    found = read(wide(**numbers), typed, Layout(cells="raw"))
+    assert "points_among_answers" in codes(found)
+
+
+def test_one_wrong_answer_of_all_to_one_item_is_an_answer(typed: ItemBank) -> None:
+    assert read(wide(N0=["20"] * 20, S0=["2", "3"] * 10), typed).scores[:, 0].tolist() == [0] * 20
+    assert refused(wide(N0=["20", "0"] * 10, S0=["2", "3"] * 10), typed).code == "responses.other_scale"
+
+
+def test_marks_up_to_five_are_no_wrong_numbers_and_wrong_numbers_are(typed: ItemBank) -> None:
+    assert refused(wide(**{f"N{k}": ["5", "4", "3", "5", "2"] * 4 for k in range(4)}), typed).code == "responses.other_scale"
+    wrong = {"N0": ["17", "18", "81", "9", "-18"] * 4, "N1": ["67", "7,6", "76", "13", "5"] * 4}
+    assert read(wide(**wrong), typed).reasons.tolist() == [[A, A]] * 20
+
+
+@pytest.mark.parametrize("code", ["-9", "-1", "-99", "99", "999", "9999", "9"])
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_code_of_missing_answers_has_one_reading_in_a_table(typed: ItemBank, code: str, *, alone: bool) -> None:
+    columns = {f"N{k}": [code, right] * 10 for k, right in enumerate(["18", "76", "52,5", "-7"])}
+    choices = {} if alone else {f"S{k}": [code, *"21213"] * 3 + ["2", "2"] for k in range(4)}
+    found = read(wide(**columns, **choices), typed)
+    answered = found.reasons == A
+    assert (answered[:, :4] == np.array([[False], [True]] * 10)).all()
+    assert found.scores[:, :4][answered[:, :4]].all()
+    assert codes(found) & {"invalid", "missing_tokens"}
+    named = " ".join(f.en for f in found.findings)
+    assert all(name in named for name in ("N0", "N1"))
+
+
+def test_a_number_that_is_right_somewhere_is_no_code(typed: ItemBank) -> None:
+    found = read(wide(**{f"N{k}": ["-7", "1"] * 10 for k in range(4)}), typed)
+    assert (found.reasons == A).all()
+    assert found.scores[:, 3].tolist() == [1, 0] * 10
+
+
+@pytest.mark.parametrize(("item", "right", "stored", "wrong"), [("M", "021", 21, "120"), ("O", "0312", 312, "3012")])
+def test_zeros_before_codes_are_restored_as_before_digits(typed: ItemBank, item: str, right: str, stored: int, wrong: str) -> None:
+    found = read(wide(**{item: [stored, int(wrong), right, wrong, f"{stored},0"]}), typed)
+    assert found.scores[:, 0].astype(bool).tolist() == [True, False, True, False, False] or item == "M"
+    assert found.scores[0, 0] == found.scores[2, 0] == found.max_scores[0]
+    assert "zeros_restored" in codes(found)
+    lost = read(wide(**{item: [str(stored), wrong] * 3}), typed)
+    assert "zeros_lost" in codes(lost)
+
+
+@pytest.mark.parametrize("text", ["12,500", "12.500", "12,505", "12 500", "12'500", "12,500.0"])
+def test_one_mark_of_thousands_is_told(typed: ItemBank, text: str) -> None:
+    found = read(wide(L=[text, "12500", "12,5", "11,500"] * 3), typed)
+    one_mark = text[2] in ",." and len(text) == 6
+    assert found.scores[:4, 0].tolist() == [int(not one_mark), 1, 0, 0]
+    assert ("thousands" in codes(found)) == one_mark
+
+
+@pytest.mark.parametrize(
+    "text", ["2,0", "2.0", "2,00", "'2", '="2"', "№2", "[2] вариант 2", "2 = вариант 2", "A2", "②", "\u20682\u2069"]
+)
+def test_codes_as_programs_write_them(typed: ItemBank, text: str) -> None:
+    found = read(wide(S0=[text, "2", "3", text] * 3), typed, Layout(cells="raw"))
+    assert found.scores[:, 0].tolist() == [1, 1, 0, 1] * 3
+    assert read(wide(D=["2141,0", "'2141", '="2141"', "\u202a2141\u202c"]), typed).scores[:, 0].tolist() == [1] * 4
+
+
+def test_one_wrong_answer_of_nearly_all_is_told(typed: ItemBank) -> None:
+    finding = next(
+        f for f in read(wide(N0=["180"] * 9 + ["17"], N1=["76", "7"] * 5), typed).findings if f.code == "responses.none_right"
+    )
+    assert (finding.severity, finding.scope) == ("warning", ("N0",))
+    assert "'180'" in finding.en
+
+
+@pytest.mark.parametrize("wrap", [np.array, lambda v: pd.Series([v]), lambda v: np.array([v]), lambda v: [v], lambda v: pd.Index([v])])
+def test_cells_that_hold_an_array_are_what_is_in_it(typed: ItemBank, wrap: Callable[[str], Any]) -> None:
+    cells = pd.Series([wrap(v) for v in ["2", "3"] * 4], dtype=object)
+    assert read(pd.DataFrame(wide(S0=["2"] * 8)).assign(S0=cells), typed).scores[:, 0].tolist() == [1, 0] * 4
+
+
+@pytest.mark.parametrize("values", [(0, 100), (0, 5), (2, 5), (0, 2), ("5/5", "0/5")])
+def test_two_values_in_all_items_are_told_without_a_bank(values: tuple[Any, ...]) -> None:
+    found = read(wide(**{f"I{k}": [values[(row * (k + 2) // 3) % 2] for row in range(15)] for k in range(5)}))
+    assert "two_values" in codes(found)
+    assert "two_values" not in codes(read(wide(**{f"I{k}": [0, 1, 1] * 5 for k in range(5)})))

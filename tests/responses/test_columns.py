@@ -634,6 +634,24 @@ def test_a_heading_of_any_length_is_looked_at_once(unit: str) -> None:
     assert time.process_time() - start < 20
 
 
+INVISIBLE = ["\u200b", "\u200e", "\u200f", "\ufeff", "\u00ad", "\u2060", "\u202b", "\u2069"]
+
+
+@pytest.mark.parametrize("sign", INVISIBLE)
+def test_signs_that_nobody_sees_make_no_person_and_no_item(sign: str) -> None:
+    rows = [(f"т-{k}", f"Q{j}", "A" if k > j else "B") for j in range(1, 5) for k in range(8)]
+    ids = [(who + sign * (n % 2), item[0] + sign * (n % 3) + item[1:], sign + answer) for n, (who, item, answer) in enumerate(rows)]
+    table = pd.DataFrame(ids, columns=["код участника" + sign, "задание", "ответ"])
+    found = read(table, BANK)
+    plain = read(pd.DataFrame(rows, columns=["код участника", "задание", "ответ"]), BANK)
+    assert (found.persons.tolist(), found.items) == (plain.persons.tolist(), plain.items)
+    assert (found.scores == plain.scores).all()
+    points = table.assign(ответ=[sign + str(n % 2) for n in range(len(rows))])
+    assert read(points, None).items == plain.items
+    with pytest.raises(ResponsesError, match="have several rows"):
+        read({"person": ["a", "b", "a" + sign], "Q1": ["A", "B", "A"]}, BANK)
+
+
 LABELLED = [("Статус", "верно", "неверно"), ("Группа", "Эталон", "Опыт"), ("Село", "Ключи", "Решение"), ("Отдел", "Всего", "Итого")]
 
 
@@ -654,3 +672,65 @@ def test_a_label_beside_an_id_takes_no_person(column: str, one: str, other: str,
         column: [*table[column], "Итого"],
     }
     assert read(label, bank).persons.tolist() == ids
+
+
+@pytest.mark.parametrize("label", ["МАХ", "Макс. балл", "Первичный балл (макс.)", "Цена задания", "ΣМах", "Уровень сложности", "ТОТАL"])
+@pytest.mark.parametrize("first", [True, False])
+def test_rows_of_maxima_are_no_persons(label: str, *, first: bool) -> None:
+    rows = [[f"т-{k}", *(k * j % 3 for j in range(1, 6))] for k in range(12)]
+    top = [label, 2, 2, 2, 2, 2]
+    found = read(pd.DataFrame([top, *rows] if first else [*rows, top], columns=["код", "a1", "a2", "a3", "a4", "a5"]), None)
+    assert found.persons.tolist() == [row[0] for row in rows] or (label[0] == "Σ" and any("summary" in f.code for f in found.findings))
+
+
+@pytest.mark.parametrize("who", ["Весна", "Баллада", "Модест", "Ценник", "Итогин"])
+def test_a_pseudonym_that_begins_like_a_label_is_a_person(who: str) -> None:
+    rows = [[name, 1, 0, 1] for name in ("Осень", "Зима", "Лето", who)]
+    assert read(pd.DataFrame(rows, columns=["код", "a1", "a2", "a3"]), None).persons.tolist() == ["Осень", "Зима", "Лето", who]
+
+
+@pytest.mark.parametrize(
+    ("label", "texts"),
+    [
+        ("Response ID", "Текст вопроса"),
+        ("ResponseID", "Which one?"),
+        ("Тема", "Алгебра"),
+        ("Тип задания", "выбор"),
+        ("Уровень", "базовый"),
+    ],
+)
+def test_a_row_of_words_under_the_header_is_no_person(label: str, texts: str) -> None:
+    ids = [f"R_{k}x" for k in range(10)]
+    rows = [[label, *[texts] * 4], *([i, *"ABCA"] for i in ids)]
+    assert read(pd.DataFrame(rows, columns=["ResponseId", "Q1", "Q2", "Q3", "Q4"]), BANK).persons.tolist() == ids
+
+
+@pytest.mark.parametrize("note", ["Примечание", "* отсутствовал на работе", "Примечание: часть работы", "Notes"])
+def test_a_note_below_is_no_person(note: str) -> None:
+    rows = [[f"т-{k}", 1, k % 2, 0] for k in range(8)]
+    table = pd.DataFrame([*rows, [note, None, None, None]], columns=["код", "a1", "a2", "a3"])
+    assert read(table, None).persons.tolist() == [row[0] for row in rows]
+
+
+def test_criteria_in_brackets_are_criteria(bank: ItemBank) -> None:
+    rows = {"person": ["a", "b", "c"], "M01": ["3", "1", "2"]}
+    for form in ("M08 ({})", "M08[{}]", "M08 [{}]", "M08.{}", "m08 ( {} )"):
+        found = read({**rows, form.format("К1"): ["2", "0", "1"], form.format("К2"): ["1", "0", "1"]}, bank)
+        assert found.items == ("M01", "M08"), form
+        assert found.scores[:, 1].tolist() == [3, 0, 2]
+
+
+@pytest.mark.parametrize("form", ["Ответ {}", "ответ на вопрос {}", "Response {}", "Answer to question {}"])
+def test_an_answer_to_an_item_is_the_item(form: str) -> None:
+    found = read({"person": ["a", "b"], **{form.format(f"Q{k}"): ["A", "B"] for k in (1, 2, 3)}}, BANK)
+    assert (found.items, found.scores.sum()) == (("Q1", "Q2", "Q3"), 3)
+
+
+@pytest.mark.parametrize("head", ["Вариант №", "код МО", "Кат.", "female", "cluster", "wgt", "Klasse", "uczelnia"])
+def test_columns_not_called_like_the_items_are_told_of(head: str) -> None:
+    items = {f"I{j}": [k * j % 2 for k in range(12)] for j in range(1, 6)}
+    found = read({"person": [f"т-{k}" for k in range(12)], head: [1 + k % 3 for k in range(12)], **items}, None)
+    assert [f.scope for f in found.findings if f.code == "responses.unlike_items"] == [(head,)] or head not in found.items
+    for like in ({}, {"<b>I8</b>": [0, 1] * 6}, {f"Тема {k}{x}": [0, 1] * 6 for k in (1, 2) for x in "абв"}):
+        found = read({"person": [f"т-{k}" for k in range(12)], **items, **like}, None)
+        assert "responses.unlike_items" not in {f.code for f in found.findings}

@@ -160,7 +160,7 @@ def _traces(
     item = None if bank is None or data.items[i] not in {x.id for x in bank.items} else bank.item(data.items[i])
     if data.answers is None or (item is not None and item.type in FREE):
         return ()
-    labels, chosen = data.answers.spelled(i)
+    labels, chosen = data.answers.spelled(i, item)
     code = chosen[found[0]]
     given = data.observed[found[0], i] & (code >= 0)
     words_of_persons = item is None and (len(labels) > MOST_CODES or max(map(len, labels), default=0) > SHORTEST)

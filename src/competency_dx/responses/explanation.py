@@ -11,7 +11,7 @@ from competency_dx.bank import CodeMap, Item, Text, Tolerance
 from competency_dx.display import result_words
 from competency_dx.errors import LANGUAGES
 from competency_dx.responses.normalise import fold_code
-from competency_dx.responses.rules import Element
+from competency_dx.responses.rules import Element, judge_of, written
 from competency_dx.schemas import held_to
 
 Kind = Literal["text", "number", "date"]
@@ -36,9 +36,11 @@ class RawAnswers:
         code = int(self.codes[row, place])
         return None if code < 0 else (self.vocabulary[place][code], self.kinds[place][code])
 
-    def spelled(self, place: int) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    def spelled(self, place: int, item: Item | None = None) -> tuple[tuple[str, ...], NDArray[np.int32]]:
         """Return the answers to an item in one spelling each, sorted, and which of them each person gave (P,), or -1."""
-        folded = [*map(fold_code, self.vocabulary[place])]
+        one = judge_of(item) if item is not None and item.type == "single" else None
+        given = zip(self.vocabulary[place], self.kinds[place], strict=True)
+        folded = [fold_code((one and item and one(*written(item, (text,), (kind,))).normalised) or text) for text, kind in given]
         labels = tuple(sorted(set(folded)))
         return labels, np.array([*(labels.index(text) for text in folded), -1], dtype=np.int32)[self.codes[:, place]]
 

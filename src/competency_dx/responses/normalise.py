@@ -12,6 +12,7 @@ from competency_dx.arrays import value
 from competency_dx.wording import LOOKALIKES, toml_content
 
 _SHAPES = str.maketrans({sign: one for one, signs in toml_content("responses.reading", "words")["shapes"].items() for sign in signs})
+_UNSEEN = {sign: shape for sign, shape in _SHAPES.items() if shape == ""}
 _LEAD = re.compile(r"^(?:(?:ответ|answer)\s*[:=-]?\s*|[a-zа-я]\s*=\s*)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:\d{1,60}(?:\.\d{0,60})?|\.\d{1,60})(?:e[+-]?\d{1,2})?", re.IGNORECASE)
 _FRACTION = re.compile(r"([+-]?)(?:(\d{1,30})\s+)?(\d{1,30})\s*/\s*(\d{1,30})")
@@ -23,12 +24,19 @@ _OF_MAXIMUM = re.compile(r"(\S+?)\s*(?:/|\\|\bиз\b|\bout of\b|\bof\b)\s*(\S+)"
 _UNIT_OF_POINTS = re.compile(r"(?<=\d)\s*(?:балл(?:а|ов)?|б|points?|pts?)\b\.?")
 _WHOLE = re.compile(r"\+?[0-9]{1,9}(?:[.,]0*)?|-[1-9][0-9]{0,8}(?:[.,]0*)?")
 _TRUTH = {"true": "1/1", "false": "0/1", "истина": "1/1", "ложь": "0/1"}
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+\.\d+|[+-]?\d{1,3}(?:\.\d{3})+,\d+")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d+|(?:\.\d{3})+,\d+|(?:,\d{3}){2,}|(?:\.\d{3}){2,})")
+_ONE_MARK = re.compile(r"(?<![\d.,])(\d{1,3})[.,](?=\d{3}(?![\d.,]))")
 LONGEST = 2000  # a raw answer longer than this is not a list of codes
 NOTHING = ("_", "*", "?")  # signs people put where an element of a sequence is left out
 _SEPARATORS = re.compile(r"[;,.\s/|+&()\[\]{}\"']+")
 _ORDER_SEPARATORS = re.compile(r"[;,.\s/|+&()\[\]{}\"'\-<>→]+")
+_AND = re.compile(r"(?<=\w)\s+(?:и|and)\s+(?=\w)", re.IGNORECASE)
 _LINKS = r"[\s\-=:)>→.]*"
+
+
+def visible(text: str) -> str:
+    """Return a text without signs that nobody sees: of no width, of direction, spaces at the ends."""
+    return text.strip() if text.isascii() else text.translate(_UNSEEN).strip()
 
 
 def tidy(text: str) -> str:
@@ -48,7 +56,7 @@ def fold_look(text: str) -> str:
 
 def fold_code(text: str) -> str:
     """Return the form in which option codes are compared: capitals, look-alikes in Latin, no brackets or full stop."""
-    return tidy(text).upper().replace("Ё", "Е").translate(LOOKALIKES).strip("\"'([{<").rstrip("\"')]}>.:;, ").strip()
+    return tidy(text).upper().replace("Ё", "Е").translate(LOOKALIKES).strip("\"'([{<№").rstrip("\"')]}>.:;, ").strip()
 
 
 @lru_cache(maxsize=1024)
@@ -72,9 +80,14 @@ def read_number(text: str, units: tuple[str, ...] = ()) -> Fraction | None:
     if grouped := _GROUPED.fullmatch(out):
         out = grouped[1] + re.sub(r"[ ']", "", grouped[2]) + grouped[3]
     if _THOUSANDS.fullmatch(out):
-        out = out.replace("," if out.rfind(".") > out.rfind(",") else ".", "")
+        out = out.replace(min(filter(out.count, ",."), key=out.index), "")
     out = re.sub(r"^([+-])\s+", r"\1", out).replace(",", ".")
     return Fraction(Decimal(out)) if _NUMBER.fullmatch(out) else None
+
+
+def in_thousands(text: str) -> str:
+    """Return a text with one comma or point before three digits taken for the mark of thousands: "2,250" as 2250."""
+    return _ONE_MARK.sub(r"\1", text)
 
 
 def read_parts(text: str, form: str, units: tuple[str, ...] = ()) -> tuple[Fraction, Fraction] | None:
@@ -142,11 +155,18 @@ class CodeBook:
 
     def find(self, raw: str) -> str | None:
         """Return the one code that was meant: the code itself, ``"B)"``, the words of the option, or both; a code wins."""
-        if (folded := self._code(raw) or self.texts.get(fold_text(raw))) is not None:
+        if (folded := self._code(raw) or self.texts.get(fold_text(raw)) or self._lettered(raw)) is not None:
             return folded
-        head, mark, words = raw.partition(")") if ")" in raw else raw.partition(".")
-        code = self.index.get(fold_code(head))
-        return code if mark and code is not None and self.texts.get(fold_text(words)) == code else None
+        for mark in re.finditer(r"[)\].=:]|\s-", raw[:LONGEST]):
+            code = self.index.get(fold_code(raw[: mark.start()]))
+            if code is not None and self.texts.get(fold_text(raw[mark.end() :])) == code:
+                return code
+        return None
+
+    def _lettered(self, raw: str) -> str | None:
+        """Return the code of "A3" where codes are numbers: so survey programs call the third option."""
+        form = fold_code(raw)
+        return self.index.get(form[1:]) if form[:1] == "A" and all(map(str.isdigit, self.index)) else None
 
     def _code(self, raw: str) -> str | None:
         return raw if raw in self.codes else self.index.get(fold_code(raw))
@@ -157,8 +177,9 @@ class CodeBook:
             return None
         code, kept = self._code(raw), order == "kept"
         out: list[str | None] = [] if code is None else [code]
-        for token in () if out else filter(None, (_ORDER_SEPARATORS if kept else _SEPARATORS).split(raw)):
-            form = fold_code(token)
+        joined = raw if "И" in self.index else _AND.sub(" ", raw)
+        for token in () if out else filter(None, (_ORDER_SEPARATORS if kept else _SEPARATORS).split(joined)):
+            form = fold_code(self._lettered(token) or token)
             pieces = (form,) if form in self.index else segment(form, [*self.index, *(NOTHING if kept else ())])
             if pieces is None:
                 whole = self.find(raw)

@@ -41,6 +41,8 @@ KEPT = 1 << 14  # items
 UNREADABLE = Judgement(points=0, readable=False, normalised="")
 _WORDS = toml_content("responses.reading", "words")
 _NO_ANSWER = {kind: text.replace("{date}", _WORDS["spreadsheet_date"]) for kind, text in _WORDS["no_answer"].items()}
+_MARKED, _WHOLE = re.compile(r"^'([\w.,;-]+)$|^=\s*\"([^\"]+)\"$"), re.compile(r"^(\d+)[.,]0+$")
+PAIR = 2  # digits of a key for which "1,0" may be the answer
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZБГДЖЗИЛПФЦЧШЩЭЮЯ"  # signs of options, look-alikes once
 
 
@@ -53,9 +55,24 @@ def score_answers(item: Item, answers: Sequence[str]) -> tuple[Ints, Reasons]:
 
 
 def written(item: Item, answers: Sequence[str], kinds: Sequence[str]) -> tuple[str, ...]:
-    """Return answers with the leading zeros of digit strings restored that were stored as numbers."""
-    size = len(str(item.key)) if item.type == "digits" and str(item.key).startswith("0") else 0
-    return tuple(a.zfill(size) if kind == "number" and a.isdigit() else a for a, kind in zip(answers, kinds, strict=True))
+    """Return answers as they were typed: not ``'13``, ``="13"``, ``13,0`` of spreadsheets, with leading zeros that numbers lose."""
+    if isinstance(item.rule, Given | Rubric):
+        return tuple(answers)
+    size, codes = size_with_zeros(item), item.type not in {"number", "text"} and "0" not in item.options
+    codes &= item.type != "digits" or len(str(item.key)) > PAIR
+    typed = [_WHOLE.sub(r"\1", t) if codes else t for t in (_MARKED.sub(r"\1\2", a) for a in answers)]
+    numbers = [kind == "number" or t != a for t, a, kind in zip(typed, answers, kinds, strict=True)]
+    return tuple(t.zfill(size) if number and t.isdigit() else t for t, number in zip(typed, numbers, strict=True))
+
+
+@lru_cache(maxsize=KEPT)
+def size_with_zeros(item: Item) -> int:
+    """Return of how many digits an answer is that may begin with 0, and loses it where it is stored as a number; 0 for others."""
+    if item.type == "digits":
+        return len(str(item.key)) if str(item.key).startswith("0") else 0
+    key = tuple(item.key.values() if isinstance(item.key, dict) else item.key or ()) if item.type in {"matching", "ordering"} else ()
+    codes = _codes(item, key) if key else ()
+    return len(key) if "0" in codes and all(c.isdigit() and len(c) == 1 for c in codes) else 0
 
 
 @lru_cache(maxsize=KEPT)

@@ -21,7 +21,9 @@ from competency_dx.wording import toml_content
 _WORDS = toml_content("responses.reading", "words")
 _PER_MILLE = {pair[0]: int(pair[1:]) for pair in _WORDS["letters"].split()}
 _SIGNS = frozenset("№«»—–…“”„’°±·\u00a0")  # signs beyond ASCII that Russian texts have besides letters
-_CODE_PAGES = ("cp1251", "koi8-r", "cp866", "iso8859-5")
+_CODE_PAGES, _RARE = ("cp1251", "koi8-r", "cp866", "iso8859-5"), 15.0
+"""How much better a text must read in the last than in the first, which Russian spreadsheets write."""
+_CYRILLIC = re.compile("[Ѐ-ӿ«»–—№]")
 ENOUGH = 1 << 16  # bytes that are enough to tell a code page
 _CASE, _SIGN, _FOREIGN = -3.0, -4.0, -9.0
 _KINDS: dict[bytes, str] = {bytes.fromhex(start): what for start, what in _WORDS["first bytes"].items()}
@@ -38,24 +40,33 @@ Fault = Literal["responses.formulas", "responses.sheet_errors"]
 def decode(data: bytes) -> tuple[str, str]:
     """Return the text of a file and its encoding: by byte order mark, UTF-8, or the likeliest Cyrillic code page.
 
-    UTF-16 that breaks off in the middle of a sign raises `UnicodeDecodeError`; the code pages have a sign for every byte.
+    UTF-16 that breaks off in the middle of a sign raises `UnicodeDecodeError`; the code pages have a sign for every byte. Raises
+    `ResponsesError` where UTF-8 and another encoding stand side by side.
     """
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return data.decode("utf-16"), "utf-16"
     try:
         return data.decode("utf-8-sig"), "utf-8"
     except UnicodeDecodeError:
-        page = max(_CODE_PAGES, key=lambda name: russian(data[:ENOUGH].decode(name, errors="replace")))
+        rest = data.decode("utf-8", errors="replace")
+        if len(_CYRILLIC.findall(rest)) >= rest.count("\ufffd"):
+            raise ResponsesError("responses.mixed_encodings", line=rest.count("\n", 0, rest.index("\ufffd")) + 1) from None
+        scores = {name: russian(data[:ENOUGH].decode(name, errors="replace")) for name in _CODE_PAGES}
+        page = max(_CODE_PAGES, key=scores.__getitem__)
+        page = _CODE_PAGES[0] if page == _CODE_PAGES[-1] and scores[page] - scores[_CODE_PAGES[0]] < _RARE else page
         return data.decode(page, errors="replace"), page
 
 
 def russian(text: str) -> float:
-    """Return how much a text looks like Russian: the log-likelihood of its letters and signs beyond ASCII."""
-    score = 0.0
-    for sign, n in Counter(c for c in text if c > "\x7f").items():
+    """Return how much a text looks like Russian: the log-likelihood of letters and signs beyond ASCII, of a word once.
+
+    Options are letters that stand in a file a thousand times, in any order, and say nothing of the language.
+    """
+    score, words = 0.0, "\n".join({frozenset(word): word for word in re.findall(r"[^\x00-\x7f]+", text)}.values())
+    for sign, n in Counter(c for c in words if c > "\x7f").items():
         often = _PER_MILLE.get(sign.lower())
         score += n * (_SIGN if sign in _SIGNS else _FOREIGN if often is None else math.log(often / 1000))
-    return score + _CASE * len(re.findall(r"[а-яё][А-ЯЁ]", text))
+    return score + _CASE * len(re.findall(r"[а-яё][А-ЯЁ]", words))
 
 
 def disguise(data: bytes) -> str | None:

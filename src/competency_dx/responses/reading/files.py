@@ -71,7 +71,7 @@ def unguarded(cell: str) -> str:
 def delimiter_of(lines: Sequence[str]) -> str:
     """Return the delimiter under which most lines have the same number of cells; decimal commas do not confuse it."""
     best, chosen = (0.0, 0), ","
-    for candidate in DELIMITERS:
+    for candidate in (*DELIMITERS, " "):  # a space only where nothing else divides the lines
         try:
             together = [len(row) for row in csv.reader(lines, delimiter=candidate) if row]
             alone = [len(row) for line in lines for row in csv.reader([line], delimiter=candidate) if row]
@@ -80,7 +80,8 @@ def delimiter_of(lines: Sequence[str]) -> str:
         for sizes in (together, alone):
             common = max(set(sizes), key=lambda s: (sizes.count(s), s), default=1)
             merit = (sizes.count(common) / len(sizes) if common > 1 else 0.0, common)
-            if merit > best:
+            even = set(sizes[1:]) == {common} and sizes[0] in {common - 1, common}
+            if merit > best and (candidate != " " or (even and not best[0])):
                 best, chosen = merit, candidate
     return chosen
 
@@ -104,6 +105,9 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     head, ends = zip(*(([*map(unguarded, row)], reader.line_num) for row in reader), strict=True)
     limits_in_force().check(path.name, columns=max(map(len, head)))
     at = header_row(head, ids)
+    starts = [0, *ends][at : at + 2]
+    if all(lines[k].startswith('"') for k in starts if k < len(lines)) and _names_rows(head[at:]):
+        head[at].insert(0, "")
     columns = len(head[at])
     for before, row in zip([0, *ends][at:], head[at:], strict=False):
         _refuse_swallowed(path, row, mark, columns, before + 1)
@@ -123,6 +127,13 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     notes = [] if encoding == "utf-8" else [Template("responses.encoding").of([encoding])]
     notes += Template("responses.short_rows").about(str(ends[at] + line) for line in short)
     return _with_header(path.name, head[: at + 1], [frame.iloc[:, k] for k in range(width)], notes)
+
+
+def _names_rows(head: Sequence[Sequence[str]]) -> bool:
+    """Tell whether each row begins with a name of its own under no heading, a cell more than the header has: so R writes them."""
+    rows = [row for row in head[1:] if any(row)]
+    longer = all(len(row) == len(head[0]) + 1 for row in rows) and any(row[-1].strip() for row in rows)
+    return longer and len({row[0] for row in rows}) == len(rows) > 1 and {*map(header_form, head[0])}.isdisjoint(PERSON_NAMES)
 
 
 def _refuse_long_cells(path: Path, data: bytes) -> None:

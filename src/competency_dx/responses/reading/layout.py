@@ -12,9 +12,9 @@ from competency_dx.display import column_title
 from competency_dx.errors import LANGUAGES, ResponsesError, phrase
 from competency_dx.personal_data import hidden_text
 from competency_dx.responses.missing import reason_code
-from competency_dx.responses.normalise import fold_code, fold_text, header_form, tidy
+from competency_dx.responses.normalise import fold_code, fold_text, header_form, tidy, visible
 from competency_dx.responses.rules import edit_distance
-from competency_dx.wording import toml_content
+from competency_dx.wording import LOOKALIKES, toml_content
 
 Shape = Literal["auto", "wide", "long"]
 Cells = Literal["auto", "raw", "scored"]
@@ -28,6 +28,8 @@ _MAXIMUM = re.compile("|".join(_WORDS["maximum"]["forms"]).format_map(_WORDS["ma
 _ANSWER = re.compile(
     r"(?<![\s\-_:(\[])[\s\-_:(\[]++(?:response|answer|ответ|score|points?|marks?|балл\w{0,2}|оценка)[)\]]?$", re.IGNORECASE
 )
+_BRACKETED = re.compile(r"([^()\[\]]+?)\s*[(\[]\s*([^()\[\]]+?)\s*[)\]]")
+_BEFORE = re.compile(_WORDS["before_item"], re.IGNORECASE)
 _SEPARATORS = re.compile(r"(?P<joint>(?<=\d)[\s_.\-]+(?=\d))|[\s_.\-]+")
 _TOKENS = re.compile(r"[^\W_]+")
 _QUESTION = re.compile(_WORDS["question"], re.IGNORECASE)
@@ -105,14 +107,22 @@ class Layout:
 
 
 def _one_line(name: object) -> str:
-    return " ".join(str(name).split())
+    return " ".join(visible(str(name)).split())
+
+
+def label_form(text: str) -> str:
+    """Return the form in which labels are compared: `header_form` with look-alike letters brought to Latin."""
+    return header_form(text).upper().translate(LOOKALIKES).lower()
+
+
+_TOTALS = {part: frozenset(map(label_form, _ROWS[part])) for part in ("total", "total_anywhere", "signature")}
 
 
 def is_total(text: str) -> bool:
     """Tell whether a cell is the label of a row of totals, or a header that of a column of them; an id has digits."""
-    words = re.findall(r"[^\W\d_]+", header_form(text))
-    first, anywhere = next(iter(words), ""), len(words) <= 4 and any(word in _ROWS["total_anywhere"] for word in words)
-    return first in _ROWS["signature"] or ((anywhere or first in _ROWS["total"]) and not any(c.isdigit() for c in text))
+    words = re.findall(r"[^\W\d_]+", label_form(text))
+    first, anywhere = next(iter(words), ""), len(words) <= 4 and not _TOTALS["total_anywhere"].isdisjoint(words)
+    return first in _TOTALS["signature"] or ((anywhere or first in _TOTALS["total"]) and not any(c.isdigit() for c in text))
 
 
 def is_background(header: str) -> bool:
@@ -149,8 +159,8 @@ def id_form(text: str) -> str:
 
 
 def undecorated(text: str) -> str:
-    """Return a header without what exports add: ``"Q1 /1,00"``, ``"Q1 (1 балл)"``, ``"Q1 - Response"``, ``"Q1 [Score]"``."""
-    return _ANSWER.sub("", _MAXIMUM.sub("", tidy(text))) or text
+    """Return a header without what exports add: ``"Q1 /1,00"``, ``"Q1 (1 балл)"``, ``"Q1 [Score]"``, ``"Ответ Q1"``."""
+    return _BEFORE.sub("", _ANSWER.sub("", _MAXIMUM.sub("", tidy(text)))) or text
 
 
 @value
@@ -166,6 +176,8 @@ class ItemNames:
         if name in self.exact:
             return self.exact[name]
         meant = next((m for form in _forms_of(name) if (m := self.forms.get(form))), ())
+        if not meant and (parts := _BRACKETED.fullmatch(tidy(name))):  # "M-1 (К1)", "M-1[К1]": criteria only
+            meant = tuple(t for t in self.forms.get(id_form(f"{parts[1]}.{parts[2]}"), ()) if t.criterion)
         return meant[0] if len(meant) == 1 else None
 
     def added(self, name: str) -> bool:

@@ -15,8 +15,9 @@ from competency_dx.arrays import Bools, Floats, Names
 from competency_dx.bank import Item
 from competency_dx.findings import Template
 from competency_dx.personal_data import HEADINGS, Personal, hidden_text, names_a_person, personal_in
+from competency_dx.responses.missing import token_code
 from competency_dx.responses.normalise import header_form, read_number
-from competency_dx.responses.reading.layout import PERSON_NAMES, is_background, is_total
+from competency_dx.responses.reading.layout import PERSON_NAMES, is_background, is_total, label_form
 from competency_dx.responses.reading.table import Column, Table
 from competency_dx.responses.reading.unreadable import USUAL_CODES
 from competency_dx.responses.rules import judge_of, written
@@ -36,6 +37,8 @@ CONTENTS = 2000  # distinct contents looked at per column where a share of them 
 LONGEST_NAME = 40  # a heading as long as this is a question, in which persons of history may be named
 YEARS, ADULT = 5, 2000  # dates that lie so many years apart, most of them before this year, are birth dates
 _KEY = re.compile(rf"(?i)(?<![^\W\d_])(?:{'|'.join(_ROWS['key_parts'])})")
+_COUNT = re.compile(rf"(?:{'|'.join(_ROWS['count'])})(?!\w)")
+_LABELS = {part: frozenset(map(label_form, _ROWS[part])) for part in ("key", "certain", "short")}
 _BEHIND = re.compile(r"\s*(?:\(\d+\)|%)$")  # what summaries write behind a number
 _SHORT = re.compile(r"(?:[^\W\d_]{0,2}\d{0,5}(?:\n|\Z))*+")  # cells in which nothing personal has room
 _CELLS = {kind: re.compile(text.replace("{name}", _WORDS["name"])) for kind, text in _WORDS["cells"].items()}
@@ -55,10 +58,10 @@ def heading_of(name: str) -> Literal["known", "beside", "person", "other"]:
 def alike(ids: Sequence[str]) -> list[str]:
     """Return ids that differ by case, look-alike letters, separators or leading zeros only, and may be one; "1.1" is not "11"."""
     text = normalize("NFC", "\n".join(i.replace("\n", " ") for i in ids)).upper().translate(LOOKALIKES)
-    plain = text.translate(dict.fromkeys(map(ord, " _.-"))).split("\n")
+    plain = text.translate(dict.fromkeys(map(ord, " _.-'"))).split("\n")
     if len({*plain}) == len(plain) and len({*map(len, plain)}) == 1:  # a quick look spares most tables the slow one
         return []
-    counts = Counter(forms := re.sub(r"[ _.\-]+|(?<!\d)0+(?=\d)", "", re.sub(r"(?<=\d)[ _.\-]+(?=\d)", "·", text)).split("\n"))
+    counts = Counter(forms := re.sub(r"[ _.\-']+|(?<!\d)0+(?=\d)", "", re.sub(r"(?<=\d)[ _.\-]+(?=\d)", "·", text)).split("\n"))
     return [i for i, form in zip(ids, forms, strict=True) if counts[form] > 1] if ids else []
 
 
@@ -72,19 +75,22 @@ def strength_of_label(text: str) -> int:
     """Return 2 for a label that no person has as an id, 1 for one that only means something at the ends, 0 for others."""
     if len(text) >= LABEL or not _WORD.search(text):
         return 0
-    form, numbered = header_form(text), any(c.isdigit() for c in text)
-    if not numbered and (form in _ROWS["key"] or form.partition(" ")[0] in _ROWS["certain"]):
+    form, numbered = label_form(text), any(c.isdigit() for c in text)
+    if not numbered and (form in _LABELS["key"] or form.partition(" ")[0] in _LABELS["certain"]):
         return 2
-    counted = form.startswith(tuple(_ROWS["count"])) and not numbered
-    return int(is_total(text) or is_signature(text) or counted)
+    counted = _COUNT.match(header_form(text)) and not numbered
+    return int(is_total(text) or is_signature(text) or bool(counted))
 
 
 def without_footers(
     table: Table, person: str | None, answers: Collection[str], labels: Mapping[str, Column], keyed: Sequence[tuple[Item, str]]
 ) -> Table:
-    """Drop the rows that are no persons and say so; `keyed` are items with a key and their columns. Weak labels count at the ends."""
+    """Drop the rows that are no persons and say so; `keyed` are items with a key and their columns. Weak labels count at the ends.
+
+    A label counts among the ids, where there is no id, and without ids in the first cell of a row when no other row has it there.
+    """
     ids = labels.get(person) if person is not None else None
-    nowhere, certain, ends, before = np.zeros((4, table.rows), dtype=np.bool_)
+    nowhere, certain, ends, before, beside = np.zeros((5, table.rows), dtype=np.bool_)
     blank = ids.codes < 0 if ids is not None else nowhere
     cells = [c for name, c in table.columns.items() if (name in answers if answers else name != person)]
     bare = np.all([c.codes < 0 for c in cells], axis=0) if cells else nowhere
@@ -92,24 +98,27 @@ def without_footers(
     for name, column in labels.items():
         if name in answers or not _WORD.search("\n".join(column.vocabulary)):
             continue
-        single = np.array([*(column.counts() == 1), False])[column.codes]  # without ids a label stands in one row only
+        single = np.array([*(column.counts() == 1), False])[column.codes]
         own, before = blank | (name == person or (person is None and ~before & single)), before | (column.codes >= 0)
         strength = np.array([*map(strength_of_label, column.vocabulary), 0])[column.codes]
         certain |= (strength == 2) & own
         ends |= (here := (strength > 0) & own)
+        beside |= (strength == 2) & single
         for row in np.flatnonzero(here & (shown == "")):
             text = column.vocabulary[column.codes[row]]  # of a signature the first word only
             shown[row] = text.split(maxsplit=1)[0].rstrip(":,") if is_signature(text) else cut(hidden_text(text), 60)
     if ids is not None:
-        heads = [t[-1:] == ids.name[-1:] and len(t) < LABEL and header_form(t) == ids.header for t in ids.vocabulary]
+        last = ids.name[-1:].casefold()
+        heads = [t[-1:].casefold() == last and len(t) < LABEL and header_form(t) == ids.header for t in ids.vocabulary]
         certain |= np.array([*heads, False])[ids.codes]
+    beside[1:-1] = False
     strange, doubtful = _strangers(ids, cells, [(i, table.columns[n]) for i, n in keyed], certain | ends)
     certain, lost = certain | strange, blank & bare
     flags = certain | ends | lost
     top, tail = np.logical_and.accumulate(flags), np.logical_and.accumulate((flags | bare)[::-1])[::-1]
     tail &= np.logical_or.accumulate(tail & flags)  # from the first of them on
     gone = certain | lost | top | tail
-    at = np.flatnonzero(gone | doubtful)
+    at = np.flatnonzero(gone | doubtful | beside)
     texts = shown[at] if ids is None else ids.take(at).texts()
     called = {k: shown[k] or cut(hidden_text(text), 60) or f"#{k + 1}" for k, text in zip(at.tolist(), texts, strict=True)}
     rows, kept = [name for k, name in called.items() if gone[k]], [name for k, name in called.items() if not gone[k]]
@@ -123,6 +132,7 @@ def _strangers(ids: Column | None, cells: Sequence[Column], keyed: Sequence[tupl
     if total < FEW or not cells:
         return out
     out[0, :3] = [_is_heading(row, cells) for row in range(3)]
+    wordy = np.array([*(row for row in range(3) if _is_wordy(row, cells))], dtype=np.int64)
     ends = [*range(3), *range(max(3, total - ENDS), total)]
     sample = np.linspace(0, total - 1, min(total, SAMPLE)).astype(np.int64).tolist()
     id_of = dict.fromkeys((*ends, *sample), "") if ids is None else {row: ids.take(rows[[row]]).texts()[0] for row in (*ends, *sample)}
@@ -134,7 +144,10 @@ def _strangers(ids: Column | None, cells: Sequence[Column], keyed: Sequence[tupl
     words = ids.vocabulary if ids and keyed and _WORD.search("\n".join(ids.vocabulary)) else ()
     named = np.isin(-1 if ids is None else ids.codes, [k for k, v in enumerate(words) if _KEY.search(v)])
     out[0, [row for row in {*(odd & {0, total - 1}), *np.flatnonzero(named).tolist()} if _is_key(row, keyed)]] = True
-    out[0, [row for row in odd if header_form(id_of[row]) in _ROWS["short"]]] = True
+    notes = (row for row in ends if id_of[row].startswith("*"))
+    out[0, [row for row in notes if all(c.codes[row] < 0 for c in cells)]] = True
+    out[0, [row for row in odd if label_form(id_of[row]) in _LABELS["short"]]] = True
+    out[0, [row for row in odd if row in wordy]] = True
     if not odd and (keyed or total > MANY):
         return out
     numbers, others = numbers_of(cells), ~(out[0] | labelled | np.isin(rows, [*odd]))
@@ -142,6 +155,7 @@ def _strangers(ids: Column | None, cells: Sequence[Column], keyed: Sequence[tupl
     for row in ends:
         v = np.nan_to_num(numbers[row])
         striking = total > SOME and ((v.max() > 2 and (numbers[row] >= tops).mean() >= MOST) or 2 * (v % 1 != 0).sum() > len(v))
+        out[1, row] |= row in odd and not out[0, row] and v.max() > 1 and bool((numbers[row] >= tops).all())
         if (row in odd or striking) and _is_summary(numbers[row], numbers[others & (rows != row)]):
             out[0 if row in odd or ids is None else 1, row] = True
     return out
@@ -160,6 +174,13 @@ def _is_heading(row: int, cells: Sequence[Column]) -> bool:
     words = [" " in text and _WORD.search(text) and len(text) > 2 * n for (text, _), n in zip(given, longest, strict=True)]
     imports, different = sum(t.startswith('{"ImportId"') for t, _ in given), len({text for text, _ in given}) == len(given) > 1
     return different and max(imports, sum(map(bool, words))) >= MOST * len(given)
+
+
+def _is_wordy(row: int, cells: Sequence[Column]) -> bool:
+    """Tell whether a row has words where the other rows have none: topics, kinds of items, the same text in every cell."""
+    given = [(c.vocabulary[c.codes[row]], c) for c in cells if c.codes[row] >= 0]
+    alone = [_WORD.search(t) and token_code(t, {}) is None and sum(bool(_WORD.search(v)) for v in c.vocabulary) == 1 for t, c in given]
+    return len(given) > 1 and sum(map(bool, alone)) >= MOST * len(given)
 
 
 def _is_summary(cells: Floats, people: Floats) -> bool:

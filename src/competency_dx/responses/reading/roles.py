@@ -1,6 +1,7 @@
 """Which column is what: the person, the form, the items, and what is kept as background or refused as personal."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -22,6 +23,7 @@ from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
 
 PERSON_SHARE = 0.1  # a person column has at least this share of distinct ids; several attempts lower it, and are asked about
 NUMERIC_SHARE = 0.5  # without a bank a column of which most cells are whole numbers is an item
+LIKE_NAMED = 3  # so many columns called alike, but for a number, are the items; others beside them are worth a look
 UNNAMED = frozenset({"column 1", "unnamed 0", "index", "level 0"})  # what an index becomes that was written to a file without a name
 
 
@@ -233,10 +235,14 @@ def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[
     if broken := [name for name in items if kinds[name] == "fractions"]:
         raise ResponsesError("responses.not_whole", broken=broken[0])
     form = {name: re.sub(r"\d+", "0", name) if len(name) > 1 else "0" for name in items}
-    asked = {form[name] for name in items if kinds[name] != "nothing"}  # Q9 may be left out by all, Q9 [why] is no item
+    asked = Counter(form[name] for name in items if kinds[name] != "nothing")  # Q9 may be left out by all, Q9 [why] is no item
     beside += [name for name in items if form[name] not in asked]
+    items = [name for name in items if name not in beside]
+    usual, most = max(asked.items(), key=lambda pair: pair[1], default=("", 0))
+    others = [name for name in items if usual not in form[name] and asked[form[name]] < LIKE_NAMED]
+    others = others if "0" in usual and most >= max(LIKE_NAMED, len(items) / 2, 2 * len(others)) else []
     notes = [*Template("responses.sums").about(n for n in left if n in sums), *Template("responses.not_items").about(beside)]
-    return [name for name in items if name not in beside], notes
+    return items, [*notes, *Template("responses.unlike_items").about(others)]
 
 
 def _kind(column: Column, layout: Layout) -> Literal["points", "fractions", "nothing", "other"]:

@@ -1,11 +1,12 @@
 """Columns of answers as points and reasons: distinct answers are scored once and spread over the persons."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, compress
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -15,22 +16,26 @@ from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import OwnWords, masked, personal_in
 from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reasons, token_code
-from competency_dx.responses.normalise import fold_text, read_number, read_points
+from competency_dx.responses.normalise import fold_text, in_thousands, read_number, read_points
 from competency_dx.responses.reading import unreadable
 from competency_dx.responses.reading.layout import Cells, Layout
 from competency_dx.responses.reading.roles import Roles
 from competency_dx.responses.reading.table import KEPT_CELLS, SHORT_TEXT, Column, Mode, Verdicts
 from competency_dx.responses.reading.unreadable import Tally, Unread, like_points, minus_is_doubtful, odd_cells
 from competency_dx.responses.responses import HIGHEST
-from competency_dx.responses.rules import ambiguous_options, judge_of, written
+from competency_dx.responses.rules import ambiguous_options, judge_of, size_with_zeros, written
 from competency_dx.wording import cut, toml_content
 
 T = TypeVar("T")
+Asked = tuple[Column, str, Item | None, Mapping[str, int]]  # a column, the item it answers, the user's own tokens
 Remark = tuple[str, str, str, int]  # code of a finding, the column or item it is about, with which content, and how often
 MOST, PAIR, POINTS, LEAST = 5, 12, 128, 0.01  # texts shown; most distinct contents of words, of points; least share of points
 _PAIRS = toml_content("responses.reading", "words")["truth"]["pairs"]
 DATE = re.compile(toml_content("responses.reading", "words")["spreadsheet_date"], re.IGNORECASE)
 TYPED = frozenset({"number", "digits", "text"})  # which may be anything; other answers come from a form or a rater
+CODE = re.compile(r"-\d{1,4}(?:[.,]0+)?|9{1,4}")  # what stands for no answer in tables of numbers
+CELLS, COLUMNS, OFTEN = 3, 3, 0.05  # in so many cells of others, or in so many columns of numbers and so often, it is no answer
+MANY_WRONG = 10  # answers to an item, most of them the same and none right, that are worth a look
 
 
 class Scored(NamedTuple):
@@ -72,12 +77,13 @@ class ReadColumn:
 def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored:
     """Score the columns of all items, after it is clear whether the cells hold answers or points."""
     items = {i.id: i for i in bank.items} if bank else {}
-    asked, stated = [], layout.user_reasons("")
+    asked, stated = list[Asked](), layout.user_reasons("")
     for name, parts in roles.items.items():
         own, several = layout.user_reasons(name) if layout.missing_codes else stated, [roles.table.columns[part] for part in parts]
         asked.append((joined(items[name], several, own) if len(several) > 1 else several[0], name, items.get(name), own))
     read = [_once(_read, *one, layout.cells) for one in asked]
     mode, found = decide(items, dict(zip(roles.items, read, strict=True)))
+    read = _one_reading(asked, read) if mode == "raw" and len(asked) > 1 else read
     judged = [_once(_judged, *one, mode, r) for one, r in zip(asked, read, strict=True)]
     kept, points, status, highest, unread, remarks = zip(*judged, strict=True)
     found += unreadable.doubtful_answers(unread, layout)
@@ -107,6 +113,45 @@ def _read(column: Column, _: str, item: Item | None, own: Mapping[str, int], cel
     points = point_verdicts(item.max_score if item else None, column, own, words=cells == "scored")
     signs = tally(item, column, raw, points) if item and raw else None
     return ReadColumn(raw=raw, points=points if not item or cells != "raw" else None, tally=signs)
+
+
+def _is_numeric(item: Item) -> bool:
+    """Tell whether a negative number can be an answer."""
+    return item.type == "number" or (item.type == "text" and any(map(str.isdigit, str(item.key))))
+
+
+def _one_reading(asked: Sequence[Asked], read: Sequence[ReadColumn]) -> list[ReadColumn]:
+    """Read a code like -9 or 99 where answers are numbers as it is read among options, or as none where most such columns have it."""
+    numeric = [item is not None and _is_numeric(item) for _, _, item, _ in asked]
+    reasons, right = dict[str, int](), set[str]()
+    cells, columns, filled = Counter[tuple[bool, str]](), Counter[tuple[bool, str]](), 0
+    for (column, *_), number, r in zip(asked, numeric, read, strict=True):
+        verdicts, counts = cast("Verdicts", r.raw), column.counts().tolist()
+        filled += sum(counts) * number
+        for k, text in ((k, text) for k, text in enumerate(column.vocabulary) if CODE.fullmatch(text)):
+            if verdicts.points[k]:
+                right.add(text)
+            elif verdicts.tokens[k] and not number:
+                reasons[text] = int(verdicts.status[k])
+            elif number or verdicts.status[k] == Reason.INVALID:
+                cells[number, text] += counts[k]
+                columns[number, text] += 1
+    for (number, text), n in cells.items():
+        least = (max(COLUMNS, 2 * sum(numeric) / 3), OFTEN * filled) if number else (2, CELLS)
+        if columns[number, text] >= least[0] and n >= least[1] and text not in right:
+            reasons.setdefault(text, int(Reason.INVALID))
+    return [_coded(c, r, reasons) if number else r for (c, *_), number, r in zip(asked, numeric, read, strict=True)]
+
+
+def _coded(column: Column, read: ReadColumn, reasons: Mapping[str, int]) -> ReadColumn:
+    """Return a column in which these contents are no answers, unless they are right ones."""
+    v = cast("Verdicts", read.raw)
+    if not (at := [k for k, text in enumerate(column.vocabulary) if text in reasons and not (v.points[k] or v.tokens[k])]):
+        return read
+    status, tokens = v.status.copy(), v.tokens.copy()
+    status[at] = [reasons[column.vocabulary[k]] for k in at]
+    tokens[at] = status[at] != Reason.INVALID
+    return replace(read, raw=v._replace(status=status, tokens=tokens))
 
 
 def _judged(
@@ -157,8 +202,7 @@ def raw_verdicts(item: Item, column: Column, own: Mapping[str, int]) -> Verdicts
     several = np.array([r.several for r in read], dtype=np.bool_)
     listed_answer = bool(item.options) or isinstance(item.rule, CodeMap | Given | Rubric)
     certain = (status == Reason.ANSWERED) & ((points > 0) | listed_answer)
-    words = item.type != "number" and not (item.type == "text" and any(map(str.isdigit, str(item.key))))
-    return _settled(column, Verdicts(points, status, certain, several), own, NEGATIVE_CODES if words else frozenset())
+    return _settled(column, Verdicts(points, status, certain, several), own, frozenset() if _is_numeric(item) else NEGATIVE_CODES)
 
 
 def point_verdicts(top: int | None, column: Column, own: Mapping[str, int], *, words: bool = False) -> Verdicts:
@@ -259,18 +303,20 @@ def _signs(item: Item, cell: str, text: str, *judged: int) -> Iterator[str]:
     yield from compress(("whole", "above", "hardly", f"/{top}"), (whole, whole and points > 0, odd, of))
     yield from compress(("within", "right of"), (whole or (part is not None and 0 < part < item.max_score), of and earned > 0))
     yield from ["none or all"] if of and digits and points in {0, top} else ()
+    yield from [f"={number}"] if item.type in TYPED and (number := read_number(cell)) is not None else ()
 
 
 def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None, own: Mapping[str, int]) -> list[Remark]:
     """Return what is remarkable about a column: tokens, unreadable cells, dates, in answers to `item` leading zeros too."""
     out: list[Remark] = [("responses.ambiguous_options", name, "", 1)] if item and ambiguous_options(item) else []
-    key = str(item.key) if item is not None and item.type == "digits" else ""
+    size, judge = (size_with_zeros(item), judge_of(item)) if item is not None else (0, None)
     counts = column.counts().tolist()
     given = sum(compress(counts, ~verdicts.tokens))
     missed = np.where(verdicts.tokens | (verdicts.points > 0) | (verdicts.status > 0), 0, counts)
-    if item is not None and item.type == "text" and 2 * missed.sum() > given >= unreadable.MANY:
+    same = missed.sum() == given >= MANY_WRONG and 2 * missed.max() > given
+    if item is not None and (same or (item.type == "text" and 2 * missed.sum() > given >= unreadable.MANY)):
         most = [repr(masked(column.vocabulary[at])) for at in np.argsort(-missed, kind="stable")[:MOST].tolist() if missed[at]]
-        out.append(("responses.unmatched", name, ", ".join(most), int(missed.sum())))
+        out.append(("responses.none_right" if same else "responses.unmatched", name, ", ".join(most), int(missed.sum())))
     for k, (text, kind) in enumerate(zip(column.vocabulary, column.kinds, strict=True)):
         code, shown = "", masked(text)
         if verdicts.tokens[k]:
@@ -281,9 +327,11 @@ def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None,
             code = "responses.date" if kind == "date" or DATE.fullmatch(text) else "responses.invalid"
         elif verdicts.several[k]:
             code = "responses.several_options"
-        elif key.startswith("0") and text.isdigit() and len(text) < len(key):
-            lost = "responses.zeros_lost" if text.zfill(len(key)) == key else ""
+        elif judge and text.isdigit() and len(text) < size:
+            lost = "responses.zeros_lost" if judge(text.zfill(size)).points > verdicts.points[k] else ""
             code = "responses.zeros_restored" if kind == "number" else lost
+        elif judge and item and item.type == "number" and not verdicts.points[k] and (whole := in_thousands(text)) != text:
+            code = "responses.thousands" if judge(whole).points else ""
         if code:
             out.append((code, name, repr(shown), counts[k]))
     return out

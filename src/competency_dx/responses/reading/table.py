@@ -1,5 +1,6 @@
 """A table of answers while it is read: columns of distinct texts and codes, from frames, records and arrays."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
@@ -14,17 +15,19 @@ from competency_dx.errors import ResponsesError, repeated
 from competency_dx.findings import Finding
 from competency_dx.limits import check_time, limits_in_force
 from competency_dx.responses.missing import Reasons
-from competency_dx.responses.normalise import header_form
+from competency_dx.responses.normalise import header_form, visible
 from competency_dx.result import DataFrame
+from competency_dx.wording import toml_content
 
 Kind = Literal["text", "number", "date"]
 Labels = Literal["own", "default"]
 Mode = Literal["raw", "scored"]
-LISTS = (list, tuple, set, frozenset, np.ndarray)
+LISTS = (list, tuple, set, frozenset)
 FEW = 64  # cells
 SINGLE = frozenset({str, int, float, bool, type(None)})
 PLAIN = frozenset({str, int, float, bool, type(None), list, dict})
 KEPT_CELLS, SHORT_TEXT = 1 << 12, 64  # columns of one cell, and signs of it
+ENCODED_TWICE = re.compile(toml_content("responses.reading", "words")["encoded_twice"])
 LONGEST_NUMBER = 1000  # bits; Python does not write numbers of thousands of digits
 
 
@@ -113,7 +116,7 @@ class Table:
 def cell_text(cell: object) -> tuple[str, Kind]:  # noqa: PLR0911 - one return a kind
     """Return a cell as text and the way it was stored; whole floats lose their ``.0``, lists are joined by ``"; "``."""
     if isinstance(cell, str):
-        return cell.strip(), "text"
+        return visible(cell), "text"
     if isinstance(cell, Mapping):
         return "; ".join(f"{cell_text(k)[0]}={cell_text(v)[0]}" for k, v in cell.items() if v is not None), "text"
     if isinstance(cell, LISTS):
@@ -129,7 +132,7 @@ def cell_text(cell: object) -> tuple[str, Kind]:  # noqa: PLR0911 - one return a
         return (str(int(real)) if real.is_integer() and abs(real) < 1e15 else repr(real)), "number"
     if isinstance(cell, date | datetime | time | timedelta | np.datetime64 | np.timedelta64):
         return str(cell), "date"
-    return str(cell).strip(), "text"
+    return cell_text(cell.tolist()) if hasattr(cell, "tolist") else (visible(str(cell)), "text")  # an array, a series in a cell
 
 
 def column(name: str, cells: Any) -> Column:  # noqa: ANN401 - an array or a pandas series of anything
@@ -152,8 +155,11 @@ def fresh_column(name: str, cells: Any) -> Column:  # noqa: ANN401 - as above
     codes, unique = (_few if isinstance(cells, list) else _factorised)(cells)
     contents = whole_numbers([cell_text(u) for u in unique])
     limits_in_force().check(name, cell_length=max((len(text) for text, _ in contents), default=0))
+    every = "\n".join((name, *(text for text, _ in contents)))
+    if not every.isascii() and (twice := ENCODED_TWICE.search(every)):
+        raise ResponsesError("responses.encoded_twice", column=name, shown=twice[0])
     try:
-        "".join((name, *(text for text, _ in contents))).encode()
+        every.encode()
     except UnicodeEncodeError:  # half of a sign beyond U+FFFF, which no file can hold
         raise ResponsesError("responses.broken_text", column=repr(name)) from None
     check_time()
@@ -173,7 +179,8 @@ def _factorised(cells: Any) -> tuple[NDArray[np.intp], Iterable[object]]:  # noq
 
 def comparable(cells: Iterable[object]) -> list[object]:
     """Return cells with texts in place of lists and mappings."""
-    return [cell_text(c)[0] if isinstance(c, (Mapping, *LISTS)) else c for c in cells]
+    odd = (Mapping, *LISTS)
+    return [cell_text(c)[0] if isinstance(c, odd) or (hasattr(c, "tolist") and not isinstance(c, np.generic)) else c for c in cells]
 
 
 def _few(cells: list[object]) -> tuple[NDArray[np.intp], Iterable[object]]:
@@ -195,7 +202,7 @@ def whole_numbers(contents: list[tuple[str, Kind]]) -> list[tuple[str, Kind]]:
 
 def table(named: Iterable[tuple[str, Any]], origin: str, **rest: Any) -> Table:  # noqa: ANN401
     """Make a table of named columns of equal length; raises `ResponsesError` when a name occurs twice."""
-    pairs = [(" ".join(name.split()), cells) for name, cells in named]
+    pairs = [(" ".join(visible(name).split()), cells) for name, cells in named]
     if twice := repeated(name for name, _ in pairs):
         raise ResponsesError("responses.columns_twice", origin=origin, twice=twice)
     columns = {name: column(name, cells) for name, cells in pairs}

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from fractions import Fraction
 from itertools import compress, pairwise
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -23,6 +24,7 @@ MOST_UNREADABLE = {"points": 0.1, "answers": 0.5}
 """Share of the filled cells of a column that may be unreadable, one cell always: people write what they like, raters do not."""
 SHORT = MANY = 5  # columns with fewer filled cells are judged together; points are told from answers by so many
 LIKELY = 10  # cells that look like points beside answers refuse the table
+SCALES, MARKS = (2, 3, 4, 5, 10, 12, 20, 100), 5  # what a right answer is worth where it is not worth the points of the bank
 CODES, ITEMS, BEYOND, ENDS = 10, 3, 0.05, 0.02  # for a shift of codes: least answers, items, share beyond options; most of the last
 ENOUGH = 5  # so many marks without a zero say that a scale starts at 1
 USUAL_CODES = frozenset({7, 8, 9, *range(77, 80), *range(87, 90), *range(95, 100)})
@@ -70,11 +72,30 @@ def like_points(t: Tally) -> Literal["points", "of_maximum"] | None:
     return "points" if bulk and cells >= MANY and t["right"] <= cells // 20 else None
 
 
+def _of_one_scale(columns: Sequence[Unread]) -> bool:
+    """Tell whether typed answers, of which none is right, are shares or marks: 0 and 100, or several columns of marks up to 5."""
+    signs, several = sum((u.signs for u in columns), Tally()), len(columns) >= ITEMS
+    values, cells = {Fraction(sign[1:]): n for sign, n in signs.items() if sign[0] == "="}, signs["cells"]
+    top, odd = max(values, default=Fraction(0)), odd_cells(cells) if several else 0
+    if cells < (MANY if several else LIKELY) or top not in SCALES or min(values) < 0 or sum(values.values()) < cells - odd:
+        return False
+    ends, marks = values[top] + values.get(Fraction(0), 0), top == MARKS and cells >= CLEARLY * LIKELY
+    whole, percent = all(v.denominator == 1 for v in values), top == max(SCALES)
+    alone = percent or values[top] < cells  # the same answer of everybody to one item is a mistake that many make
+    return (ends == cells and (several or alone)) or (several and ((marks and whole) or (percent and CLEARLY * ends >= cells)))
+
+
 def doubtful_answers(judged: Sequence[Unread], layout: Layout) -> tuple[Finding, ...]:
     """Refuse answers that look like points or like codes counted from another number; name them where the user wants them so."""
     short = [u for u in judged if u.item and u.item.type in {"number", "digits", "text"} and u.signs["cells"] < MANY]
     several = short if like_points(sum((u.signs for u in short), Tally())) else ()
     like = [u for u in judged if like_points(u.signs) or u in several]
+    typed = [u for u in judged if u not in like and u.signs["cells"] and u.signs["right"] <= u.signs["cells"] // 20]
+    scaled = typed if _of_one_scale(typed) else [u for u in typed if _of_one_scale([u])]
+    if layout.cells == "auto" and sum(u.signs["cells"] for u in scaled) >= LIKELY:
+        values = sorted({sign[1:] for u in scaled for sign in u.signs if sign[0] == "="}, key=Fraction)
+        raise ResponsesError("responses.other_scale", columns=[u.name for u in scaled], values=values)
+    like += scaled
     found, coded = list[Finding](), [u for u in judged if u.signs["coded"]]
     signs = sum((u.signs for u in coded), Tally())
     for first, step in ((0, 1), (2, -1)):
@@ -153,6 +174,9 @@ def strange_values(items: Sequence[str], scores: Codes, reasons: Reasons) -> tup
         return ()
     codes, gaps, shifted, where = list[str](), dict[str, str](), list[str](), list[str]()
     answered = reasons == Reason.ANSWERED
+    values: list[int] = np.unique(scores[answered]).tolist()
+    if len(items) >= ITEMS and len(values) <= CLEARLY and values[-1] - values[0] != 1 and answered.sum() >= LIKELY:
+        return tuple(Template("responses.two_values").about(items, values=values, top=values[-1]))
     nowhere = not (answered & (scores == 0)).any()
     for k in several:
         counts = np.bincount(scores[answered[:, k], k])
