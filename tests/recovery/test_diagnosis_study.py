@@ -32,7 +32,7 @@ def study() -> Parts:
 
 
 @pytest.mark.recovery
-@pytest.mark.parametrize("label", ["all 48 items", "form of 30", "correlations .5", "two clusters, .8 and .4"])
+@pytest.mark.parametrize("label", ["48 items", "form of 32", "correlations .5", "two clusters, .8 and .4"])
 def test_conclusions_are_as_sure_as_they_say(study: Parts, label: str) -> None:
     """Every goal of the condition is met, but for Monte-Carlo error and the chance part of the ECE of a few persons."""
     (condition,) = [c for c in study.diagnosis_conditions.CONDITIONS if c.label == label]

@@ -21,16 +21,16 @@ GOALS: Mapping[Kind, Bounds] = {
     "contrast": {},
 }
 DECISIONS: Mapping[str, Bounds] = {
-    "all 48 items": {"decided": (0.66, 1.0), "error": (0.0, 0.06), "at_equal": (0.75, 1.0)},
-    "form of 30": {"decided": (0.60, 1.0), "error": (0.0, 0.07), "at_equal": (0.75, 1.0)},
-    "all 48 items, calibrated": {"at_equal": (0.80, 1.0)},
-    "form of 30, calibrated": {"at_equal": (0.80, 1.0)},
+    "48 items": {"decided": (0.66, 1.0), "error": (0.0, 0.06), "at_equal": (0.75, 1.0)},
+    "form of 32": {"decided": (0.60, 1.0), "error": (0.0, 0.07), "at_equal": (0.75, 1.0)},
+    "48 items, calibrated": {"at_equal": (0.80, 1.0)},
+    "form of 32, calibrated": {"at_equal": (0.80, 1.0)},
 }
 CONDITIONS = (
-    Condition(label="all 48 items"),
-    Condition(label="form of 30", form="A"),
-    Condition(label="all 48 items, calibrated", items="calibrated"),
-    Condition(label="form of 30, calibrated", items="calibrated", form="A"),
+    Condition(label="48 items"),
+    Condition(label="form of 32", form="A"),
+    Condition(label="48 items, calibrated", items="calibrated"),
+    Condition(label="form of 32, calibrated", items="calibrated", form="A"),
     Condition(label="population drawn as the banks state it", correlate=as_stated, mean_se=0.1),
     Condition(label="correlations .5", kind="wrong", correlate=equal(0.5)),
     Condition(label="correlations .95", kind="wrong", correlate=equal(0.95)),

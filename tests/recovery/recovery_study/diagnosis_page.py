@@ -10,23 +10,22 @@ from recovery_study.diagnosis_run import Condition
 
 HEADING = "## Diagnosis"
 ERRORS = 2.0  # Monte-Carlo errors a figure may lie beyond its goal
-TEXT = """Persons with known θ answer the shipped banks of mathematics, physics and history, 48 items or the form of 30, and
-`diagnose` says what they lack. Written by `python tests/recovery/diagnosis_study.py`.
+TEXT = """Persons with known θ answer the shipped banks of mathematics, physics and history, form A of 32 items or 48 items (form
+A and every second item of form B), and `diagnose` says what they lack. Written by `python tests/recovery/diagnosis_study.py`.
 
 θ of the domains is normal, every correlation .8 where a row does not say otherwise (the banks state .8 within and .75 between
 clusters, each with a standard error of .25 of Fisher's z). True items are drawn from what the bank says of them, every number
 normal with its standard error, anew in each replicate; *calibrated* means that diagnosis has the true items. A domain is truly
 deficient when its expected percent on the reference set, under the true items and θ, is below 60. Answers and truth come from
 code that shares nothing with the package. ± is one Monte-Carlo standard error, from leaving out a tenth of the replicates at a
-time; **bold** figures miss their goal by more than two of these. The banks had 48
-items each when this was measured; mathematics and physics have 64 since version 2.0.0."""
+time; **bold** figures miss their goal by more than two of these."""
 DECIDED = """
 ### What is decided
 
 Domains with at least three answered items. *Reported*: a state other than `insufficient_data` (goal 90 %). *Decided*: P(deficit)
 at least .8 or at most .2; *error*: wrong ones among the decided. *Separate*: the same answers with all correlations 0. *Joint at
 its error*: the share that the joint posterior decides when as many of its decisions may be wrong. Goals: 48 items 66 % at 6 %
-and 75 % at equal error, the form of 30 60 % at 7 %, calibrated 80 % at equal error."""
+and 75 % at equal error, the form of 32 60 % at 7 %, calibrated 80 % at equal error."""
 TRUE = """
 ### What comes true
 

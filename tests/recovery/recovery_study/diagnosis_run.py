@@ -50,8 +50,8 @@ class Condition:
         What the tables call it.
     kind : {"right", "wrong", "cohort", "omissions", "contrast"}
         Which goals it is held against.
-    form : str
-        The form that is given, "" for all items.
+    form : {"A and half of B", "A"}
+        What is given: 32 items of a form, and every second item of the other.
     items : {"provisional", "calibrated"}
         Whether diagnosis has the bank's numbers with their standard errors or the true ones.
     correlate : callable
@@ -72,7 +72,7 @@ class Condition:
 
     label: str
     kind: Kind = "right"
-    form: str = ""
+    form: Literal["A and half of B", "A"] = "A and half of B"
     items: Literal["provisional", "calibrated"] = "provisional"
     correlate: Correlate = EIGHT
     mean: float = 0.0
@@ -146,7 +146,7 @@ def _replicate(condition: Condition, bank: cdx.ItemBank, of: Layout, persons: in
     one_step = (~np.isnan(items.b)).sum(axis=1) == 1
     items = items._replace(guessing=GUESSING * guessed[condition.guessing] * one_step)
     mean = condition.mean + condition.mean_se * rng.standard_normal(len(of.leaves))
-    form = set(bank.form(condition.form).items) if condition.form else {item.id for item in bank.items}
+    form = {*bank.form("A").items, *(bank.form("B").items[::2] if condition.form != "A" else ())}
     given = [item.id in form for item in bank.items]
     population = mean, condition.sd**2 * condition.correlate(of, rng)
     truth = drawn_persons(of, items, population, given, persons, rng)
