@@ -229,7 +229,7 @@ def _name_series(axes: Axes, chart: Chart) -> None:
     elif named and chart.y_names:  # above the rows, any of which may reach to any corner
         axes.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(named))
     elif named:
-        axes.legend(frameon=False, fontsize=9)
+        axes.legend(frameon=False, fontsize=9, loc="best")  # a default warns on slow machines
 
 
 def _add(axes: Axes, series: Series, k: int) -> None:
