@@ -24,7 +24,7 @@ from competency_dx.engine.maximise import Maximised, fit
 from competency_dx.engine.one_dimension import one_dimension_likelihood
 from competency_dx.engine.populations import Populations, inseparable, populations_of
 from competency_dx.engine.priors import Priors
-from competency_dx.engine.propagation import Propagation, propagation_likelihood
+from competency_dx.engine.several_dimensions import Propagation, propagation_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers, Design, prepare
 from competency_dx.kernels.propagation.ep_e_step import Model

@@ -22,8 +22,7 @@ from competency_dx.engine.maximise import fit
 from competency_dx.engine.one_dimension import one_dimension_likelihood
 from competency_dx.engine.populations import populations_of
 from competency_dx.engine.priors import LogNormal
-from competency_dx.engine.product_grid import product_grid_likelihood
-from competency_dx.engine.reduction import orthogonal, reduction_likelihood
+from competency_dx.engine.several_dimensions import orthogonal, product_grid_likelihood, reduction_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import prepare
 

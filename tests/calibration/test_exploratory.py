@@ -21,7 +21,7 @@ from competency_dx.engine.items import beta_of
 from competency_dx.engine.items_setup import Known, build_items, category_counts
 from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import Maximised, fit
-from competency_dx.engine.product_grid import product_grid_likelihood
+from competency_dx.engine.several_dimensions import product_grid_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import prepare
 from competency_dx.kernels.rotation import Criterion, Method, oblique, orthogonal, quartimin, rotate, rotated_from, varimax

@@ -22,8 +22,7 @@ from competency_dx.engine.marginal import Marginal
 from competency_dx.engine.maximise import fit
 from competency_dx.engine.one_dimension import one_dimension_likelihood
 from competency_dx.engine.populations import Populations, populations_of
-from competency_dx.engine.product_grid import product_grid_likelihood
-from competency_dx.engine.reduction import orthogonal
+from competency_dx.engine.several_dimensions import orthogonal, product_grid_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import prepare
 from competency_dx.kernels.grid.product import dual_directions, product_grid

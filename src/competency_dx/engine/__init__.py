@@ -9,6 +9,4 @@ from competency_dx.engine.one_dimension import fit_histogram, one_dimension_like
 from competency_dx.engine.parameter_table import ItemErrors, ParameterTable, table_of
 from competency_dx.engine.populations import Populations, populations_of
 from competency_dx.engine.priors import Beta, LogitNormal, LogNormal, Normal, PooledNormal, Priors, PriorTerms, resolve
-from competency_dx.engine.product_grid import product_grid_likelihood
-from competency_dx.engine.propagation import propagation_likelihood
-from competency_dx.engine.reduction import orthogonal, reduction_likelihood
+from competency_dx.engine.several_dimensions import orthogonal, product_grid_likelihood, propagation_likelihood, reduction_likelihood
