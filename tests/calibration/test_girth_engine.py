@@ -19,8 +19,15 @@ import competency_dx as cdx
 from competency_dx.arrays import Floats
 from competency_dx.calibration import Normal, Population
 from competency_dx.calibration.estimation import Request
-from competency_dx.calibration.girth_calibration import estimate_by_girth, evidence, girth_calibration, placed
-from competency_dx.calibration.girth_engine import Girth, girth_estimates, girth_family
+from competency_dx.calibration.girth_engine import (
+    Girth,
+    estimate_by_girth,
+    evidence,
+    girth_calibration,
+    girth_estimates,
+    girth_family,
+    placed,
+)
 from competency_dx.errors import CalibrationError, ConvergenceError, MissingDependencyError
 from competency_dx.models import NormalPopulation
 from competency_dx.quality.second_opinion import CrossCheck, cross_check

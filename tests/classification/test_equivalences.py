@@ -14,7 +14,7 @@ from scipy.optimize import LinearConstraint, minimize
 from scipy.special import expit
 
 from competency_dx.classification import ClassCalibration, ClassificationML, classify
-from competency_dx.classification.choices import AttributeDistribution
+from competency_dx.classification.problem import AttributeDistribution
 from competency_dx.responses import load_responses
 
 Simulate = Callable[..., Any]

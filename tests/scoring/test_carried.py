@@ -15,7 +15,7 @@ from scipy.special import expit
 
 import competency_dx as cdx
 from competency_dx.errors import ScoringError
-from competency_dx.persons.choices import ItemUncertainty
+from competency_dx.persons.grids import ItemUncertainty
 from competency_dx.scoring.estimation import shared_errors
 
 Floats = NDArray[np.float64]

@@ -4,8 +4,17 @@ from competency_dx.calibration.api import calibrate
 from competency_dx.calibration.calibration import Calibration, Certificate, bank_records
 from competency_dx.calibration.choices import MarginalML, Population, SurveyDesign
 from competency_dx.calibration.exploratory import Exploratory, FactorSolution, rotated
-from competency_dx.calibration.girth_calibration import described, doubts, evidence, placed, settled
-from competency_dx.calibration.girth_engine import Girth, GirthEstimates, girth_estimates, girth_family
+from competency_dx.calibration.girth_engine import (
+    Girth,
+    GirthEstimates,
+    described,
+    doubts,
+    evidence,
+    girth_estimates,
+    girth_family,
+    placed,
+    settled,
+)
 from competency_dx.calibration.report import near_duplicates
 from competency_dx.engine import Beta, Constraints, LogitNormal, LogNormal, Normal, PooledNormal, Priors
 from competency_dx.responses import OptionUse, SuspectedKey, suspected_keys

@@ -9,8 +9,7 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.calibration.choices import MarginalML
 from competency_dx.calibration.estimation import Request, estimate
-from competency_dx.calibration.girth_calibration import estimate_by_girth
-from competency_dx.calibration.girth_engine import Girth
+from competency_dx.calibration.girth_engine import Girth, estimate_by_girth
 from competency_dx.classification import ClassCalibration, ClassificationML, classify
 from competency_dx.engine import Priors, resolve
 from competency_dx.errors import CalibrationError, checked

@@ -1,7 +1,6 @@
 """Diagnostic classification models: DINA, DINO, ACDM, LLM and G-DINA with attribute hierarchies."""
 
 from competency_dx.classification.api import classify
-from competency_dx.classification.choices import ClassificationML
 from competency_dx.classification.class_calibration import ClassCalibration, ClassCertificate, ItemClasses
 from competency_dx.classification.inference import check_q_matrix
 from competency_dx.classification.posteriors import (
@@ -11,7 +10,7 @@ from competency_dx.classification.posteriors import (
     classification_accuracy,
     profile_posteriors,
 )
-from competency_dx.classification.problem import read_q_matrix
+from competency_dx.classification.problem import ClassificationML, read_q_matrix
 from competency_dx.classification.q_validation import QValidation, validate_q_matrix
 
 __all__ = ["ClassCalibration", "ClassCertificate", "ClassificationML", "ItemClasses", "classify"]

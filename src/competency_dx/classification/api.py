@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes
-from competency_dx.classification.choices import ClassificationML
 from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.inference import calibrated, check_q_matrix
 from competency_dx.classification.maximise_classes import fit
-from competency_dx.classification.problem import FAMILIES, QMatrix, build, read_q_matrix
+from competency_dx.classification.problem import FAMILIES, ClassificationML, QMatrix, build, read_q_matrix
 from competency_dx.errors import CalibrationError, ConvergenceError, checked
 from competency_dx.findings import Template, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread

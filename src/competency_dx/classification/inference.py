@@ -12,10 +12,9 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.special import logit
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints
-from competency_dx.classification.choices import ClassificationML
 from competency_dx.classification.class_calibration import ClassCalibration, ClassCertificate, ItemClasses, standard_errors
 from competency_dx.classification.maximise_classes import ClassFit
-from competency_dx.classification.problem import ClassProblem, QMatrix
+from competency_dx.classification.problem import ClassificationML, ClassProblem, QMatrix
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels.classes import ItemGroups, additive_design, attribute_distributions, covering_pairs, saturated_design
 from competency_dx.kernels.classes.attribute_distributions import FARTHEST

@@ -16,8 +16,7 @@ from scipy.linalg import cho_factor, cho_solve, eigh, null_space
 from scipy.sparse import block_diag, csr_array, eye_array
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.classification.choices import ClassificationML
-from competency_dx.classification.problem import ClassEvaluation, ClassProblem, State, start
+from competency_dx.classification.problem import ClassEvaluation, ClassificationML, ClassProblem, State, start
 from competency_dx.kernels.classes import attribute_distributions
 from competency_dx.kernels.classes.item_classes import BOUND, Louis, Point, class_gradient, log_evidence, louis, restrictions
 from competency_dx.kernels.classes.least_distance import box, boxed_step, nearest, restricted_step

@@ -1,10 +1,9 @@
 """From item parameters to the maximum of a marginal likelihood and its certificate."""
 
-from competency_dx.engine.boundary import within_bounds
 from competency_dx.engine.items import Items, beta_of, holding, items_at
 from competency_dx.engine.items_setup import Constraints, Fixed, Known, build_items, category_counts, extra_width, parameters_of_items
 from competency_dx.engine.marginal import Accuracy, Information, Marginal
-from competency_dx.engine.maximise import Control, Maximised, Progress, fit
+from competency_dx.engine.maximise import Control, Maximised, Progress, fit, within_bounds
 from competency_dx.engine.one_dimension import fit_histogram, one_dimension_likelihood
 from competency_dx.engine.parameter_table import ItemErrors, ParameterTable, table_of
 from competency_dx.engine.populations import Populations, populations_of

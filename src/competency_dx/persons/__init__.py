@@ -1,9 +1,20 @@
 """The persons of a table: matched to item parameters by id, with their posterior."""
 
 from competency_dx.kernels.persons import filled_table
-from competency_dx.persons.choices import DEFAULT_METHOD, EAP, MAP, ML, WLE, ItemUncertainty, Method, SumScore
 from competency_dx.persons.draws import MarginalDensity, Posterior, PosteriorMoments, even_uniforms, inverse_cdf, uniforms
-from competency_dx.persons.grids import END_MASS, scoring_grid, uncertain_items
+from competency_dx.persons.grids import (
+    DEFAULT_METHOD,
+    EAP,
+    END_MASS,
+    MAP,
+    ML,
+    WLE,
+    ItemUncertainty,
+    Method,
+    SumScore,
+    scoring_grid,
+    uncertain_items,
+)
 from competency_dx.persons.joint_posteriors import EPPosterior, curves_of, propagated_given_sums
 from competency_dx.persons.matching import (
     PERSON,

@@ -1,23 +1,27 @@
-"""The grid rule: decided by items and population alone, the same for one person and a million.
+"""Ways to estimate a person's competency, and the grid rule of their posteriors.
 
-The spacing stays below the narrowest posterior that the items can produce, and no pattern of answers leaves mass at the ends.
-Information gives the first guess; then the grid checks itself on the likeliest answers at every point and is refined until it
-passes.
+The rule is decided by items and population alone, the same for one person and a million. The spacing stays below the narrowest
+posterior that the items can produce, and no pattern of answers leaves mass at the ends. Information gives the first guess; then the
+grid checks itself on the likeliest answers at every point and is refined until it passes.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from functools import lru_cache
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, evenly
+from competency_dx.arrays import Bools, Floats, choice, evenly, value
+from competency_dx.errors import ScoringError
 from competency_dx.kernels.grid import REACH, Tables, points_needed, standard_nodes
 from competency_dx.models import ItemParameters, averaged_log_probabilities, score_information
-from competency_dx.persons.choices import ItemUncertainty
+from competency_dx.responses import MissingPolicy
 
+ItemUncertainty = Literal["provisional", "all", "none"]
 T = TypeVar("T")
 
+LEAST_POINTS = 11
 SAFETY = 0.8  # of the narrowest posterior SD that information promises
 WIDEST = 1.0  # spacing in units of the narrowest posterior SD that the check lets pass
 END_MASS = 1e-4  # on the end points
@@ -26,6 +30,62 @@ MOST_POINTS = 1201
 PATTERNS = 121
 LEAST_MASS, OUTSIDE = 1e-12, -1e3  # mass of a point of an empirical population, log mass beyond its points
 KEPT = 32
+
+
+@value
+class PersonMethod:
+    """What all methods of scoring have; each is a frozen choice handed to `score`.
+
+    `item_uncertainty` says whose standard errors are carried into the scores: of parameters resting on judgement ("provisional"), of
+    "all", of "none". With "all", EAP and a Calibration the errors that items share are carried too. `missing` says which missing
+    answers count as wrong and which are left out.
+    """
+
+    item_uncertainty: ItemUncertainty = "provisional"
+    missing: MissingPolicy = MissingPolicy()
+
+    def __post_init__(self) -> None:
+        self.missing.check_scored()
+        if (points := getattr(self, "points", LEAST_POINTS)) < LEAST_POINTS:
+            raise ScoringError("persons.points", points=points, least_points=LEAST_POINTS)
+
+
+@choice(ScoringError)
+class EAP(PersonMethod):
+    """Expected a posteriori: the mean of the posterior under the normal population (Bock & Mislevy 1982).
+
+    `points` of support on ±6 SD are there to begin with; more are taken where the items' information calls for it. Blocks of persons
+    are processed by the `executor`; None is a thread pool over the cores.
+    """
+
+    points: int = 61
+    executor: Executor | None = None
+
+
+@choice(ScoringError)
+class MAP(PersonMethod):
+    """Maximum a posteriori: the mode of the posterior under the normal population."""
+
+
+@choice(ScoringError)
+class ML(PersonMethod):
+    """Maximum likelihood; persons with no or all points get the bound and the status extreme_low or extreme_high."""
+
+
+@choice(ScoringError)
+class WLE(PersonMethod):
+    """Weighted likelihood (Warm 1989): nearly unbiased and finite for every pattern."""
+
+
+@choice(ScoringError)
+class SumScore(PersonMethod):
+    """EAP given the sum of points (Thissen, Pommerich, Billeaud & Williams 1995), by the recursion of Lord & Wingersky."""
+
+    points: int = 61
+
+
+Method = EAP | MAP | ML | WLE | SumScore
+DEFAULT_METHOD = EAP()
 
 
 @lru_cache(maxsize=KEPT)

@@ -19,9 +19,8 @@ from competency_dx.kernels.persons import sum_score_likelihood
 from competency_dx.kernels.propagation import Block, Settled, Sites, SweepControl, lowest_precision, settle, settled_persons
 from competency_dx.kernels.propagation.settled_persons import EvenModel, Mixture
 from competency_dx.models import ItemParameters, NormalPopulation, averaged_log_probabilities
-from competency_dx.persons.choices import EAP, ItemUncertainty
 from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, PosteriorMoments, as_it_is, inverse_cdf
-from competency_dx.persons.grids import Trial, axis, normal_tables, passing, uncertain_items
+from competency_dx.persons.grids import EAP, ItemUncertainty, Trial, axis, normal_tables, passing, uncertain_items
 from competency_dx.persons.matching import Matched
 
 T = TypeVar("T")

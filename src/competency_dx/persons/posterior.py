@@ -27,9 +27,8 @@ from competency_dx.kernels.grid import REACH, Answers, Tables, prepare
 from competency_dx.kernels.persons import BLOCK, filled_table, for_each_posterior, sum_score_likelihood, summarise
 from competency_dx.kernels.persons.point_estimates import joint_modes
 from competency_dx.models import ItemParameters, averaged_log_probabilities
-from competency_dx.persons.choices import DEFAULT_METHOD, EAP
 from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, PosteriorMoments, as_it_is, inverse_cdf
-from competency_dx.persons.grids import scoring_grid, uncertain_items
+from competency_dx.persons.grids import DEFAULT_METHOD, EAP, scoring_grid, uncertain_items
 from competency_dx.persons.joint_posteriors import propagated_posterior, reduced_posterior, reduces
 from competency_dx.persons.matching import Matched
 
