@@ -14,9 +14,8 @@ import competency_dx as cdx
 from competency_dx.fit.item_statistics import Part
 from competency_dx.fit.whole_model import limited, of_sums
 from competency_dx.kernels import families
-from competency_dx.kernels.item_fit import item_misfit
-from competency_dx.kernels.persons.point_estimates import moments, solve
-from competency_dx.kernels.residual_fit import components, detect, standardised_parts
+from competency_dx.kernels.persons import moments, solve
+from competency_dx.kernels.residual_fit import components, detect, item_misfit, standardised_parts
 from competency_dx.models import expected_scores, log_probabilities
 from competency_dx.persons import match
 from competency_dx.quality import PairMoments
@@ -72,7 +71,7 @@ def test_s_x2_and_m2(name: str, model: str, calibrated: Calibrated, results: Res
 def test_expected_numbers_given_the_sum(name: str, model: str, calibrated: Calibrated, results: Results) -> None:
     """What S-X² compares with agrees for items of several scores too."""
     from competency_dx.fit.whole_model import _points
-    from competency_dx.kernels.item_fit import given_sum
+    from competency_dx.kernels.residual_fit import given_sum
 
     data, c = calibrated(name, model)
     theta, weight = _points(c.parameters)

@@ -17,8 +17,18 @@ from competency_dx.errors import FitError
 from competency_dx.fit.api import tied_items
 from competency_dx.fit.item_statistics import Part
 from competency_dx.fit.whole_model import MOST_PAIRS, SEED, SETS, Left, limited, pairs_of
-from competency_dx.kernels.item_fit import adjusted, cells, given_sum, item_misfit, pearson
-from competency_dx.kernels.residual_fit import alike, chance_components, chance_sets, components, detect
+from competency_dx.kernels.residual_fit import (
+    adjusted,
+    alike,
+    cells,
+    chance_components,
+    chance_sets,
+    components,
+    detect,
+    given_sum,
+    item_misfit,
+    pearson,
+)
 from competency_dx.persons import match
 from competency_dx.responses import MissingPolicy
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from competency_dx.kernels import families
-from competency_dx.kernels.families import Groups, KernelGroup, graded, partial_credit
-from competency_dx.kernels.families.item_kernel import FLOOR
+from competency_dx.kernels.families import FLOOR, Groups, KernelGroup, graded, partial_credit
 
 Floats = NDArray[np.float64]
 THETA = np.linspace(-3, 3, 9)

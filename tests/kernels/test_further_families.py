@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from competency_dx.kernels.families import asymptotes, nested_logit, nominal, rating_scale
-from competency_dx.kernels.families.item_kernel import FLOOR
+from competency_dx.kernels.families import FLOOR, asymptotes, nested_logit, nominal, rating_scale
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

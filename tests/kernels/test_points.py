@@ -13,8 +13,7 @@ from competency_dx.arrays import Floats
 from competency_dx.kernels import families
 from competency_dx.kernels.families import KernelGroup, partial_credit
 from competency_dx.kernels.grid import points_needed, standard_nodes
-from competency_dx.kernels.persons import sum_score_likelihood
-from competency_dx.kernels.persons.point_estimates import Target, solve
+from competency_dx.kernels.persons import Target, solve, sum_score_likelihood
 
 
 def test_nodes_integrate_moments_of_the_normal() -> None:

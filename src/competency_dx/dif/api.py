@@ -22,7 +22,7 @@ from competency_dx.dif.tied_groups import DELTA, Difference, Free, Maximum, Tied
 from competency_dx.errors import DIFError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.kernels.item_fit import adjusted
+from competency_dx.kernels.residual_fit import adjusted
 from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses, answers_to_tests, read_number
 

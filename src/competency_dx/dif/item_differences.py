@@ -8,7 +8,7 @@ import numpy as np
 from competency_dx.arrays import Z95, Bools, Floats, Ints, Names, value
 from competency_dx.display import Chart, Series, interval_chart, result_words
 from competency_dx.findings import Finding, worth_a_line
-from competency_dx.kernels.item_fit import adjusted
+from competency_dx.kernels.residual_fit import adjusted
 from competency_dx.provenance import Provenance
 from competency_dx.result import MAX_LINES, DataFrame, Result, frame
 from competency_dx.schemas import Ids, Percent, held_to

@@ -1,7 +1,7 @@
 """The items of a calibration: which parameters are free, fixed, equal to one another, and what a given table of counts says.
 
 Parameters of items are beta (I, F): slopes a_1 … a_D, intercepts e_1 … e_{K-1}, extras
-(kernels/families/item_kernel.py). Free ones are collected in a vector of entries; parameters constrained to be equal share
+(kernels/families/__init__.py). Free ones are collected in a vector of entries; parameters constrained to be equal share
 one of them. The entries are φ, or linear in φ where there is a design (Adams, Wilson & Wang 1997, doi:10.1177/0146621697211001).
 """
 

@@ -1,6 +1,6 @@
 """The free parameters of a calibration: what each one is, and the change between the kernels' form and the reported one.
 
-Kernels take slopes, intercepts e_k and logits of asymptotes (kernels/families/item_kernel.py); reports give steps
+Kernels take slopes, intercepts e_k and logits of asymptotes (kernels/families/__init__.py); reports give steps
 d_k = e_k - e_{k-1} of families whose categories are compared with their neighbours. Names are made here for display and for
 `Constraints`; nothing reads a fact out of one.
 """

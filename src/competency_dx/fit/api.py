@@ -19,8 +19,7 @@ from competency_dx.fit.model_fit import ORDER, Fit
 from competency_dx.fit.person_statistics import changed_states, person_statistics
 from competency_dx.fit.whole_model import Left, asked_by_ability, left_over, limited, of_sums, pairs_of
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.kernels.item_fit import adjusted
-from competency_dx.kernels.residual_fit import detect, tied_sets
+from competency_dx.kernels.residual_fit import adjusted, detect, tied_sets
 from competency_dx.models import ItemParameters
 from competency_dx.persons import Matched, as_calibration, as_responses, by_population, match, parameters_of
 from competency_dx.provenance import digest_answers, provenance

@@ -10,7 +10,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints, blocks
 from competency_dx.calibration import Calibration
 from competency_dx.kernels import families
-from competency_dx.kernels.item_fit import item_misfit
+from competency_dx.kernels.residual_fit import item_misfit
 from competency_dx.models import ItemParameters, log_probabilities
 from competency_dx.persons import EAP, MarginalDensity, Matched, Posterior, posterior_of
 from competency_dx.responses import LEAST_ANSWERS

@@ -12,7 +12,7 @@ from competency_dx.calibration import Calibration
 from competency_dx.competencies import R201, STATES, DeficitRule, bank_impact, diagnose, one_option
 from competency_dx.fit.item_statistics import METHOD, Part
 from competency_dx.kernels import families
-from competency_dx.kernels.persons.point_estimates import solve
+from competency_dx.kernels.persons import solve
 from competency_dx.kernels.residual_fit import alike, standardised_parts
 from competency_dx.models import ItemParameters, expected_scores
 from competency_dx.persons import Matched, posterior_of

@@ -6,7 +6,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.kernels import families
-from competency_dx.kernels.families.item_kernel import FLOOR
+from competency_dx.kernels.families import FLOOR
 from competency_dx.models.families import FAMILIES
 from competency_dx.models.item_parameters import ItemParameters
 

@@ -8,8 +8,17 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.errors import ModelError
-from competency_dx.kernels.families import Groups, KernelGroup, asymptotes, graded, nested_logit, nominal, partial_credit, rating_scale
-from competency_dx.kernels.families.item_kernel import ItemKernel
+from competency_dx.kernels.families import (
+    Groups,
+    ItemKernel,
+    KernelGroup,
+    asymptotes,
+    graded,
+    nested_logit,
+    nominal,
+    partial_credit,
+    rating_scale,
+)
 
 Slope = Literal["free", "tied", "fixed"]
 Steps = Literal["adjacent", "cumulative", "category", "location"]

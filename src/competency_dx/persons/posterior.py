@@ -24,8 +24,7 @@ from competency_dx.errors import ScoringError
 from competency_dx.kernels import families
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid import REACH, Answers, Tables, prepare
-from competency_dx.kernels.persons import BLOCK, filled_table, for_each_posterior, sum_score_likelihood, summarise
-from competency_dx.kernels.persons.point_estimates import joint_modes
+from competency_dx.kernels.persons import BLOCK, filled_table, for_each_posterior, joint_modes, sum_score_likelihood, summarise
 from competency_dx.models import ItemParameters, averaged_log_probabilities
 from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, PosteriorMoments, as_it_is, inverse_cdf
 from competency_dx.persons.grids import DEFAULT_METHOD, EAP, scoring_grid, uncertain_items

@@ -22,8 +22,7 @@ from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels import families
 from competency_dx.kernels.blocks import map_blocks
-from competency_dx.kernels.persons import filled_table
-from competency_dx.kernels.persons import point_estimates as kernel
+from competency_dx.kernels.persons import Target, filled_table, solve
 from competency_dx.models import ItemParameters
 from competency_dx.persons import EAP, END_MASS, MAP, ML, WLE, Matched, Method, SumScore, posterior_of, scoring_grid, uncertain_items
 from competency_dx.provenance import digest_arrays, digest_text
@@ -249,7 +248,7 @@ def point_estimates(matched: Matched, known: ItemParameters, name: str, uncertai
     for block in blocks(len(theta), SOME):
         n = block.stop - block.start
         codes, observed = filled_table(matched.codes[block], SOME), filled_table(matched.observed[block], SOME)
-        x, information = kernel.solve(cast("kernel.Target", name), curves, codes, observed, (known.mean, known.variance), bounds)
+        x, information = solve(cast("Target", name), curves, codes, observed, (known.mean, known.variance), bounds)
         precision = np.maximum(information + (1 / known.variance if name == "MAP" else 0.0), LEAST_INFORMATION)
         carried = 0.0 if steep is None else _carried(known, codes, observed & uncertain, x, steep)
         theta[block], variance[block] = x[:n], (1 / precision + carried / precision**2)[:n]

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import expit
 
 from competency_dx.arrays import Bools, Floats
-from competency_dx.kernels.families.item_kernel import FLOOR
+from competency_dx.kernels.families import FLOOR
 
 TINY = float(np.exp(FLOOR))
 

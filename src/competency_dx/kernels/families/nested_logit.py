@@ -15,9 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.kernels.families import asymptotes, nominal
+from competency_dx.kernels.families import FLOOR, asymptotes, nominal
 from competency_dx.kernels.families.asymptotes import Curve
-from competency_dx.kernels.families.item_kernel import FLOOR
 
 
 class Parts(NamedTuple):

@@ -9,7 +9,7 @@ predictor η is θ itself (slope fixed at 1). With α_k = k a it is the generali
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats
-from competency_dx.kernels.families.item_kernel import FLOOR
+from competency_dx.kernels.families import FLOOR
 
 
 def log_probabilities(shape: Floats, eta: Floats, allowed: Bools) -> Floats:

@@ -9,7 +9,7 @@ credit model (Masters 1982, doi:10.1007/BF02296272) and the Rasch model.
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats
-from competency_dx.kernels.families.item_kernel import FLOOR
+from competency_dx.kernels.families import FLOOR
 
 
 def log_probabilities(shape: Floats, eta: Floats, allowed: Bools) -> Floats:
