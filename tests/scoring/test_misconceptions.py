@@ -20,9 +20,8 @@ import competency_dx as cdx
 from competency_dx.bank import Item, ItemBank, ParameterRecord, Text
 from competency_dx.errors import CompetencyDxWarning, ScoringError
 from competency_dx.kernels.classes import misconception_mixture as mixture
-from competency_dx.misconceptions.api import MisconceptionRule, find_misconceptions
+from competency_dx.misconceptions.api import REASONS, STATES, MisconceptionEvidence, MisconceptionRule, find_misconceptions
 from competency_dx.misconceptions.estimation import read_marked
-from competency_dx.misconceptions.evidence import REASONS, STATES, MisconceptionEvidence
 
 MakeBank = Callable[..., ItemBank]
 Quiet = Callable[[], Any]

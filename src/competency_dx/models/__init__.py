@@ -1,6 +1,7 @@
 """Item families, their parameters as a struct of arrays, populations, curves, simulation."""
 
 from competency_dx.models.curves import (
+    abilities,
     averaged_log_probabilities,
     cubature,
     curve_information,
@@ -8,8 +9,8 @@ from competency_dx.models.curves import (
     informed_scores,
     log_probabilities,
     score_information,
+    simulate,
     uncertain_scores,
 )
 from competency_dx.models.families import FAMILIES, Family, Steps, extras_of, family, family_for, kernel_groups
 from competency_dx.models.item_parameters import CALIBRATED_FROM, ItemParameters, NormalPopulation, bank_parameters, measuring, moved
-from competency_dx.models.simulation import abilities, simulate

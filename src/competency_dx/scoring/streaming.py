@@ -21,8 +21,7 @@ from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses, load_responses, settle_layout
 from competency_dx.result import DataFrame, Result, crossed
 from competency_dx.schemas import Count, Ids, held_to
-from competency_dx.scoring.api import score
-from competency_dx.scoring.scores import STATUSES, status_line
+from competency_dx.scoring.api import STATUSES, score, status_line
 from competency_dx.storage import whole_file
 
 if TYPE_CHECKING:
