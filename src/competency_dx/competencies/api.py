@@ -1,32 +1,124 @@
-"""The verb of this room, diagnose, and whose conclusions another version of the bank would change."""
+"""The verb of this room, diagnose, and whose conclusions another version of the bank would change.
+
+What a diagnosis remarks about the persons as a whole changes no number of any profile.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Ints
+from competency_dx.arrays import Bools, Ints, evenly
 from competency_dx.bank import ItemBank
+from competency_dx.competencies import conclusion
 from competency_dx.competencies.choices import R201, DeficitRule, Standards
-from competency_dx.competencies.conclusion import OF_FORM, REPORTED, STATES, levels, one_option, roll_up, statuses
-from competency_dx.competencies.findings import Diagnosed, remarks
-from competency_dx.competencies.joint import Cohort, cohort_populations, estimates, joint_answers
+from competency_dx.competencies.joint import Cohort, UnitEstimates, cohort_populations, estimates, joint_answers
 from competency_dx.competencies.plan import Plan, form_quality, plan
-from competency_dx.competencies.population import LeafPopulations, Stated
+from competency_dx.competencies.population import LeafPopulations, Stated, clusters
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.errors import DiagnosisError, ModelError, checked
-from competency_dx.findings import Template, announce, gathered
+from competency_dx.findings import Finding, Severity, Template, announce, gathered
 from competency_dx.kernels.blocks import in_turn, one_blas_thread
 from competency_dx.persons import Matched, as_responses, match, reasons_of
 from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Omissions, Reason, Reasons, Responses, answers_given
 from competency_dx.result import DataFrame, frame
 
+LEAST_PERSONS, LEAST_SHIFTED = 100, 20  # of a cohort whose spread can be told, and whose mean
+SHIFT = 0.3  # population SD
+SPREADS = (0.75, 1.33)
+OMITTED = 0.05  # share of the cells shown
+COMPARED, LEAST_COMPARED = 200, 20  # persons on whom treatments of omissions are compared
+NAMED_PAIRS = 3
 DEFAULT_STANDARDS = R201()
 DEFAULT_RULE = DeficitRule()
 AS_ESTIMATED = ("theta", "se", "percent", "percent_low", "percent_high", "own_share", "leans_on", "influence")
+
+
+class Diagnosed(NamedTuple):
+    """Answers, reasons (P, I), plan, populations, estimates, numbers of items answered, statuses and states (P, C)."""
+
+    matched: Matched
+    reasons: Reasons
+    made: Plan
+    populations: LeafPopulations
+    at: UnitEstimates
+    n_items: Ints
+    status: NDArray[np.int8]
+    state: NDArray[np.int8]
+
+
+def remarks(d: Diagnosed, *, from_bank: bool, again: Callable[[Ints, Omissions], Diagnosed]) -> tuple[Finding, ...]:
+    """Return the findings of a diagnosis: persons are `from_bank` or not, `again` has some (n,) with omissions treated otherwise."""
+    persons = d.matched.persons
+    stopped = [
+        Template(code).about(persons[(d.status == conclusion.STATUSES.index(code.removeprefix("competencies."))).any(axis=1)])
+        for code in ("competencies.misfit", "competencies.low_effort")
+    ]
+    missed, given = conclusion.counted_as_wrong(np.where(d.matched.observed, d.reasons, np.uint8(Reason.NOT_ADMINISTERED)))
+    few: Severity = "warning" if len(persons) < LEAST_COMPARED else "info"  # of more, what the omissions of all make is told
+    omitting = Template("competencies.omitting").about(persons[missed > conclusion.OMITTED_BY_ONE * given], severity=few)
+    others = [omitting, _omissions(d, again), _dependence(d), _population(d) if from_bank else ()]
+    return tuple(finding for part in (*stopped, *others) for finding in part)
+
+
+def _population(d: Diagnosed) -> tuple[Finding, ...]:
+    """Compare the persons with the population; of few, whose spread says nothing, a shift alone is told, with another remedy."""
+    who = d.matched.observed.any(axis=1)
+    if who.sum() < LEAST_SHIFTED:
+        return ()
+    root = d.made.units.parent.index(-1)
+    share, populations = d.made.share[root], d.made.populations
+    mean, variance = float(share @ populations.mean), float(share @ populations.central @ share)
+    learnt = np.maximum(variance - d.at.se[who, root] ** 2, 1e-6)
+    off = d.at.theta[who, root] - mean
+    shift = float(off.sum() / learnt.sum() * np.sqrt(variance))
+    spread = float(np.sqrt(off.var() / learnt.mean()))
+    judged = d.made.judged_se()
+    error = float(np.hypot(np.sqrt(variance / learnt.sum()), float(np.sqrt(judged @ judged)) / len(judged) / np.sqrt(variance)))
+    few = who.sum() < LEAST_PERSONS
+    if abs(shift) < SHIFT + 2 * error and (few or SPREADS[0] < spread < SPREADS[1]):
+        return ()
+    facts: dict[str, Any] = {"persons": int(who.sum()), "shift": shift}
+    if few:
+        return (Template("competencies.few_differ").of(**facts),)
+    return (Template("competencies.population_differs").of(**facts, spread=spread),)
+
+
+def _omissions(d: Diagnosed, again: Callable[[Ints, Omissions], Diagnosed]) -> tuple[Finding, ...]:
+    omitted = d.reasons == Reason.OMITTED
+    share = float(omitted.sum() / max((omitted | (d.reasons == Reason.ANSWERED)).sum(), 1))
+    if len(omitted) < LEAST_COMPARED or share < OMITTED:
+        return ()
+    some = evenly(len(omitted), COMPARED)
+    treatments: tuple[Omissions, ...] = get_args(Omissions)
+    root, changed = d.made.units.parent.index(-1), 0.0
+    percent: dict[str, float] = {}
+    for treatment in treatments:
+        other = again(some, treatment)
+        percent[treatment] = float(other.at.percent[:, root].mean())
+        changed = max(changed, float((other.state != d.state[some]).mean()))
+    facts: dict[str, Any] = {"omitted": 100 * share, "changed": 100 * changed, **percent}
+    return (Template("competencies.omissions").of(**facts),)
+
+
+def _dependence(d: Diagnosed) -> tuple[Finding, ...]:
+    observed = d.matched.observed
+    if len(observed) < LEAST_PERSONS:
+        return ()
+    from competency_dx.quality import local_dependence
+
+    leaf, moments = d.made.units.leaf, d.made.moments
+    implied = np.zeros((len(leaf), len(leaf)))
+    for r, power in enumerate(moments.powers):
+        implied += power[np.ix_(leaf, leaf)] * np.outer(moments.coefficients[:, r], moments.coefficients[:, r])
+    out, names = local_dependence(d.matched.codes, observed, implied, clusters(d.made.units)[leaf]), d.made.parameters.items
+    pairs = [f"{names[i]} – {names[j]}" for i, j in out.strongest(NAMED_PAIRS)] if out.evident else []
+    return Template("competencies.local_dependence").about(pairs, high=out.high, chance=out.by_chance)
 
 
 @checked(DiagnosisError)
@@ -80,7 +172,7 @@ def diagnosed(
         population = cohort_populations(joint_answers(matched, reasons, made, rule.missing), made, population)
         made = plan(bank, standards, population)  # a grid that suits it
     closed = {item.id for item in bank.items if item.type == "single"}
-    effortless = one_option(matched.data, np.flatnonzero([item in closed for item in matched.data.items]))
+    effortless = conclusion.one_option(matched.data, np.flatnonzero([item in closed for item in matched.data.items]))
     judged = _judged(matched, reasons, made, rule, population, effortless)
 
     def again(some: Ints, treatment: Omissions) -> Diagnosed:
@@ -90,7 +182,7 @@ def diagnosed(
 
     if not np.isfinite([judged.at.theta, judged.at.percent]).all():
         raise ModelError("competencies.not_finite", bank=bank.id)
-    at, level, level_probability = judged.at, *levels(judged.at.below, judged.state)
+    at, level, level_probability = judged.at, *conclusion.levels(judged.at.below, judged.state)
     evident = matched.observed | np.isin(reasons, (Reason.OMITTED, Reason.INVALID))  # whatever counts, the person has seen these
     found = remarks(judged, from_bank=stated is None, again=again)
     if isinstance(stated, LeafPopulations) and stated.epoch not in {"", bank.epoch}:
@@ -103,13 +195,13 @@ def diagnosed(
         standards=standards,
         rule=rule,
         language=bank.header.language,
-        strength=rule.state_index(1 - at.below[:, :, -1], judged.status == REPORTED),
+        strength=rule.state_index(1 - at.below[:, :, -1], judged.status == conclusion.REPORTED),
         level=level,
         level_probability=level_probability,
         p_deficit=at.below[:, :, 0],
         p_strength=1 - at.below[:, :, -1],
-        reported_at=roll_up(judged.status, made.units.parent),
-        **dict(zip(OF_FORM, form_quality(made.moments, matched.observed), strict=True)),
+        reported_at=conclusion.roll_up(judged.status, made.units.parent),
+        **dict(zip(conclusion.OF_FORM, form_quality(made.moments, matched.observed), strict=True)),
         points=matched.codes,
         reasons=np.where(evident, reasons, np.uint8(Reason.NOT_ADMINISTERED)),
         grid=made.theta,
@@ -129,8 +221,8 @@ def _judged(matched: Matched, reasons: Reasons, made: Plan, rule: DeficitRule, p
     at = estimates(answers, matched, made, rule)
     n_items, counted = np.stack([matched.observed & answers_given(reasons), matched.observed]).astype(int) @ made.units.member.T
     covered = np.minimum((n_items[:, made.units.leaves] > 0) @ made.share.T, n_items / np.maximum(counted, 1))
-    status = statuses(n_items, at.own_share, covered, (at.misfit, effortless), rule)
-    state = rule.state_index(at.below[:, :, 0], status == REPORTED)
+    status = conclusion.statuses(n_items, at.own_share, covered, (at.misfit, effortless), rule)
+    state = rule.state_index(at.below[:, :, 0], status == conclusion.REPORTED)
     return Diagnosed(matched, reasons, made, answers.populations, at, n_items, status, state)
 
 
@@ -169,7 +261,7 @@ def bank_impact(profiles: DeficitProfiles, bank: ItemBank) -> DataFrame:
     codes, now = ([c.code for c in x.competencies] for x in (profiles, after))
     old, new = np.array([(codes.index(c), now.index(c)) for c in codes if c in now], dtype=np.int64).reshape(-1, 2).T
     p, c = np.nonzero(profiles.state[:, old] != after.state[:, new])
-    words, columns = np.array(STATES, dtype=object), {}
+    words, columns = np.array(conclusion.STATES, dtype=object), {}
     for name in ("state", "p_deficit", "percent"):
         both = getattr(profiles, name)[p, old[c]], getattr(after, name)[p, new[c]]
         columns[name], columns[f"{name}_after"] = (words[x] for x in both) if name == "state" else both

@@ -16,7 +16,7 @@ from competency_dx.bank import Text
 from competency_dx.competencies.choices import DeficitRule
 from competency_dx.display import Chart, Series, column_title, result_words
 from competency_dx.errors import LANGUAGES
-from competency_dx.responses import Reason, Responses
+from competency_dx.responses import Reason, Reasons, Responses, answers_given
 from competency_dx.schemas import Count, Ids, held_to
 
 State = Literal["confirmed", "likely", "indeterminate", "not_found", "insufficient_data"]
@@ -30,6 +30,7 @@ KEPT = 1024  # reasons
 SEE = "; "  # between why nothing is concluded and where to look
 LEAST_CHOICES = 8  # items with options from which filling in without reading shows: by chance in fewer than 1 of 10,000
 ROUNDING = 1e-9
+OMITTED_BY_ONE = 0.1  # beyond it a percent moves by five points and more where half of the persons solve the items omitted
 SAME = 0.9  # share of one option among the answers
 
 
@@ -178,6 +179,12 @@ def one_option(data: Responses, columns: Ints) -> Bools:
             counts[text.strip().casefold()] += given & (answers.codes[:, j] == v)
     most = np.max(list(counts.values()), axis=0, initial=0) if counts else np.zeros_like(total)
     return np.asarray((total >= LEAST_CHOICES) & (most >= SAME * total) & (2 * right < total))
+
+
+def counted_as_wrong(reasons: Reasons) -> tuple[Ints, Ints]:
+    """Return of the reasons (…, I) of cells that count how many items have no answer and are taken for wrong, and of how many (…)."""
+    missed = np.isin(reasons, (Reason.OMITTED, Reason.NOT_REACHED))
+    return missed.sum(axis=-1), (missed | answers_given(reasons)).sum(axis=-1)
 
 
 def levels(below: Floats, state: NDArray[np.int8]) -> tuple[NDArray[np.int8], Floats]:

@@ -14,8 +14,18 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.bank import Text
 from competency_dx.competencies.choices import DeficitRule, Standards
-from competency_dx.competencies.conclusion import STATES, Competency, Conclusion, Evidence, ItemFact, deficit_chart, reason, state_lines
-from competency_dx.competencies.findings import OMITTED_BY_ONE, counted_as_wrong
+from competency_dx.competencies.conclusion import (
+    OMITTED_BY_ONE,
+    STATES,
+    Competency,
+    Conclusion,
+    Evidence,
+    ItemFact,
+    counted_as_wrong,
+    deficit_chart,
+    reason,
+    state_lines,
+)
 from competency_dx.competencies.person_profile import HeldMisconception, Profile
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile_document import (

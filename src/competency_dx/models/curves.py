@@ -1,4 +1,7 @@
-"""Curves of items, and answers drawn from them at given or drawn abilities."""
+"""Item response curves as arrays, and answers drawn from them.
+
+Log-probabilities on support points, expected scores, item uncertainty averaged out; scores at given or drawn abilities.
+"""
 
 from collections.abc import Iterator
 from typing import Protocol
