@@ -1,8 +1,7 @@
 """Diagnostic classification models: DINA, DINO, ACDM, LLM and G-DINA with attribute hierarchies."""
 
-from competency_dx.classification.api import classify
+from competency_dx.classification.api import check_q_matrix, classify
 from competency_dx.classification.class_calibration import ClassCalibration, ClassCertificate, ItemClasses
-from competency_dx.classification.inference import check_q_matrix
 from competency_dx.classification.posteriors import (
     AttributePosteriors,
     ClassificationAccuracy,

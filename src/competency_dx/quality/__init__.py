@@ -3,9 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from competency_dx.quality.api import check_items, items_of
+from competency_dx.quality.api import VERDICTS, WEAK, ItemAnalysis, Verdict, check_items, items_of
 from competency_dx.quality.classical import Dependence, OptionTrace, PairMoments, local_dependence
-from competency_dx.quality.item_analysis import VERDICTS, WEAK, ItemAnalysis, Verdict
 from competency_dx.responses import LEAST_ANSWERS
 
 if TYPE_CHECKING:
