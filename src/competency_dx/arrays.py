@@ -34,7 +34,14 @@ def value(cls: type[T]) -> type[T]:
     for a ``__post_init__`` of the class to refuse. Dictionaries become frozen ones.
     """
     own, checks = cls.__repr__ is not object.__repr__, getattr(cls, "__post_init__", None)
-    arrays = cache(lambda: _array_fields(cls))  # when first asked: annotations may name what the module defines later
+
+    @cache  # when first asked: annotations may name what the module defines later
+    def arrays() -> dict[str, np.dtype[Any] | None]:
+        """Return the dtypes of the fields that are annotated as arrays, alone or beside other types; None of mappings."""
+        unions = (Union, UnionType)
+        kinds = {n: get_args(h) if get_origin(h) in unions else (h,) for n, h in get_type_hints(cls).items()}
+        frozen = {n: None for n, hints in kinds.items() if get_origin(hints[0]) is Mapping}
+        return frozen | {n: dtype_of(hint) for n, hints in kinds.items() for hint in hints if get_origin(hint) is np.ndarray}
 
     def frozen(instance: object) -> None:
         for name, dtype in arrays().items():
@@ -90,14 +97,6 @@ def readonly(array: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any]:
         out = out.copy() if out is array or out.base is not None else out
         out.flags.writeable = False
     return out
-
-
-def _array_fields(cls: type) -> dict[str, np.dtype[Any] | None]:
-    """Return the dtypes of the fields of a value that are annotated as arrays, alone or beside other types; None of mappings."""
-    unions = (Union, UnionType)
-    kinds = {n: get_args(h) if get_origin(h) in unions else (h,) for n, h in get_type_hints(cls).items()}
-    frozen = {n: None for n, hints in kinds.items() if get_origin(hints[0]) is Mapping}
-    return frozen | {n: dtype_of(hint) for n, hints in kinds.items() for hint in hints if get_origin(hint) is np.ndarray}
 
 
 def dtype_of(hint: Any) -> np.dtype[Any]:  # noqa: ANN401 - a type

@@ -211,6 +211,8 @@ def next_items(
     outlook, made = outlook_of(profiles, bank)
     met, excluded = profiles.reasons != Reason.NOT_ADMINISTERED, excluding(bank, made.parameters.items)
     answered, borrowed = (x[:, made.units.leaves] for x in (profiles.n_items, profiles.status == BORROWED))
+    bare, p = borrowed | (answered < profiles.rule.min_items), profiles.p_deficit[:, made.units.leaves]  # too few answers of their own
+    going = np.asarray(~np.isin(profiles.status, STOPPED).any(axis=1))
     some = [competencies] if isinstance(competencies, str) else competencies
     codes = [c.code for c in profiles.competencies] if some is None else some
     wanted = np.asarray(made.units.below[[profiles.index(code) for code in codes]].any(axis=0))
@@ -218,7 +220,7 @@ def next_items(
         outlook=outlook,
         leaf=made.units.leaf,
         answered=answered,
-        open=_undecided(profiles, made, np.asarray(borrowed | (answered < profiles.rule.min_items))) & wanted,
+        open=np.asarray(((np.maximum(p, 1 - p) < profiles.rule.confirmed) | bare) & going[:, None] & wanted),
         rule=profiles.rule,
         allowed=~(met.astype(float) @ excluded > 0) & items_in_use(bank, made.parameters.items),
         excluded=excluded,
@@ -226,18 +228,11 @@ def next_items(
     )
     if decisions is not None:
         problem = _by_rule(problem, decisions, profiles, made, wanted)
-    going = np.flatnonzero(~np.isin(profiles.status, STOPPED).any(axis=1))
     chosen = np.full((len(profiles), min(n, len(excluded))), -1)
-    chosen[going] = select(problem.rows(going).within_reach(), n, together=form == "group")
+    chosen[going] = select(problem.rows(np.flatnonzero(going)).within_reach(), n, together=form == "group")
     out = _result(profiles, made, problem, chosen, (bank, n, form, decisions))
     announce(out.findings)
     return out
-
-
-def _undecided(profiles: DeficitProfiles, made: Plan, bare: Bools) -> Bools:
-    """Return which leaves of each person are to be decided (P, D); `bare` are those without enough answers of their own."""
-    p, rule = profiles.p_deficit[:, made.units.leaves], profiles.rule
-    return np.asarray(((np.maximum(p, 1 - p) < rule.confirmed) | bare) & ~np.isin(profiles.status, STOPPED).any(axis=1, keepdims=True))
 
 
 def _targets(profiles: DeficitProfiles, made: Plan, decisions: Decisions | None) -> Ints:

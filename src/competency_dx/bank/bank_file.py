@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from importlib.resources import files
 from itertools import pairwise
@@ -137,8 +138,10 @@ def read_text(path: Path) -> str:
 def read_yaml(path: Path) -> Any:  # noqa: ANN401 - plain data, validated by the caller
     """Read YAML 1.2 safely: no tags, no duplicate keys; from its compiled form where that is of the same text."""
     text = read_text(path)
-    if (content := _compiled_content(path, text)) is not None:
-        return content
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):  # then the YAML alone decides
+        document = json.loads(compiled_path(path).read_text(encoding="utf-8"))
+        if document["sha256"] == sha256(text.encode()).hexdigest() and document["content"] is not None:
+            return document["content"]
     from ruamel.yaml.error import YAMLError
 
     _check_lengths(path, text)
@@ -224,15 +227,6 @@ def compiled(text: str, content: object) -> str:
     """Return the compiled form of a YAML text: its digest and its content as JSON, which loads a hundred times faster."""
     document = {"sha256": sha256(text.encode()).hexdigest(), "content": content}
     return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
-
-
-def _compiled_content(path: Path, text: str) -> object:
-    """Return the content of the compiled form, None where there is none or it is of another text."""
-    try:
-        document = json.loads(compiled_path(path).read_text(encoding="utf-8"))
-        return document["content"] if document["sha256"] == sha256(text.encode()).hexdigest() else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # the YAML alone decides
-        return None
 
 
 def write_yaml(data: Mapping[str, Any]) -> str:

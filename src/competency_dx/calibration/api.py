@@ -92,7 +92,10 @@ def calibrate(
         package girth, for a second opinion without standard errors.
     """
     data = answers_to_tests(responses, bank)
-    if classifies(model):
+    names = {model} if isinstance(model, str) else set(model.values())
+    if diagnostic := sorted(names & CLASSIFICATION):
+        if others := sorted(names - CLASSIFICATION):
+            raise CalibrationError("calibration.mixed_models", mixed=diagnostic, mixed2=others)
         if isinstance(method, Girth):
             raise CalibrationError("calibration.girth_classes")
         if isinstance(method, MarginalML):
@@ -102,12 +105,3 @@ def calibrate(
     if isinstance(method, ClassificationML):
         raise CalibrationError("calibration.class_method")
     return estimate_by_girth(data, request, method) if isinstance(method, Girth) else estimate(data, request, method)
-
-
-def classifies(model: str | Mapping[str, str]) -> bool:
-    """Return whether a model is one of diagnostic classification; a mapping must not mix them with item response models."""
-    names = {model} if isinstance(model, str) else set(model.values())
-    mixed = sorted(names & CLASSIFICATION), sorted(names - CLASSIFICATION)
-    if all(mixed):
-        raise CalibrationError("calibration.mixed_models", mixed=mixed[0], mixed2=mixed[1])
-    return bool(mixed[0])

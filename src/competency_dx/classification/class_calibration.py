@@ -79,17 +79,14 @@ class ItemClasses:
         se_p = standard_errors(np.einsum("iww->iw", self.probability_covariance))
         ends, se_ends = self.ends()
         columns: dict[str, Floats] = {}
-        for head, d, p, x in (("", self.effects, self.probabilities, ends), ("se_", se_d, se_p, se_ends)):
-            columns |= {f"{head}d{e}": d[:, e] for e in range(d.shape[1])} | self._by_label(f"{head}p_", p)
-            columns |= {f"{head}{name}": x[:, k] for k, name in enumerate(("guessing", "slip", "discrimination"))}
+        labels = [self.labels(i) for i in range(len(self.items))]  # of patterns; a column for each that some item has
+        order = sorted({x for own in labels for x in own}, key=lambda x: (len(x), x.count("1"), [-int(b) for b in x]))
+        for head, d, p, at in (("", self.effects, self.probabilities, ends), ("se_", se_d, se_p, se_ends)):
+            columns |= {f"{head}d{e}": d[:, e] for e in range(d.shape[1])}
+            rows = [dict(zip(own, of_item, strict=False)) for own, of_item in zip(labels, p, strict=True)]
+            columns |= {f"{head}p_{x}": np.array([row.get(x, np.nan) for row in rows]) for x in order}
+            columns |= {f"{head}{name}": at[:, k] for k, name in enumerate(("guessing", "slip", "discrimination"))}
         return frame(item=self.items, family=self.families, dimension=self.dimensions, **columns)
-
-    def _by_label(self, prefix: str, values: Floats) -> dict[str, Floats]:
-        """Return a column (I,) per pattern label that some item has."""
-        labels = [self.labels(i) for i in range(len(self.items))]
-        order = {x: (len(x), x.count("1"), [-int(b) for b in x]) for own in labels for x in own}
-        rows = [dict(zip(own, of_item, strict=False)) for own, of_item in zip(labels, values, strict=True)]
-        return {f"{prefix}{x}": np.array([row.get(x, np.nan) for row in rows]) for x in sorted(order, key=lambda x: order[x])}
 
 
 def standard_errors(variance: Floats) -> Floats:

@@ -32,7 +32,7 @@ from scipy.special import betainc, betaincinv
 
 from competency_dx.arrays import Floats, Ints, choice, evenly
 from competency_dx.competencies.choices import DeficitRule
-from competency_dx.competencies.percent import averaged, influence, misfit_moments, percent_at, quantiles
+from competency_dx.competencies.percent import averaged, influence, percent_at, quantiles
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.population import LeafPopulations, Pattern
 from competency_dx.errors import DiagnosisError
@@ -92,7 +92,15 @@ def joint_answers(matched: Matched, reasons: Reasons, made: Plan, policy: Missin
     eta = LOG_ODDS + SPREAD * made.theta
     curves = np.full((K, len(eta)), NOTHING)
     curves[0], curves[1] = -np.logaddexp(0, eta), -np.logaddexp(0, -eta)
-    wide = _with_propensity(made.populations)
+    # the populations in D + 1 dimensions, each at two values of the correlation
+    of, angles = made.populations, np.arctanh(CORRELATION) + CORRELATION_SE * np.array([-1.0, 1.0])
+    wide = LeafPopulations(
+        leaves=(*of.leaves, PROPENSITY),
+        mean=np.append(of.mean, 0.0),
+        covariances=np.stack([_wider(covariance, float(np.tanh(x))) for covariance in of.covariances for x in angles]),
+        log_weight=np.repeat(of.log_weight, 2) - np.log(2),
+        central=_wider(of.central, CORRELATION),
+    )
     leaf = np.concatenate([made.units.leaf, np.full(I, len(made.units.leaves))])
     n_categories = np.concatenate([made.parameters.n_categories, np.full(I, 2)])
     log_prob = np.concatenate([made.log_prob, np.broadcast_to(curves, made.log_prob.shape)])
@@ -104,15 +112,6 @@ def joint_answers(matched: Matched, reasons: Reasons, made: Plan, policy: Missin
     pattern = Pattern(z + np.arctanh(CORRELATION) * across, (*directions, CORRELATION_SE * across))
     answers = matched._replace(codes=codes, observed=observed)
     return JointAnswers(answers, leaf, n_categories, log_prob, known, pattern, model)
-
-
-def _with_propensity(populations: LeafPopulations) -> LeafPopulations:
-    """Return populations of D + 1 dimensions, each at two values of the correlation."""
-    z = np.arctanh(CORRELATION) + CORRELATION_SE * np.array([-1.0, 1.0])
-    wide = [_wider(covariance, float(np.tanh(x))) for covariance in populations.covariances for x in z]
-    leaves, log_weight = (*populations.leaves, PROPENSITY), np.repeat(populations.log_weight, 2) - np.log(2)
-    mean, central = np.append(populations.mean, 0.0), _wider(populations.central, CORRELATION)
-    return LeafPopulations(leaves=leaves, mean=mean, covariances=np.stack(wide), log_weight=log_weight, central=central)
 
 
 def _wider(covariance: Floats, correlation: float) -> Floats:
@@ -167,11 +166,12 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     percent, variance, low, high = (x.T for x in (*moments[:2], low, high))
     of_leaves, hermite = (percent, low, high, below.transpose(1, 0, 2)), np.stack([first.T, second.T], axis=2)
     moved = influence(tables, weight, (by_theta[0], below[:, :, 0]), (made.standards.deficit_cut - at.mean) / at.sd, at.sd)
-    misfit = _normal_score(*misfit_moments(tables, weight, chosen))
+    misfit = _normal_score(*((even_product(weight, column) * chosen).sum(axis=(0, 2)) for column in tables.surprise))
     theta, se, (percent, low, high, below) = _units(settled, made, of_leaves, (variance, hermite), rule)
     interval = np.clip(percent, 0.0, 100.0), np.minimum(low, high), np.maximum(low, high)
     of_units = theta, se, *interval, np.clip(below, 0.0, 1.0)  # of sums that rounding moves
-    given = np.where(observed, tables.of_answers(moved, codes), 0.0)
+    flat, place = moved.transpose(1, 0, 2).reshape(len(codes), -1), tables.answers.place[np.arange(codes.shape[1]), codes]
+    given = np.where(observed, np.take_along_axis(flat, place, axis=1), 0.0)
     return UnitEstimates(*of_units, *_own_share(settled, made, hermite), given, misfit)
 
 
@@ -230,7 +230,11 @@ def _own_share(settled: Settled, made: Plan, hermite: Floats) -> tuple[Floats, N
 
 
 def _normal_score(off: Floats, variance: Floats, third: Floats) -> Floats:
-    """Return the normal score (p,) of a deviation by its moments (Wilson & Hilferty 1931): the one slip of a good person is usual."""
+    """Return the normal score (p,) of a deviation by its moments (Wilson & Hilferty 1931): the one slip of a good person is usual.
+
+    The deviation is the log-likelihood less its expectation, averaged over the posterior like its second and third central moments:
+    Drasgow, Levine & Williams (1985, doi:10.1111/j.2044-8317.1985.tb00817.x), with θ integrated out in place of estimated.
+    """
     sd = np.sqrt(np.maximum(variance, SMALLEST))
     z, skew = off / sd, np.where(variance > SMALLEST, third / sd**3, 0.0)
     some = np.where(np.abs(skew) < FLAT, 1.0, skew)
@@ -294,7 +298,12 @@ def cohort_populations(answers: JointAnswers, made: Plan, cohort: Cohort) -> Lea
         return -(out.log_likelihood - 0.5 * float(penalty @ penalty)), -(gradient - penalty / fit.prior_sd)
 
     best = minimize(objective, np.zeros(len(fit.prior_sd)), jac=True, method="L-BFGS-B", options={"maxiter": 60})
-    return _with_uncertainty(answers.populations.leaves, fit, best.x, _inverse_information(objective, best.x, fit.prior_sd))
+    at, sd = objective(best.x)[1], np.outer(fit.prior_sd, fit.prior_sd)
+    rows = np.array([(objective(best.x + step)[1] - at) / STEP for step in STEP * np.eye(len(best.x))]) * sd
+    values, vectors = np.linalg.eigh((rows + rows.T) / 2)
+    # nowhere above the prior's covariance: at the edge of proper ones differences say nothing
+    covariance = np.asarray((vectors / np.maximum(values, 1.0)) @ vectors.T * sd)
+    return _with_uncertainty(answers.populations.leaves, fit, best.x, covariance)
 
 
 def _started(answers: JointAnswers, made: Plan) -> _Fit:
@@ -319,14 +328,6 @@ def _chosen(matched: Matched, cohort: Cohort) -> Ints:
         return some
     ordered = some[np.argsort(matched.persons[some].astype(str), kind="stable")]
     return np.sort(ordered[evenly(len(ordered), cohort.most_persons)])
-
-
-def _inverse_information(objective: Callable[[Floats], tuple[float, Floats]], x: Floats, prior_sd: Floats) -> Floats:
-    """Return the covariance of the hyperparameters, nowhere above the prior's: at the edge of proper ones differences say nothing."""
-    at, steps = objective(x)[1], STEP * np.eye(len(x))
-    rows = np.array([(objective(x + step)[1] - at) / STEP for step in steps]) * np.outer(prior_sd, prior_sd)
-    values, vectors = np.linalg.eigh((rows + rows.T) / 2)
-    return np.asarray((vectors / np.maximum(values, 1.0)) @ vectors.T * np.outer(prior_sd, prior_sd))
 
 
 def _with_uncertainty(leaves: tuple[str, ...], fit: _Fit, x: Floats, covariance: Floats) -> LeafPopulations:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints
+from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.competencies.population import Units
 from competency_dx.kernels.blocks import even_product
 from competency_dx.kernels.propagation.settled_persons import PossibleAnswers, possible_answers
@@ -44,11 +44,6 @@ class LeafTables(NamedTuple):
     inverse: Floats
     moved: tuple[Floats, Floats] | None
     surprise: tuple[Floats, Floats, Floats]
-
-    def of_answers(self, values: Floats, codes: Codes) -> Floats:
-        """Return what values (D, p, M) of possible answers say of the answers given (p, I)."""
-        flat = values.transpose(1, 0, 2).reshape(len(codes), -1)
-        return np.asarray(np.take_along_axis(flat, self.answers.place[np.arange(codes.shape[1]), codes], axis=1))
 
 
 def leaf_tables(
@@ -88,14 +83,6 @@ def influence(tables: LeafTables, weight: Floats, below: tuple[Floats, Floats], 
         without += even_product(density, tables.moved[0])
         without -= 0.5 * even_product(density * z / sd, tables.moved[1])
     return np.asarray(below[1][:, :, None] - without / np.where(total > 0, total, 1.0))
-
-
-def misfit_moments(tables: LeafTables, weight: Floats, chosen: Floats) -> Floats:
-    """Return log-likelihood less its expectation, and its second and third central moments (3, p), averaged over the posterior.
-
-    Drasgow, Levine & Williams (1985, doi:10.1111/j.2044-8317.1985.tb00817.x), with θ integrated out in place of estimated.
-    """
-    return np.stack([(even_product(weight, column) * chosen).sum(axis=(0, 2)) for column in tables.surprise])
 
 
 class PercentAt(NamedTuple):
