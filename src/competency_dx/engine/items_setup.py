@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, FrozenDict, Ints, choice
-from competency_dx.engine.items import Items
-from competency_dx.engine.parameter_table import Kind, Parameter, item_name, shape_kinds
+from competency_dx.engine.items import Items, Kind, Parameter, item_name, shape_kinds
 from competency_dx.engine.priors import Priors, prior_terms
 from competency_dx.errors import CalibrationError, phrase
 from competency_dx.models import FAMILIES, Family, Steps, extras_of, kernel_groups

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.engine.parameter_table import Kind, Parameter
+from competency_dx.engine.items import Kind, Parameter
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.normal_population import Moments, expected_information, halves, pairs, size
 from competency_dx.models import NormalPopulation
