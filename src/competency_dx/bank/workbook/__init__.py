@@ -26,6 +26,12 @@ from competency_dx.storage import whole_file, write_whole
 WorkbookLanguage = Literal["ru", "en"]
 EXAMPLES = Path(__file__).with_name("examples.yaml")
 READY = 1000
+"""Rows down to which a sheet is formatted and has its lists."""
+LONGEST = 32_767
+WIDTH, PAGE_WIDTH, LINE_HEIGHT, MOST_LINES = 16, 240, 15, 24
+MADE = datetime(1980, 1, 1)  # a fixed date: same input, same bytes
+Line = Sequence[tuple[Any, Any]]
+"""What stands in the cells of a row, with its format."""
 
 
 @checked(BankError)
@@ -100,14 +106,6 @@ def _lost(bank: ItemBank, path: Path) -> list[str]:
     out += [a.id for a, b in zip(bank.items, again.items, strict=True) if a != b]
     records = [(r.item, r.model_copy(update={"se_b": r.se_b or (None,) * len(r.b)})) for r in bank.parameters]
     return [*out, *(i for (i, a), b in zip(records, again.parameters, strict=True) if a != b)]
-
-
-"""Rows down to which a sheet is formatted and has its lists."""
-LONGEST = 32_767
-WIDTH, PAGE_WIDTH, LINE_HEIGHT, MOST_LINES = 16, 240, 15, 24
-MADE = datetime(1980, 1, 1)  # a fixed date: same input, same bytes
-Line = Sequence[tuple[Any, Any]]
-"""What stands in the cells of a row, with its format."""
 
 
 @value

@@ -113,9 +113,12 @@ class SheetPlan:
                 yield {CODE: code, **{f: table[code] or EMPTY for f, table in tables.items() if code in table}}
         elif self.layout == "entries":
             for field in self.fields:
-                for code, content in _elements(_dig(owner, field)):
-                    row = {FIELD: field, CODE: code, CONTENT: EMPTY if content == "" else content}
-                    yield {path: cell for path, cell in row.items() if cell is not None}
+                held = _dig(owner, field)
+                by_code = held.items() if isinstance(held, Mapping) else () if held in (None, []) else ((None, held),)
+                for code, elements in by_code:  # an empty list under a code is a row without content
+                    for content in (elements or [None]) if isinstance(elements, list) else [elements]:
+                        row = {FIELD: field, CODE: code, CONTENT: EMPTY if content == "" else content}
+                        yield {path: cell for path, cell in row.items() if cell is not None}
         elif self.holder == "mapping":
             yield from ({CODE: code, **self._flat(document)} for code, document in (documents or {}).items())
         elif documents:
@@ -150,15 +153,6 @@ def sheet_plans() -> tuple[SheetPlan, ...]:
         made = {"at": tuple(spec["at"].split(".")), "columns": tuple(columns), "fields": spec.get("fields", {})}
         out.append(SheetPlan(id=name, words=spec, **made, **{key: spec[key] for key in ("layout", "holder") if key in spec}))
     return tuple(out)
-
-
-def _elements(field: Any) -> Iterator[tuple[str | None, Any]]:  # noqa: ANN401 - plain data
-    """Yield code, None in a list, and content of each element; an empty list under a code is a row without content."""
-    if isinstance(field, Mapping):
-        for code, content in field.items():
-            yield from ((code, part) for part in (content or [None] if isinstance(content, list) else [content]))
-    elif field is not None:
-        yield from ((None, part) for part in (field if isinstance(field, list) else [field]))
 
 
 def _dig(document: Any, path: str) -> Any:  # noqa: ANN401 - plain data
