@@ -13,9 +13,9 @@ from scipy.special import expit
 
 import competency_dx as cdx
 from competency_dx.arrays import Bools, Codes, Floats, value
+from competency_dx.calibration.choices import Sample
 from competency_dx.calibration.exploratory import SCALE, Exploratory, exploratory_items, exploratory_likelihood, loadings_of, rotated
 from competency_dx.calibration.report import Scene, assembled
-from competency_dx.calibration.sample import Sample
 from competency_dx.engine import Constraints, Control
 from competency_dx.engine.items import beta_of
 from competency_dx.engine.items_setup import Known, build_items, category_counts

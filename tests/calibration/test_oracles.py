@@ -15,7 +15,7 @@ from scipy.integrate import quad
 from scipy.special import expit, logit
 
 from competency_dx.calibration import Beta, Constraints, LogNormal, Normal, Priors
-from competency_dx.calibration.sample import Sample, populations_in
+from competency_dx.calibration.choices import Sample, populations_in
 from competency_dx.engine.items import beta_of
 from competency_dx.engine.items_setup import Fixed, Known, build_items, category_counts, extra_width
 from competency_dx.engine.marginal import Evaluation, Marginal

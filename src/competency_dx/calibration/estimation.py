@@ -11,11 +11,10 @@ from competency_dx import engine
 from competency_dx.arrays import Bools, Codes
 from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration
-from competency_dx.calibration.choices import MarginalML
+from competency_dx.calibration.choices import MarginalML, Sample, populations_in, sample_of, sandwich
 from competency_dx.calibration.exploratory import Exploratory, exploratory_likelihood
 from competency_dx.calibration.item_setup import anchored, by_option, families_of, highest_scores, left_out, loadings, refuse
 from competency_dx.calibration.report import Scene, assembled, before, near_duplicates, remarks, unfinished
-from competency_dx.calibration.sample import Sample, populations_in, sample_of, sandwich
 from competency_dx.engine import Known, Marginal, Maximised, Priors, build_items, category_counts, fit_histogram, within_bounds
 from competency_dx.errors import CalibrationError, ConvergenceError
 from competency_dx.findings import Finding, Template, announce, findings_of, gathered

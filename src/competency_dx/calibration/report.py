@@ -8,8 +8,8 @@ from scipy.special import ndtr
 
 from competency_dx.arrays import Bools, Codes, Floats
 from competency_dx.calibration.calibration import Calibration, Certificate
+from competency_dx.calibration.choices import Sample
 from competency_dx.calibration.item_setup import Anchors, statuses_of
-from competency_dx.calibration.sample import Sample
 from competency_dx.engine import Items, Known, Marginal, Maximised, Priors, beta_of, parameters_of_items, table_of
 from competency_dx.errors import phrase
 from competency_dx.findings import Finding, Severity, Template

@@ -22,8 +22,7 @@ from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.choices import DeficitRule
 from competency_dx.competencies.joint import joint_answers, leaves_of
-from competency_dx.competencies.percent import averaged, percent_at
-from competency_dx.competencies.plan import Plan, plan
+from competency_dx.competencies.plan import Plan, averaged, percent_at, plan
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.errors import DiagnosisError
