@@ -20,8 +20,8 @@ import pytest
 import small_documents as small
 
 import competency_dx as cdx
-from competency_dx.documents import JsonDocument
 from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, ResponsesError, checked, fits, type_text
+from competency_dx.result import JsonDocument
 
 PAGES = "\n".join(page.read_text(encoding="utf-8") for page in (Path(__file__).parents[2] / "docs").rglob("*.md"))
 ROOMS = [name for name in dir(cdx) if inspect.ismodule(getattr(cdx, name)) and name not in {"errors", "service"}]

@@ -14,8 +14,8 @@ import pytest
 
 import competency_dx as cdx
 from competency_dx.bank import Item, ItemBank, Text, parse
-from competency_dx.documents import encode_fields
 from competency_dx.errors import BankError
+from competency_dx.result import encode_fields
 
 MakeBank = Callable[..., ItemBank]
 Shown = Callable[[float], float]

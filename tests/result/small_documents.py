@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 import competency_dx as cdx
-from competency_dx.documents import JsonDocument
 from competency_dx.errors import CompetencyDxWarning
+from competency_dx.result import JsonDocument
 from competency_dx.routes import load_catalogue
 from competency_dx.scoring import Reliability
 

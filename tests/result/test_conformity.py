@@ -21,10 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import competency_dx as cdx
-from competency_dx.documents import decode, encode, parse_json
 from competency_dx.errors import LANGUAGES, CompetencyDxError, CompetencyDxWarning, DocumentError
 from competency_dx.reports.result_page import result_view
-from competency_dx.result import MAX_LINES, Result
+from competency_dx.result import MAX_LINES, Result, decode, encode, parse_json
 from competency_dx.routes import load_catalogue
 
 

@@ -16,8 +16,8 @@ import pytest
 
 import competency_dx as cdx
 from competency_dx import errors
-from competency_dx.documents import decode, encode
 from competency_dx.quality import cross_check
+from competency_dx.result import decode, encode
 from competency_dx.scoring import plausible_values, reliability
 
 Verb = Callable[[cdx.Responses, Any], Any]

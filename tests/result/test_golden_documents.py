@@ -10,8 +10,8 @@ import pytest
 import small_documents as small
 from test_mutations import use
 
-from competency_dx.documents import JsonDocument
 from competency_dx.errors import CompetencyDxWarning, DocumentError
+from competency_dx.result import JsonDocument
 
 FILES = sorted(small.FOLDER.glob("*.json.gz"), key=lambda file: file.name)
 LOST = {

@@ -23,10 +23,9 @@ import pytest
 import small_documents as small
 
 import competency_dx as cdx
-from competency_dx.documents import JsonDocument
 from competency_dx.errors import LANGUAGES, CompetencyDxError, CompetencyDxWarning, DocumentError
 from competency_dx.provenance import digest_text
-from competency_dx.result import Result
+from competency_dx.result import JsonDocument, Result
 from competency_dx.routes import load_catalogue
 
 ORDINARY, LONG, ARRAYS = 24, 800, 8

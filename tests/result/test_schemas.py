@@ -17,10 +17,9 @@ import small_documents as small
 from test_mutations import of_kind
 
 import competency_dx as cdx
-from competency_dx.documents import JsonDocument
 from competency_dx.errors import LANGUAGES, DocumentError
 from competency_dx.responses import answers_schema
-from competency_dx.result import Result
+from competency_dx.result import JsonDocument, Result
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 

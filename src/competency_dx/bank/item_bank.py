@@ -18,11 +18,10 @@ from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import LeafPopulation, ParameterRecord, Scaled, number_columns, parameter_row, write_parameters
 from competency_dx.display import Chart, code_word, interval_chart, result_words
-from competency_dx.documents import encode, encode_fields
 from competency_dx.errors import BankError, DocumentError, checked, repeated
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_document, provenance
-from competency_dx.result import DataFrame, Result
+from competency_dx.result import DataFrame, Result, encode, encode_fields
 from competency_dx.schemas import held_to
 from competency_dx.storage import whole_folder
 

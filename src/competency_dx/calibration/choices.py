@@ -1,7 +1,7 @@
 """Choices of a calibration, and the persons they name.
 
-Choices are the method, the population, the survey design, constraints of parameters; groups, covariates, weights, strata and clusters are
-read from the responses' background.
+Choices are the method, the population, the survey design, constraints of parameters; groups, covariates, weights, strata and clusters
+are read from the responses' background.
 """
 
 from __future__ import annotations

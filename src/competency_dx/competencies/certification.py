@@ -15,13 +15,12 @@ from competency_dx.competencies.conclusion import REPORTED, ROUNDING, STATUSES
 from competency_dx.competencies.outlook import own_evidence
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.display import Chart, Series, result_words
-from competency_dx.documents import refuse_others
 from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import even_uniforms
 from competency_dx.provenance import Provenance, provenance
-from competency_dx.result import DataFrame, Result, crossed, frame
+from competency_dx.result import DataFrame, Result, crossed, frame, refuse_others
 from competency_dx.schemas import Finite, Ids, held_to
 
 OUTCOMES = ("passed", "not_passed", "more_evidence", "no_responses")

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Floats, Ints, choice
 from competency_dx.bank import Text
-from competency_dx.documents import decode
 from competency_dx.errors import DiagnosisError
 from competency_dx.responses import MissingPolicy
+from competency_dx.result import decode
 from competency_dx.schemas import Finite, held_to
 from competency_dx.wording import toml_content
 

@@ -20,13 +20,12 @@ from competency_dx.competencies.joint import Cohort
 from competency_dx.competencies.plan import plan
 from competency_dx.competencies.population import Stated
 from competency_dx.display import Chart, result_words
-from competency_dx.documents import encode_fields
 from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, of_blocks, worth_a_line
 from competency_dx.kernels.blocks import mapped_ahead
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses
-from competency_dx.result import MAX_LINES, DataFrame, Result, frame
+from competency_dx.result import MAX_LINES, DataFrame, Result, encode_fields, frame
 from competency_dx.schemas import Count, Ids, Probability, held_to
 from competency_dx.scoring import answer_blocks, complete_file, parquet_writer
 

@@ -13,10 +13,10 @@ from competency_dx.bank import Text
 from competency_dx.competencies.conclusion import NUMBERS, SEE, Competency, Conclusion, Evidence, ItemFact, State, Status, UnitKind
 from competency_dx.competencies.profile_document import JudgedRecord, Misconception
 from competency_dx.display import result_words
-from competency_dx.documents import JsonDocument, decode, encode
 from competency_dx.errors import DiagnosisError, DocumentError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.provenance import Provenance, digest_text
+from competency_dx.result import JsonDocument, decode, encode
 from competency_dx.schemas import Count, Finite, Ids, NotNegative, Probability, held_to
 
 Standing = Literal["draft", "final", "amended", "withdrawn"]

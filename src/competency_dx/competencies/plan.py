@@ -156,8 +156,8 @@ def quantiles(weight: Floats, at: PercentAt, moments: tuple[Floats, Floats, Floa
     if at.tables.added is None:
         return x
     out = []
-    for level, value in zip(levels, x, strict=True):
-        z = (value[:, :, None] - at.mean) / at.sd
+    for level, found in zip(levels, x, strict=True):
+        z = (found[:, :, None] - at.mean) / at.sd
         off = (weight * ndtr(z)).sum(axis=2) - level
         density = weight * np.exp(-0.5 * z**2) / at.sd
         slope = np.maximum(density.sum(axis=2) / np.sqrt(2 * np.pi), LEAST_DENSITY)
@@ -165,7 +165,7 @@ def quantiles(weight: Floats, at: PercentAt, moments: tuple[Floats, Floats, Floa
         newton = off / slope
         step = newton / np.maximum(1 - 0.5 * newton * bend / slope, 0.5)
         step = np.where(at.tables.certain[:, None], 0.0, np.clip(step, -LONGEST, LONGEST))
-        out.append(np.clip(value - step, 0.0, 100.0))
+        out.append(np.clip(found - step, 0.0, 100.0))
     return np.stack(out)
 
 

@@ -14,9 +14,9 @@ from competency_dx.bank import Text
 from competency_dx.competencies.choices import DeficitRule, Standards
 from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, ItemFact, State, Status
 from competency_dx.competencies.population import LeafPopulations
-from competency_dx.documents import decode, encode
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_document
+from competency_dx.result import decode, encode
 from competency_dx.schemas import Count, Finite, NotNegative, Percent, Probability, held_to
 
 if TYPE_CHECKING:

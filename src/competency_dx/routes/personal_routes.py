@@ -14,7 +14,6 @@ from competency_dx.arrays import Bools, Floats, Ints, Names, names, value
 from competency_dx.bank import load_framework
 from competency_dx.competencies import Competency, DeficitProfiles, Standards
 from competency_dx.display import Chart, point_chart, result_words
-from competency_dx.documents import refuse_others
 from competency_dx.errors import RouteError, checked
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, digest_text, provenance

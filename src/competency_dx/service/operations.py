@@ -10,10 +10,10 @@ from competency_dx.adaptive import NextItems, next_items
 from competency_dx.arrays import value
 from competency_dx.bank import BankRegistry, ItemBank, load_bank, shipped_banks
 from competency_dx.competencies import DeficitProfiles, Profile, diagnose
-from competency_dx.documents import JsonDocument, parse_json
 from competency_dx.errors import BankError, DocumentError, LimitError, RequestError
 from competency_dx.findings import in_results_only
 from competency_dx.responses import answers_schema, load_responses
+from competency_dx.result import JsonDocument, parse_json
 from competency_dx.scoring import Scores, score
 
 MOST_PERSONS = 1000  # in one request: their profiles take some seconds and eight megabytes

@@ -18,9 +18,9 @@ from competency_dx.bank.workbook.from_sheets import bank_of
 from competency_dx.bank.workbook.sheet_plan import NUMBERED, FlatRow, SheetColumn, SheetPlan, sheet_plans
 from competency_dx.bank.workbook.sheet_reading import CellFaults, address, read_grids, typed_rows
 from competency_dx.display import toml_content
-from competency_dx.documents import encode_fields
 from competency_dx.errors import BankError, checked, needing
 from competency_dx.limits import reading
+from competency_dx.result import encode_fields
 from competency_dx.storage import whole_file, write_whole
 
 WorkbookLanguage = Literal["ru", "en"]

@@ -15,7 +15,6 @@ import numpy as np
 
 from competency_dx.bank import CodeMap, ItemBank
 from competency_dx.checking import check_document, compiled
-from competency_dx.documents import parse_json
 from competency_dx.errors import DocumentError, ResponsesError, checked, repeated
 from competency_dx.responses.missing import Reason
 from competency_dx.responses.reading.layout import Layout
@@ -23,6 +22,7 @@ from competency_dx.responses.reading.roles import Roles, refuse_personal
 from competency_dx.responses.reading.scoring import TYPED
 from competency_dx.responses.reading.table import KEPT_CELLS, Table, cell_text, column, fresh_column
 from competency_dx.responses.responses import Responses
+from competency_dx.result import parse_json
 
 KIND = "answers"
 KEPT = 128  # banks

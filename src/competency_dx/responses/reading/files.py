@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from competency_dx.documents import parse_json
 from competency_dx.errors import LimitError, ResponsesError, needing, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.limits import check_nesting, decompressed, limits_in_force, read_bytes
@@ -25,7 +24,7 @@ from competency_dx.responses.reading.contents import decode, disguise, grid_of, 
 from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES, is_id, refuse_results
 from competency_dx.responses.reading.not_answers import strength_of_label
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table
-from competency_dx.result import DataFrame
+from competency_dx.result import DataFrame, parse_json
 from competency_dx.wording import cut
 
 HEAD = 40  # rows in which the header is looked for
