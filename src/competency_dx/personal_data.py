@@ -118,18 +118,13 @@ def _number(run: str, *, alone: bool) -> Personal | None:
                 continue
             if sizes == [3, 3, 3, 2] or is_snils(digits):
                 return "СНИЛС"
-            if _is_phone(digits, sizes):
+            mobile = digits[0] == "9" and sizes in ([10], [3, 7], [3, 3, 4], [3, 3, 2, 2], [3, 2, 2, 3])
+            with_prefix = len(digits) == 11 and digits[0] in "78" and digits[1] in "3489" and (max(sizes) >= 3 or digits[1] == "9")
+            if mobile or with_prefix:
                 return "phone"
             if is_tax_number(digits):
                 return "ИНН"
     return None
-
-
-def _is_phone(digits: str, sizes: list[int]) -> bool:
-    """Tell whether digits in groups of these sizes are a Russian telephone number."""
-    if len(digits) == 11 and digits[0] in "78" and digits[1] in "3489":
-        return max(sizes) >= 3 or digits[1] == "9"
-    return len(digits) == 10 and digits[0] == "9" and sizes in ([10], [3, 7], [3, 3, 4], [3, 3, 2, 2], [3, 2, 2, 3])
 
 
 def is_snils(digits: str) -> bool:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from competency_dx.bank import BankRegistry, ItemBank
     from competency_dx.calibration import Calibration
     from competency_dx.competencies import DeficitProfiles
-    from competency_dx.quality import ItemAnalysis, OptionTrace
+    from competency_dx.quality import ItemAnalysis
     from competency_dx.responses import Layout, Responses
     from competency_dx.result import DataFrame, Result
 
@@ -265,16 +265,13 @@ def analysis_lines(analysis: ItemAnalysis, terminal: Terminal) -> list[str]:
             continue
         named = [o for o in analysis.options if o.item == analysis.items[i] and analysis.verdicts[i] == "repair"]
         out += folded(analysis.reason(analysis.items[i], language), INDENT, 0)
-        out += [*(line for o in named for line in folded(_trace(o, terminal), INDENT, 2)), ""]
+        for o in named:  # "A*: 40 %; weakest 60, middle 40, strongest 20 %"
+            shares = {name: decimal(100 * getattr(o, name), 0, language) for name in ("share", "low", "middle", "high")}
+            said = f"{o.option}{'*' * o.credited}: {shares['share']} %; {terminal.words('thirds', **shares)}"
+            out += folded(said, INDENT, 2)
+        out.append("")
     whole, given = (decimal(x, 2, language) for x in (analysis.alpha, analysis.alpha_given))
     alpha = terminal.words("alpha", whole=whole)
     if not math.isfinite(analysis.alpha_low):  # of booklets also for the number of items that a person got
         alpha += terminal.words("alpha_given", given=given, n=decimal(analysis.n_given, 0, language))
     return [head, *out[1:], "", *folded(f"{alpha}.")]
-
-
-def _trace(option: OptionTrace, terminal: Terminal) -> str:
-    """Return who chose an answer: ``"A*: 40 %; weakest 60, middle 40, strongest 20 %"``."""
-    parts = {name: getattr(option, name) for name in ("share", "low", "middle", "high")}
-    shares = {name: decimal(100 * x, 0, terminal.language) for name, x in parts.items()}
-    return f"{option.option}{'*' * option.credited}: {shares['share']} %; {terminal.words('thirds', **shares)}"

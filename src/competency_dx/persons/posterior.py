@@ -206,7 +206,7 @@ def _boxed(lattice_: Lattice, log_density: Floats) -> Floats:
 
 def _transformed(placed: Placed, lattice_: Lattice, uniform: Floats) -> Floats:
     """Return points (p, n, D) of a block for uniforms of the same shape."""
-    D, half = uniform.shape[2], lattice_.width // 2
+    D, half, rows = uniform.shape[2], lattice_.width // 2, np.arange(len(uniform))
     axis: Floats = lattice_.spacing * np.arange(-half, half + 1, dtype=np.float64)
     box = _boxed(lattice_, placed.log_density)
     out = np.empty_like(uniform)
@@ -216,18 +216,14 @@ def _transformed(placed: Placed, lattice_: Lattice, uniform: Floats) -> Floats:
             summed = np.exp(rest).reshape(*rest.shape[:2], -1).sum(axis=2)
             log_density: Floats = np.log(np.maximum(summed, NOTHING)).astype(np.float64)
             z[:, d] = inverse_cdf(log_density, axis, uniform[:, m, d])
-            if d < D - 1:
-                rest = _slice(rest, z[:, d] / lattice_.spacing + half)
+            if d < D - 1:  # the densities at this place of the first axis, log-linear between the points, highest 0
+                place = z[:, d] / lattice_.spacing + half
+                left = np.clip(place.astype(np.int64), 0, rest.shape[1] - 2)
+                share = (place - left).reshape(-1, *[1] * (rest.ndim - 2))
+                rest = (1 - share) * rest[rows, left] + share * rest[rows, left + 1]
+                rest -= rest.reshape(len(rest), -1).max(axis=1).reshape(share.shape)
         out[:, m] = placed.centre + np.einsum("pab,pb->pa", placed.root, z)
     return out
-
-
-def _slice(box: Floats, place: Floats) -> Floats:
-    """Return the densities at a place (p,) of the first axis, log-linear between the points, highest 0."""
-    p, left = np.arange(len(place)), np.clip(place.astype(np.int64), 0, box.shape[1] - 2)
-    share = (place - left).reshape(-1, *[1] * (box.ndim - 2))
-    out = (1 - share) * box[p, left] + share * box[p, left + 1]
-    return np.asarray(out - out.reshape(len(out), -1).max(axis=1).reshape(share.shape))
 
 
 @value
