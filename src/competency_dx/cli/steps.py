@@ -266,8 +266,8 @@ def analysis_lines(analysis: ItemAnalysis, terminal: Terminal) -> list[str]:
         named = [o for o in analysis.options if o.item == analysis.items[i] and analysis.verdicts[i] == "repair"]
         out += folded(analysis.reason(analysis.items[i], language), INDENT, 0)
         for o in named:  # "A*: 40 %; weakest 60, middle 40, strongest 20 %"
-            shares = {name: decimal(100 * getattr(o, name), 0, language) for name in ("share", "low", "middle", "high")}
-            said = f"{o.option}{'*' * o.credited}: {shares['share']} %; {terminal.words('thirds', **shares)}"
+            part = {name: decimal(100 * getattr(o, name), 0, language) for name in ("share", "low", "middle", "high")}
+            said = f"{o.option}{'*' * o.credited}: {part['share']} %; {terminal.words('thirds', **part)}"
             out += folded(said, INDENT, 2)
         out.append("")
     whole, given = (decimal(x, 2, language) for x in (analysis.alpha, analysis.alpha_given))

@@ -18,7 +18,7 @@ from competency_dx.errors import RouteError, checked
 from competency_dx.findings import Finding, Template
 from competency_dx.provenance import Provenance, digest_arrays, digest_text, provenance
 from competency_dx.responses import Reason
-from competency_dx.result import DataFrame, Result, frame
+from competency_dx.result import DataFrame, Result, frame, refuse_others
 from competency_dx.routes.allocation import RouteProblem, allocate, bar_of, edges_of, ordered, points_of
 from competency_dx.routes.catalogue import Catalogue, Programme, day_text
 from competency_dx.routes.mentors import matched, room_of
