@@ -330,6 +330,19 @@ def test_joining_refuses_strangers_and_contradictions() -> None:
     assert first().joined(again).items == first().items
     with pytest.raises(ResponsesError, match=r"not the same one, of 1 on PHY-001.*leave those columns out"):
         first().joined(replace(again, scores=1 - again.scores))
+    for strange in (None, later.to_frame(), "follow_up.csv"):
+        with pytest.raises(ResponsesError, match="follow_up="):
+            first().joined(strange)  # type: ignore[arg-type]
+
+
+def test_who_gave_no_answer_in_the_follow_up_keeps_the_profile() -> None:
+    """A row of dashes is nobody's omissions: whoever was not there was not given the items."""
+    asked = [item.id for item in bank().items if item.id not in first().items][:9]
+    table = pd.DataFrame([["1", *["-"] * 9], ["2", *["3"] * 9]], columns=["person", *asked])
+    later = cdx.load_responses(table, bank=bank())
+    before, after = (cdx.diagnose(x, bank()) for x in (first(), first().joined(later)))
+    np.testing.assert_array_equal(before.select(["1"]).p_deficit, after.select(["1"]).p_deficit)
+    assert (before.select(["2"]).p_deficit != after.select(["2"]).p_deficit).any()
 
 
 def test_raw_answers_join_too() -> None:

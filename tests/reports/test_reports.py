@@ -439,7 +439,7 @@ def test_aggregates_show_the_same_everywhere_and_nothing_about_few(tmp_path: Pat
     for row in table.to_dict("records"):
         if row["column"] == "Школа" and row["percent"] != "":
             mine = (frame["person"].map(schools) == row["group"]) & (frame["competency"] == row["competency"])
-            of_group = frame[mine & (frame["state"] != "insufficient_data")]
+            of_group = frame[mine & ~frame["status"].isin(["no_items", "misfit", "low_effort"])]
             assert len(of_group) == int(row["n"])
             assert float(row["percent"]) == pytest.approx(of_group["percent"].mean(), abs=0.051)
             k = int((of_group["state"] == "confirmed").sum())
@@ -451,6 +451,46 @@ def test_aggregates_show_the_same_everywhere_and_nothing_about_few(tmp_path: Pat
     small = {s for s, k in Counter(profiles.background["Школа"]).items() if k < 10}
     assert small
     assert not [s for s in small if f">{s}<" in index]
+
+
+def test_means_of_a_competency_are_of_all_who_answered_not_of_those_with_a_conclusion(tmp_path: Path, quiet: Any) -> None:
+    """Who gets a conclusion on a short domain depends on the answers: the mean of these alone is 20 points off."""
+    bank = cdx.load_bank("physics")
+    drawn = cdx.simulate(bank, np.random.default_rng(1).normal(size=400), rng=np.random.default_rng(3))
+    with quiet():
+        profiles = cdx.diagnose(drawn.select(items=list(bank.forms[0].items)), bank)
+    at = profiles.index("PHY.S.01")
+    concluded = profiles.status[:, at] == 0
+    everybody, few = profiles.percent[:, at].mean(), profiles.percent[concluded, at].mean()
+    assert 0.2 < concluded.mean() < 0.6
+    assert few < everybody - 10
+    for show in ("persons", "aggregates"):
+        folder = tmp_path / show
+        cdx.report(profiles, folder, language="en", show=show)
+        book = "profiles.xlsx" if show == "persons" else "cohort.xlsx"
+        sheet = pd.read_excel(folder / book, sheet_name="Cohort summary", engine="calamine").set_index("Code")
+        assert sheet.loc["PHY.S.01", "Answered"] == 400
+        assert sheet.loc["PHY.S.01", "Mean"] == pytest.approx(everybody, abs=0.051)
+
+
+def test_the_list_of_persons_counts_a_deficit_of_the_whole_test(profiles: cdx.DeficitProfiles, tmp_path: Path) -> None:
+    """A unit counts where none below it is confirmed, so that "confirmed" and "confirmed: 0" never stand in one row."""
+    codes = [c.code for c in profiles.competencies]
+    below = [[k for k, code in enumerate(codes) if code.startswith(f"{unit}.")] for unit in codes]
+    deficit = profiles.state == 0
+    counts = [sum(row[c] and not row[below[c]].any() for c in range(len(codes))) for row in deficit]
+    cdx.report(profiles, tmp_path / "r", language="en")
+    table = (tmp_path / "r" / "index.html").read_text(encoding="utf-8").partition('id="people"')[2]
+    rows = re.findall(r"<tr><td>.*?>([^<]+)</a>.*?<td class=\"n\">(\d+)</td></tr>", table)
+    assert {html.unescape(person): int(n) for person, n in rows} == dict(zip(profiles.persons, counts, strict=True))
+    assert not deficit.any(axis=1)[np.array(counts) == 0].any()
+
+
+def test_two_columns_of_one_meaning_keep_their_names(profiles: cdx.DeficitProfiles, tmp_path: Path) -> None:
+    more = {name: names([name[::-1]] * len(profiles)) for name in ("школа", "организация", "район")}
+    cdx.report(replace(profiles, background=more).select(profiles.persons[:2].tolist()), tmp_path / "r", language="ru")
+    page = next((tmp_path / "r" / "persons").glob("*.html")).read_text(encoding="utf-8")
+    assert [page.count(f">{title}:<") for title in ("Школа", "Организация", "Муниципалитет", "Район")] == [1, 1, 1, 0]
 
 
 def _ranges(shown: list[tuple[np.ndarray, float]], hidden: list[np.ndarray], sizes: np.ndarray) -> list[float]:

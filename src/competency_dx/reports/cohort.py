@@ -1,4 +1,4 @@
-"""Numbers about a cohort: counts by state, means of those with a conclusion of their own, groups with suppression."""
+"""Numbers about a cohort: counts by state, means of those who answered, groups with suppression."""
 
 import math
 import re
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from competency_dx.arrays import Z95, Bools, Floats, value
-from competency_dx.competencies import STATES, Competency, DeficitProfiles
+from competency_dx.competencies import STATES, STATUSES, Competency, DeficitProfiles
 from competency_dx.groups import SMALLEST, suppressed
 from competency_dx.kernels.agreement import wilson
 from competency_dx.reports.report_context import Branch
@@ -17,6 +17,7 @@ from competency_dx.reports.report_context import Branch
 CELL_NUMBERS = ("percent", "percent_low", "percent_high", "share", "share_low", "share_high")
 OPEN = re.compile(r"(?:(до|менее|меньше|не более|under|below|less than|up to|<)|более|больше|свыше|over|above|more than|>) *\d")
 ALIKE = 10.0  # percents that are all nearer to each other than this: their mean tells each of them
+UNMEASURED = [STATUSES.index(name) for name in ("no_items", "low_effort", "misfit")]
 MOST_VALUES = 8  # different numbers in a column that are shown one by one
 
 
@@ -24,13 +25,15 @@ MOST_VALUES = 8  # different numbers in a column that are shown one by one
 class Summary:
     """One competency over the cohort; mean, error and quantiles are NaN with fewer than `SMALLEST` persons.
 
-    `n` counts the persons with a conclusion of their own, `counts` all by state, None where that is not shown; `error` is the
-    half-width of the 95 % interval of the mean, `q05` and `q95` bound the middle 90 % of these persons.
+    `counts` are all persons by state, None where that is not shown, `concluded` those with a conclusion; `n` those who answered items
+    of it, whether or not something is concluded: who gets a conclusion depends on the answers, and their mean would be off. `error`
+    is the half-width of the 95 % interval of the mean, `q05` and `q95` bound the middle 90 % of these persons.
     """
 
     competency: Competency
     depth: int
     counts: tuple[int | None, ...]
+    concluded: int
     n: int
     n_strong: int | None
     mean: float
@@ -65,15 +68,16 @@ class Group:
 
 def summaries(profiles: DeficitProfiles, tree: Sequence[Branch]) -> tuple[Summary, ...]:
     """Return the summary of every competency in the order of the tree."""
-    out, percents = [], conclusions(profiles)[0]
+    out, percents = [], measured(profiles)[0]
     for b in tree:
         x = percents[np.isfinite(percents[:, b.index]), b.index]
         numbers = [math.nan] * 4
         if x.size >= SMALLEST:
             numbers = [float(x.mean()), Z95 * float(x.std(ddof=1)) / math.sqrt(x.size), *np.quantile(x, [0.05, 0.95]).tolist()]
         counts = np.bincount(profiles.state[:, b.index], minlength=len(STATES)).tolist()
-        strong, of = int((profiles.strength[:, b.index] < 2).sum()), dict(zip(("mean", "error", "q05", "q95"), numbers, strict=True))
-        out.append(Summary(competency=b.competency, depth=b.depth, counts=tuple(counts), n=x.size, n_strong=strong, **of))
+        row: dict[str, Any] = dict(zip(("mean", "error", "q05", "q95"), numbers, strict=True))
+        row |= {"counts": tuple(counts), "concluded": sum(counts[:-1]), "n_strong": int((profiles.strength[:, b.index] < 2).sum())}
+        out.append(Summary(competency=b.competency, depth=b.depth, n=x.size, **row))
     return tuple(out)
 
 
@@ -83,13 +87,13 @@ def impersonal(rows: Sequence[Summary], profiles: DeficitProfiles) -> tuple[tupl
     Not shown are counts of 1 to `SMALLEST` - 1 persons, those that are of everybody with a conclusion, and as many more, confirmed
     deficits last, that hidden ones are several and of `SMALLEST` persons together; and means of persons who are all alike.
     """
-    out, silent, percent = [], np.zeros(len(profiles.competencies), dtype=np.bool_), conclusions(profiles)[0]
+    out, silent, percent = [], np.zeros(len(profiles.competencies), dtype=np.bool_), measured(profiles)[0]
     for row in rows:
         own, at = np.array(row.counts[:-1], dtype=np.int64), profiles.index(row.competency.code)
-        hidden = ((own > 0) & (own < SMALLEST)) | (own == row.n)
+        hidden = ((own > 0) & (own < SMALLEST)) | (own == row.concluded)
         for k in sorted(range(len(own)), key=lambda k: (own[k] == 0, k == 0, own[k])):
             hidden[k] |= hidden.any() and (hidden.sum() < 2 or own[hidden].sum() < SMALLEST)
-        silent[at], few = hidden[0], 0 < (row.n_strong or 0) < SMALLEST or row.n_strong == row.n
+        silent[at], few = hidden[0], 0 < (row.n_strong or 0) < SMALLEST or row.n_strong == row.concluded
         counts = (*(None if h else int(x) for x, h in zip(own, hidden, strict=True)), row.counts[-1])
         alike: dict[str, Any] = {"mean": math.nan, "error": math.nan} if _alike(percent[:, at]) else {}
         out.append(replace(row, counts=counts, n_strong=None if few else row.n_strong, **alike))
@@ -102,9 +106,9 @@ def _alike(percent: Floats) -> bool:
     return bool(there.size and np.ptp(there) < ALIKE)
 
 
-def conclusions(profiles: DeficitProfiles) -> tuple[Floats, Bools]:
-    """Return the percents (P, C) of conclusions, NaN where nothing is concluded, and which deficits are confirmed."""
-    return np.where(profiles.state < len(STATES) - 1, profiles.percent, np.nan), profiles.state == 0
+def measured(profiles: DeficitProfiles) -> tuple[Floats, Bools]:
+    """Return the percents (P, C) of those who answered, NaN where nobody could conclude from it, and which deficits are confirmed."""
+    return np.where(np.isin(profiles.status, UNMEASURED), np.nan, profiles.percent), profiles.state == 0
 
 
 def natural(text: str) -> list[str | int]:
@@ -147,8 +151,8 @@ def groups(
 ) -> tuple[tuple[Group, ...], ...]:
     """Return the groups of several divisions of the same persons, with what may be shown of them together.
 
-    `labels` are T sequences of the group of each person, `percent` (P, C) the percents, NaN where nothing is concluded; `confirmed` (P,
-    C) says whether a deficit is. In a report without persons, which has competencies `silent` (C,) about shares, no share is shown
+    `labels` are T sequences of the group of each person, `percent` (P, C) the percents as `measured` has them; `confirmed` (P, C)
+    says whether a deficit is. In a report without persons, which has competencies `silent` (C,) about shares, no share is shown
     that is of fewer than `SMALLEST` persons or of all but so few, and no mean of persons who are all alike.
     """
     names = [in_order(column) for column in labels]

@@ -10,7 +10,7 @@ from competency_dx.arrays import Bools
 from competency_dx.competencies import STATES, STATUSES, DeficitProfiles
 from competency_dx.display import IntervalRow, count, decimal, interval, interval_table, map_svg, percent
 from competency_dx.groups import SMALLEST
-from competency_dx.reports.cohort import Group, Summary, binned, conclusions, groups, impersonal, natural, summaries
+from competency_dx.reports.cohort import Group, Summary, binned, groups, impersonal, measured, natural, summaries
 from competency_dx.reports.pages import several
 from competency_dx.reports.person_page import Unconcluded
 from competency_dx.reports.report_context import Branch, ReportContext, clusters, column_key, column_title, false_share, named
@@ -22,7 +22,7 @@ PLACES = ("column_school", "column_municipality", "column_region", "column_form"
 def cohort_view(profiles: DeficitProfiles, s: ReportContext, links: Mapping[str, str]) -> dict[str, Any]:
     """Return what the template shows; `links` leads from a person to the page, and may be empty."""
     items = sorted((f for f in profiles.items if np.isfinite(f.difficulty)), key=lambda f: -f.difficulty)
-    loose, rows = sum(fact.status == "provisional" for fact in items), [r for r in summaries(profiles, s.tree) if r.n]
+    loose, rows = sum(fact.status == "provisional" for fact in items), [r for r in summaries(profiles, s.tree) if r.concluded]
     return aggregate_view(profiles, s, background_groups(profiles, s)) | {
         "false_share": false_share(profiles.expected_false_share, s),
         "lines": rows,
@@ -44,9 +44,9 @@ def aggregate_view(
     """Gather what may be shown of groups of `SMALLEST` persons or more; `links` lead to their pages by column and group."""
     rows, units = impersonal(summaries(profiles, s.tree), profiles)[0], top_units(s)
     own = int((profiles.state < len(STATES) - 1).any(axis=1).sum())
-    few = tuple(s.titles[row.competency.code] for row in rows if 0 < row.n < SMALLEST)
+    few = tuple(s.titles[row.competency.code] for row in rows if 0 < row.concluded < SMALLEST)
     why = Unconcluded(titles=few, why=s.t["suppressed"].format(n=SMALLEST), target="")
-    shown = [row for row in rows if row.n >= SMALLEST]
+    shown = [row for row in rows if row.concluded >= SMALLEST]
     deficits = int((profiles.state == 0).any(axis=1).sum())
     return {
         "persons": several(len(profiles), "person", s.language),
@@ -59,7 +59,10 @@ def aggregate_view(
         "map": "",
         "map_counts": "",
         "on_map": (),
-        "groups": [_group_table(name, members, units, s, links) for name, members in found],
+        "groups": [
+            {"title": column_title(name, s.language, dict(found))} | _group_table(name, members, units, s, links)
+            for name, members in found
+        ],
         "people": (),
     }
 
@@ -119,29 +122,31 @@ def background_groups(
         texts = texts if column_key(name) in PLACES else binned(texts, s.language)
         if len(set(texts)) > 1:
             labels[name] = texts
-    return tuple(zip(labels, groups([*labels.values()], *conclusions(profiles), silent) if labels else (), strict=True))
+    return tuple(zip(labels, groups([*labels.values()], *measured(profiles), silent) if labels else (), strict=True))
 
 
 def _group_table(
     name: str, found: Sequence[Group], units: Sequence[Branch], s: ReportContext, links: Mapping[tuple[str, str], str] | None
 ) -> dict[str, Any]:
     """Return the mean of the whole test and the shares of confirmed deficits; with `links` small groups are only counted."""
-    title = column_title(name, s.language)
     closed = [g for g in found if not g.shown]
     if len(closed) == len(found):
         note = f"{several(len(found), 'group', s.language)}. {s.t['all_suppressed'].format(n=SMALLEST)}"
-        return {"title": title, "lines": [], "note": note}
+        return {"lines": [], "note": note}
     brief = links is not None or len(closed) > MOST_SUPPRESSED_ROWS
     lines = [(g, named(g.name, s.language), (links or {}).get((name, g.name), "")) for g in found if g.shown or not brief]
     more = s.t["more_suppressed"].format(groups=several(len(closed), "group", s.language))
     note = f"{more}: {s.t['complementary'].format(n=SMALLEST)}." if brief and closed else ""
-    return {"title": title, "lines": lines, "note": note, "units": [b.index for b in units], "least": SMALLEST}
+    return {"lines": lines, "note": note, "units": [b.index for b in units], "least": SMALLEST}
 
 
 def _people(profiles: DeficitProfiles, units: Sequence[Branch], s: ReportContext, links: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return each person: id, page, items used, the whole test, state of every cluster, number of confirmed deficits."""
-    root, narrow = units[0].index, [b.index for b in s.tree if not b.below]
-    used, confirmed = profiles.n_items.max(axis=1, initial=0), (profiles.state[:, narrow] == 0).sum(axis=1)
+    """Return each person: id, page, items used, the whole test, state of every cluster, number of confirmed deficits.
+
+    A deficit counts where none below it is confirmed.
+    """
+    root, used, deficit = units[0].index, profiles.n_items.max(axis=1, initial=0), profiles.state == 0
+    confirmed = np.sum([deficit[:, b.index] & ~deficit[:, [*b.below]].any(axis=1) for b in s.tree], axis=0)
     drawn = profiles.state[:, root] < len(STATES) - 1
     return [
         {

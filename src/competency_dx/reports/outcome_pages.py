@@ -52,7 +52,7 @@ def _group_view(groups: GroupReport, r: int, links: Mapping[int, str], language:
     kind = places[level - 1] if level else PLACES[PLACES.index(places[0]) + 1] if places[0] in PLACES[1:-1] else ""
     tree = branches(groups.competencies)
     inside = [k for k in range(1, len(names)) if groups.level[k] > level and names[k].startswith(f"{name} / " if name else "")]
-    levels = [column_title(column, language) for column in groups.by]
+    levels = [column_title(column, language, groups.by) for column in groups.by]
     return about(groups, language) | {
         "r": r,
         "findings": finding_lines(groups.findings_about(name), language),

@@ -81,7 +81,7 @@ def _facts(profile: Profile, s: ReportContext) -> Iterator[tuple[str, str]]:
     """Yield what stands at the head of the page: date and organisation first."""
     used = max((c.n_items for c in profile.conclusions), default=0)
     columns = sorted(profile.background, key=lambda name: column_key(name) not in FIRST)
-    yield from ((column_title(name, s.language), named(profile.background[name], s.language)) for name in columns)
+    yield from ((column_title(name, s.language, columns), named(profile.background[name], s.language)) for name in columns)
     yield s.t["bank"], s.bank
     yield s.t["answered"], count(used, s.language)
 

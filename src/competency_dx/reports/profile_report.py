@@ -14,7 +14,7 @@ from competency_dx.errors import ReportError
 from competency_dx.findings import Finding
 from competency_dx.groups import SMALLEST
 from competency_dx.kernels.blocks import mapped_ahead
-from competency_dx.reports.cohort import CELL_NUMBERS, Group, Summary, conclusions, everybody, impersonal, summaries
+from competency_dx.reports.cohort import CELL_NUMBERS, Group, Summary, everybody, impersonal, measured, summaries
 from competency_dx.reports.cohort_page import aggregate_view, background_groups, cohort_view
 from competency_dx.reports.files import file_names, findings_sheet, sheet_of
 from competency_dx.reports.pages import FindingLine, Language, Sheet, SheetCell, Written, finding_lines, macro, render, strings
@@ -110,7 +110,7 @@ def cohort_sheet(rows: Sequence[Summary], s: ReportContext, *, persons: bool) ->
     """Return states and means; without `persons` nothing that is about fewer than `SMALLEST` of them, and no quantiles."""
     of = [row.competency for row in rows]
     columns: dict[str, list[SheetCell]] = {"competency": [c.code for c in of], "title": [c.title.text(s.language) for c in of]}
-    shown = [persons or row.n >= SMALLEST or not row.n for row in rows]
+    shown = [persons or row.concluded >= SMALLEST or not row.concluded for row in rows]
     for k, state in enumerate(STATES):
         columns[s.t[state]] = [row.counts[k] if open_ else None for row, open_ in zip(rows, shown, strict=True)]
     for key in ("n", "mean", "error", "q05", "q95") if persons else ("n", "mean", "error"):
@@ -132,11 +132,11 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
 
     def further() -> Iterator[tuple[str, bytes]]:
         for name, group in shown:
-            title = f"{column_title(name, s.language)}: {named(group.name, s.language)}"
+            title = f"{column_title(name, s.language, dict(found))}: {named(group.name, s.language)}"
             values = {"s": s, "group": title, "n": count(group.n, language), "cells": group.cells, "least": SMALLEST}
             yield f"{GROUPS}/{files[f'{name}-{group.name}']}.html", render("group.html", language, values).encode()
 
-    table = _table([("", (everybody(*conclusions(profiles), silent),)), *found], s)
+    table = _table([("", (everybody(*measured(profiles), silent),)), *found], s)
     sheets: tuple[Sheet, ...] = (cohort_sheet(rows, s, persons=False),)
     sheets += (sheet_of(s.t["sheet_groups"], table, s.language, 2), *note_sheets(s))
     return Written(

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 
@@ -188,8 +188,10 @@ def column_key(name: str) -> str:
     return ""
 
 
-def column_title(name: str, language: Language) -> str:
-    """Return the title of a background column: the first of its usual names in the language, where it has one."""
+def column_title(name: str, language: Language, beside: Iterable[str] = ()) -> str:
+    """Return the title of a background column: the first of its usual names in the language, where no other beside it has that."""
+    if any(other != name and column_key(other) == column_key(name) != "" for other in beside):
+        return name[:1].upper() + name[1:]
     return strings(language).get(column_key(name), name).split("|")[0]
 
 

@@ -114,11 +114,12 @@ class Responses(Result):
         ids, top = tuple(self.items[k] for k in places), self.max_scores[columns]
         return replace(self, persons=self.persons[rows], items=ids, max_scores=top, background=background, answers=answers, **cells)
 
+    @checked(ResponsesError)
     def joined(self, follow_up: Responses) -> Responses:
         """Return these responses with those of the same persons to further items, as after `next_items`.
 
-        Persons without a follow-up were not given its items. An item in both tables keeps the answer of whichever has one;
-        background columns keep what they say here.
+        Persons without a follow-up, or with no answer in it, were not given its items. An item in both tables keeps the answer of
+        whichever has one; background columns keep what they say here.
         Raises `ResponsesError` when the follow-up has other persons, or an item was answered in both and not alike.
         """
         rows = _places(self.persons.tolist(), follow_up.persons, "responses.joined_strangers")
@@ -127,11 +128,13 @@ class Responses(Result):
         at, beyond = np.ix_(rows, columns), ((0, 0), (0, len(items) - len(self.items)))
         scores, reasons = np.pad(self.scores, beyond), np.pad(self.reasons, beyond, constant_values=Reason.NOT_ADMINISTERED)
         before, answered = reasons[at], follow_up.observed
+        there = answered.any(axis=1, keepdims=True) | (follow_up.reasons == Reason.INVALID)
+        later = np.where(there, follow_up.reasons, np.uint8(Reason.NOT_ADMINISTERED))
         unlike = np.argwhere(answered & (before == Reason.ANSWERED) & (scores[at] != follow_up.scores))
         if cells := [f"{hidden_ids(follow_up.persons, [p])[0]} on {follow_up.items[i]}" for p, i in unlike.tolist()]:
             raise ResponsesError("responses.joined_twice", cells=cells)
         taken = (before == Reason.NOT_ADMINISTERED) | (answered & (before != Reason.ANSWERED))
-        scores[at], reasons[at] = np.where(taken, follow_up.scores, scores[at]), np.where(taken, follow_up.reasons, before)
+        scores[at], reasons[at] = np.where(taken, follow_up.scores, scores[at]), np.where(taken, later, before)
         top = np.pad(self.max_scores, beyond[1])
         top[columns] = np.maximum(top[columns], follow_up.max_scores)
         background = {}
