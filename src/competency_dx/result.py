@@ -141,12 +141,13 @@ _by_ids = cache(lambda cls: {name: part["by"] for name, part in _schema_of(cls)[
 
 def _told(cls: type[JsonDocument], content: Any) -> dict[str, Any]:  # noqa: ANN401
     """Return a document with the order of the lists that arrays go by the places of, and those without ids of their own by ids."""
-    by = {name: dict(zip(content[axis], content[name], strict=True)) for name, axis in _by_ids(cls).items()}
+    ids = {name: axis for name, axis in _by_ids(cls).items() if not isinstance(content[name], dict)}  # an earlier version may tell
+    by = {name: dict(zip(content[axis], content[name], strict=True)) for name, axis in ids.items()}
     order = {}
     for name, (path, key) in _lists_of(cls).items():
         rows = reduce(lambda part, step: part.get(step, ()) if isinstance(part, dict) else (), path, content)
         order[name] = [row.get(key) for row in rows if isinstance(row, dict)]
-    return {**content, **by, **({"order": order} if order else {})}
+    return {**content, **by, **({"order": order | content.get("order", {})} if order else {})}
 
 
 def _in_order(cls: type[JsonDocument], document: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import small_documents as small
 from test_mutations import use
 
 from competency_dx.errors import CompetencyDxWarning, DocumentError
-from competency_dx.result import JsonDocument
+from competency_dx.result import JsonDocument, _lists_of
 
 FILES = sorted(small.FOLDER.glob("*.json.gz"), key=lambda file: file.name)
 LOST = {
@@ -50,6 +51,22 @@ def test_golden_documents_are_read_or_refused_with_both_versions(file: Path) -> 
     for name, part in json.loads(text).items():
         if name in {"theta", "estimates", "loadings", "probability", "items", "persons", "provenance", "covariance"}:
             assert today[name] == part
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name.partition(".")[0])
+def test_lists_of_earlier_documents_may_be_moved_as_those_of_today(file: Path) -> None:
+    """A document that tells the order its arrays go by is read by it, whatever its version."""
+    kind, version, text = of_file(file)
+    document = json.loads(text)
+    if (kind.kind, version) in LOST or "order" not in document:
+        return
+    for name, (path, key) in _lists_of(kind).items():
+        rows = reduce(lambda part, step: part[step], path, document)
+        assert document["order"][name] == [row[key] for row in rows]
+        rows.reverse()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CompetencyDxWarning)
+        assert kind.from_json(json.dumps(document)).to_json() == kind.from_json(text).to_json()
 
 
 def test_there_is_one_of_each_kind_and_version() -> None:
