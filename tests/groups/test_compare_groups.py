@@ -30,7 +30,7 @@ from competency_dx.competencies import own_evidence
 from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, GroupError
 from competency_dx.groups import GroupReport, Suppression, suppressed
 from competency_dx.groups.api import NEWCOMERS, _statistics, _sums_absent
-from competency_dx.kernels.two_level import newcomers
+from competency_dx.kernels.two_level import NORMAL, SPREADS, group_draws, newcomers, person_draws, person_shape
 
 Array = NDArray[np.float64]
 
@@ -172,11 +172,44 @@ def test_those_absent_err_as_so_many_persons_do(absent: int) -> None:
         return _statistics(100 * expit(theta) @ share.T, cuts)[:2]  # percent, and who has a deficit
 
     many = numbers(0.3 + rng.standard_normal((100_000, D)) @ np.linalg.cholesky(covariance).T)
-    drawn_ = [newcomers(np.full((1, D), 0.3), np.ones((1, 1)), covariance, NEWCOMERS, rng) for _ in range(800)]
+    drawn_ = [newcomers(np.full((1, D), 0.3), np.ones((1, 1)), covariance, NORMAL.middles(NEWCOMERS), rng) for _ in range(800)]
     sums = np.array([_sums_absent(numbers(theta), np.array([[absent]]), rng)[:, 0] for theta in drawn_])
     error = many.std(axis=1) * np.sqrt(absent)
     assert (np.abs(sums.mean(axis=0) - absent * many.mean(axis=1)) < 0.2 * error).all()
     assert (np.abs(sums.std(axis=0) / error - 1) < 0.12).all()
+
+
+def weak(lower: float, camps: int, rng: np.random.Generator) -> tuple[Array, tuple[Array, Array], NDArray[np.int64]]:
+    """Return θ (P, 2) of 900 persons in 30 groups, camps in each or not, what the answers say of it, and the group of each person."""
+    group = np.repeat(np.arange(30), 30)
+    camp = np.where(rng.random(900) < lower, -2.4 * (1 - lower), 2.4 * lower) * (camps - 1)
+    theta = (0.4 * rng.standard_normal(30)[group] + camp)[:, None] + (0.5 if camps > 1 else 1.0) * rng.standard_normal((900, 1))
+    theta = theta + 0.2 * rng.standard_normal((900, 2))
+    tau = np.full((900, 2), 1.5)
+    return theta, (tau, tau * theta + np.sqrt(tau) * rng.standard_normal((900, 2))), group
+
+
+@pytest.mark.parametrize(("lower", "camps"), [(0.5, 2), (0.2, 2), (0.8, 2), (1.0, 1)])
+def test_persons_are_drawn_by_the_shape_of_their_groups(lower: float, camps: int) -> None:
+    """Two camps are found where there are two, and the share below a point between them is no more off; one is left as it was."""
+    rng, D = np.random.default_rng(8), 2
+    theta, sites, group = weak(lower, camps, rng)
+    covariance = 0.9 + 0.1 * np.eye(D)
+    within = [s * s * covariance for s in SPREADS]
+    between = [b * b * covariance for b in (0.3, 0.45, 0.6)]
+    drawn_ = group_draws(sites, (group, 30), within, between, (np.zeros(D), 25.0 * np.eye(D)), (200, rng), spreads=SPREADS)
+    shape = person_shape(sites, group, within, drawn_)
+    assert len(shape.weight) == camps
+    truth, off = (theta.mean(axis=1) < -0.3).mean(), []
+    for kind in (NORMAL, shape):
+        share = np.zeros(200)
+        for k, _, x in person_draws(sites, group, within, drawn_, np.random.default_rng(9), shape=kind):
+            share[k] += (x.mean(axis=1) < -0.3).sum() / 900
+        off.append(abs(share.mean() - truth) / share.std())
+    assert off[1] < 2.5
+    assert off[1] <= off[0]
+    np.testing.assert_allclose(shape.weight @ (shape.mean + 1e-9), 0.0, atol=0.1)
+    assert np.ptp(np.diff(shape.middles(64))) > 0
 
 
 CASE = """

@@ -23,7 +23,7 @@ from competency_dx.groups.group_report import ALL, ENDS, SEPARATOR, GroupReport
 from competency_dx.groups.suppression import SMALLEST, Suppression, effective, suppressed
 from competency_dx.groups.target_population import TargetPopulation, target_population
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.kernels.two_level import SPREADS, group_draws, newcomers, person_draws
+from competency_dx.kernels.two_level import NORMAL, SPREADS, Shape, group_draws, newcomers, person_draws, person_shape
 from competency_dx.provenance import SELF_REPORT, provenance
 from competency_dx.responses import load_responses
 
@@ -118,14 +118,14 @@ def compare_groups(
     published = [division for earlier in guard.published for division in _published(profiles, earlier, here)]
     with one_blas_thread():
         sample = _sample(own_evidence(profiles), here, tree.narrowest, weight, target)
-        found, counts = _drawn(sample, target, np.array(profiles.standards.cuts), (draws, linking_error))
+        found, counts, shape = _drawn(sample, target, np.array(profiles.standards.cuts), (draws, linking_error))
     counting, own = target.person_weights(seen.narrowest, weight), np.hstack([profiles.percent, 100 * profiles.p_deficit])[here]
     shown = _shown(seen, _values(seen, found, own if published else own[:, :0]), counting, guard.smallest, published) & (n > 0)
     ends = np.clip(_intervals(found, shown), 0.0, [100.0, *np.ones(found.shape[3] - 1)])
     need = _intervals(counts, shown)
     answered = np.where(shown[:, None], seen.member.astype(np.int64) @ (profiles.n_items[here] > 0), 0)
     few = int(((n >= guard.smallest) & (_effective(seen, counting) < guard.smallest)).sum())
-    findings = _findings(profiles, tree, target, (shown, answered), guard.smallest, (blank, few))
+    findings = _findings(profiles, tree, target, (shown, answered), guard.smallest, (blank, few, shape is not NORMAL))
     announce(findings)
     return GroupReport(
         by=columns,
@@ -277,8 +277,8 @@ def _sample(evidence: OwnEvidence, here: Bools, narrowest: Ints, weight: Floats,
     return _Sample(own, group, weight, surplus / np.bincount(group, surplus, G)[group])
 
 
-def _drawn(sample: _Sample, target: TargetPopulation, cuts: Floats, drawing: tuple[int, float]) -> tuple[Floats, Floats]:
-    """Return draws of mean percent and shares by level (draws, R, C, 1 + L), and of persons on the lowest level (draws, R, C)."""
+def _drawn(sample: _Sample, target: TargetPopulation, cuts: Floats, drawing: tuple[int, float]) -> tuple[Floats, Floats, Shape]:
+    """Return draws of mean percent and shares by level (draws, R, C, 1 + L), of persons on the lowest (draws, R, C), and the shape."""
     (draws, linking_error), rng = drawing, np.random.default_rng(SEED)
     evidence, G = sample.evidence, len(target.absent)
     D, units = len(evidence.mean), (2 + len(cuts), len(evidence.share))
@@ -288,19 +288,21 @@ def _drawn(sample: _Sample, target: TargetPopulation, cuts: Floats, drawing: tup
     sites, within = (evidence.tau, evidence.nu), [s**2 * evidence.covariance for s in SPREADS]
     means, spreads = group_draws(sites, (sample.group, G), within, between, overall, (draws, rng), spreads=SPREADS)
     shift = linking_error * rng.standard_normal(draws)
-    plain, weighted, off = _assessed(sample, person_draws(sites, sample.group, within, (means, spreads), rng), means, shift, cuts)
+    shape = person_shape(sites, sample.group, within, (means, spreads))
+    persons = person_draws(sites, sample.group, within, (means, spreads), rng, shape=shape)
+    plain, weighted, off = _assessed(sample, persons, means, shift, cuts)
     out, counts = np.empty((draws, len(target.inside), *units)), np.empty((draws, len(target.inside), units[1]))
-    wanted, absent = target.absent > 0, np.zeros((G, units[0] * units[1]))
+    wanted, absent, middles = target.absent > 0, np.zeros((G, units[0] * units[1])), shape.middles(NEWCOMERS)
     for k in range(draws):
         if wanted.any():
             spread = SPREADS[spreads[k][wanted]][:, None]
             centre = _means_absent(sample, means[k][wanted], off[k][wanted], spread, wanted, rng)
-            theta = newcomers(centre + shift[k], spread, evidence.covariance, NEWCOMERS, rng)
+            theta = newcomers(centre + shift[k], spread, evidence.covariance, middles, rng)
             new = _sums_absent(_statistics(evidence.percents(theta), cuts), target.absent[wanted, None], rng)
             absent[wanted] = new.swapaxes(0, 1).reshape(len(theta), -1)
         found, sums = target.totals(plain[k], weighted[k], absent)
         out[k], counts[k] = found.reshape(-1, *units), sums.reshape(-1, *units)[:, 1]
-    return out.swapaxes(2, 3), counts
+    return out.swapaxes(2, 3), counts, shape
 
 
 def _assessed(
@@ -358,9 +360,9 @@ def _intervals(found: Floats, shown: Bools) -> Floats:
 
 
 def _findings(
-    profiles: DeficitProfiles, tree: _Hierarchy, target: TargetPopulation, known: tuple[Bools, Ints], least: int, told: tuple[int, int]
+    profiles: DeficitProfiles, tree: _Hierarchy, target: TargetPopulation, known: tuple[Bools, Ints], least: int, told: Sequence[int]
 ) -> tuple[Finding, ...]:
-    """Return findings; `known`: groups shown, persons who answered (R, C), `told`: persons without a group, groups of few weights."""
+    """Return findings; `known`: groups shown, persons who answered (R, C), `told`: no group, few weights, shape."""
     shown, answered = known
     few = [tree.names[r] for r in np.flatnonzero(shown & (target.inside @ target.assessed < HALF * target.heads))]
     names = {name for name, is_shown in zip(tree.names, shown, strict=True) if is_shown}
@@ -375,4 +377,5 @@ def _findings(
     short = [c.code for c, n in zip(profiles.competencies, answered[0], strict=True) if shown[0] and n < least]
     out += Template("groups.few_answered").about(short, smallest=least)
     out += [Template("groups.provisional").of(items=judged)] if judged else []
+    out += [Template("groups.shape").of()] if told[2] else []
     return (*out, *([Template("groups.blanks").of()] if told[0] else []))
