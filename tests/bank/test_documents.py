@@ -7,6 +7,7 @@ import json
 import re
 import time
 import tracemalloc
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -129,6 +130,7 @@ ITEM_FAULTS: list[tuple[Change, str]] = [
     (put("items", 0, "key", value=None), r"items\[0\]: key of a single item must be quoted text, found None"),
     (put("items", 2, "key", value=["1", "1"]), r"items\[2\]: key names an option twice"),
     (put("items", 0, "competencies", value={}), r"items\[0\]\.competencies"),
+    (put("items", 1, "competencies", value={"S": 1}), r"items y are coded for the node S, .* below it \(S\.1, S\.2\)"),
     (put("items", 0, "competencies", value={"S.1": 0}), r"items\[0\]: competency weights must be positive: S\.1"),
     (put("items", 0, "competencies", value={"S.9": 1}), r"items\[0\]\.competencies \(x\): unknown codes S\.9"),
     (put("items", 0, "type", value="guess"), r"items\[0\]\.type"),
@@ -566,6 +568,42 @@ def test_a_calibration_of_one_competency_keeps_the_correlations(folder: Folder) 
     fresh = bank.with_calibration(Fresh(bank.parameters[0]))
     assert fresh.header.population.correlations == bank.header.population.correlations
     assert (fresh.header.population.mean, fresh.header.schema_version) == (0.5, 2)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_the_spread_of_what_competencies_share_is_not_that_of_each(held: bool, folder: Folder) -> None:
+    """One competency for items of several leaves, on the scale of the bank: its leaves keep their population, and this is told."""
+    stated(group="teachers", source="judgement", leaves={"S.2": {"mean": -0.4, "sd": 1.2}}, sd_se=0.3)(folder.header)
+    bank = folder.load()
+    new = [r if held else r.model_copy(update={"b": tuple(b + 1 for b in r.b)}) for r in bank.parameters]
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        fresh = bank.with_calibration(Fresh(*new)).header.population
+    before = bank.header.population
+    assert (fresh.mean, fresh.variance, fresh.group, fresh.source) == (0.5, 2.0, "teachers", "judgement")
+    assert [str(w.message).endswith("[bank.general_population]") for w in told] == [True] * held
+    if held:
+        assert {leaf: (p.mean, p.sd) for leaf, p in fresh.leaves.items()} == {"S.1": (0.0, 1.0), "S.2": (-0.4, 1.2)}
+        assert (fresh.sd_se, fresh.status, fresh.date) == (before.sd_se, before.status, before.date)
+    else:
+        assert not fresh.leaves
+
+
+def test_a_calibration_of_one_leaf_brings_its_population_and_names(folder: Folder) -> None:
+    stated(group="teachers", source="judgement", leaves={"S.2": {"mean": -0.4, "sd": 1.2}})(folder.header)
+    bank = folder.load()
+    fresh = bank.with_calibration(Fresh(*[r for r in bank.parameters if bank.leaves[r.item] == "S.1"]), group="g", source="s")
+    population = fresh.header.population
+    assert (population.mean, population.group, population.source, population.leaves["S.2"].sd) == (0.5, "g", "s", 1.2)
+    assert "S.1" not in population.leaves
+
+
+def test_items_set_aside_leave_the_scale_its_name(folder: Folder) -> None:
+    bank = folder.load()
+    less = bank.without(["x"])
+    assert less.epoch == bank.epoch
+    assert cdx.ItemBank.from_json(less.to_json()).epoch == bank.epoch
+    assert less.with_calibration(Fresh(less.parameters[0])).epoch == bank.epoch
 
 
 def test_a_calibration_of_other_items_is_refused(folder: Folder) -> None:

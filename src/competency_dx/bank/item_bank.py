@@ -16,10 +16,18 @@ from competency_dx.bank.bank_file import BankDocument, Form, compiled, compiled_
 from competency_dx.bank.document import Text, parse
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
-from competency_dx.bank.parameter_record import LeafPopulation, ParameterRecord, Scaled, number_columns, parameter_row, write_parameters
+from competency_dx.bank.parameter_record import (
+    BankPopulation,
+    LeafPopulation,
+    ParameterRecord,
+    Scaled,
+    number_columns,
+    parameter_row,
+    write_parameters,
+)
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.errors import BankError, DocumentError, checked, repeated
-from competency_dx.findings import Finding, Template
+from competency_dx.findings import Finding, Template, announce
 from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.result import DataFrame, Result, encode, encode_fields
 from competency_dx.schemas import held_to
@@ -150,14 +158,19 @@ class ItemBank(Result):
             raise BankError("bank.no_form", id=self.id, form_id=form_id, forms=[f.id for f in self.forms])
         return found
 
-    def with_calibration(self, calibration: Scaled, *, date: str | None = None) -> Self:
+    def with_calibration(
+        self, calibration: Scaled, *, date: str | None = None, group: str | None = None, source: str | None = None
+    ) -> Self:
         """Return a new version of the bank that carries the calibrated parameters; this one stays as it is.
 
         Of several competencies, which must be the leaves of the items, the population comes with them: means, SDs and
-        correlations with standard errors. One competency brings mean and variance, and correlations stay as they were.
+        correlations with standard errors. One competency brings mean and variance, and correlations stay as they were. Where it
+        stands for items of several leaves on the scale of the bank, its variance is that of what they share and not theirs: means,
+        SDs and all else that the population says of leaves stay, which is told, and mean and variance are for `score` alone.
         Parameters that the calibration left as they were, those of anchors, keep their record: status, standard errors, number
         of answers, date; and so do the items by which a `Link` to this bank puts a new calibration on its scale. Items of another
         subject keep their parameters and their population. New records and population get a date: the one given, or today's.
+        `group` and `source` say whose population it is and where from; the bank's stay, a source as long as its correlations do.
         Raises `BankError` when the calibration has other items or competencies than the bank, or would leave parameters of two
         scales in it.
         """
@@ -177,21 +190,33 @@ class ItemBank(Result):
             raise BankError("bank.calibration_misses_items", id=self.id, others=others)
         now = kept | fresh | held
         records = tuple(now[i.id] for i in self.items if i.id in now)
-        population = calibration.bank_population()
-        population = population.model_copy(update={"date": population.date or day})
-        if not population.leaves:
-            before = self.header.population
-            as_before = LeafPopulation(mean=before.mean, sd=float(before.variance) ** 0.5)
-            leaves = {self.leaves[i]: before.leaves.get(self.leaves[i], as_before) for i in others if i in self.leaves}
-            population = population.model_copy(update={"correlations": before.correlations, "leaves": leaves})
-        new = {"version": self._next_version, "population": population, "epoch": self.epoch if held else ""}
+        brought = calibration.bank_population()
+        population = self._joined(brought.model_copy(update={"date": brought.date or day}), fresh, others, same_scale=bool(held))
+        said = {name: text for name, text in (("group", group), ("source", source)) if text is not None}
+        new = {"version": self._next_version, "population": population.model_copy(update=said), "epoch": self.epoch if held else ""}
         header = self.header.model_copy(update={"schema_version": max(2, self.header.schema_version)} | new)
         return replace(self, header=header, parameters=records)
+
+    def _joined(self, new: BankPopulation, fresh: Collection[str], others: Collection[str], *, same_scale: bool) -> BankPopulation:
+        """Return a new population with what it does not say of leaves, from the one before."""
+        before = self.header.population
+        new = new.model_copy(update={"group": new.group or before.group})
+        if new.leaves:
+            return new
+        general = same_scale and len({self.leaves.get(i) for i in fresh}) > 1
+        as_before = LeafPopulation(mean=before.mean, sd=float(before.variance) ** 0.5)
+        kept = self.leaves.values() if general else [self.leaves[i] for i in others if i in self.leaves]
+        leaves = {leaf: before.leaves.get(leaf, as_before) for leaf in kept}
+        if not general:
+            return new.model_copy(update={"correlations": before.correlations, "source": before.source, "leaves": leaves})
+        announce([Template("bank.general_population").of(leaves)])
+        error = max(before.mean_se, new.mean_se)  # that of a link is in the new one
+        return before.model_copy(update={"mean": new.mean, "variance": new.variance, "mean_se": error, "leaves": leaves})
 
     def without(self, items: Collection[str]) -> Self:
         """Return a new version in which items keep their content and lose their parameters; raises `BankError` for unknown ones."""
         gone = {self.item(item).id for item in items}
-        header = self.header.model_copy(update={"version": self._next_version})
+        header = self.header.model_copy(update={"version": self._next_version, "epoch": self.epoch})  # what is left has its scale
         return replace(self, header=header, parameters=tuple(r for r in self.parameters if r.item not in gone))
 
     @property
