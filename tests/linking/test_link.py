@@ -225,7 +225,7 @@ def calibrated(theta: float, rng: np.random.Generator, easier: float = 0.0) -> c
 
 
 def test_a_link_finds_the_population_and_names_the_item_that_moved() -> None:
-    rng = np.random.default_rng(8)
+    rng = np.random.default_rng(9)
     old, new = calibrated(0.0, rng), calibrated(0.5, rng, easier=1.0)
     with pytest.warns(CompetencyDxWarning, match="Item5|item 5|5"):
         found = cdx.link(new, old)
@@ -239,7 +239,7 @@ def test_a_link_finds_the_population_and_names_the_item_that_moved() -> None:
 
 
 def test_items_that_moved_are_taken_out_and_said_so() -> None:
-    rng = np.random.default_rng(8)
+    rng = np.random.default_rng(9)
     old, new = calibrated(0.0, rng), calibrated(0.5, rng, easier=1.0)
     found = quietly(lambda: cdx.link(new, old, without="drifted"))
     by_hand = quietly(lambda: cdx.link(new, old, without=(old.parameters.items[4],)))
@@ -402,12 +402,24 @@ def test_a_link_to_a_bank_returns_into_it_and_keeps_what_it_rests_on() -> None:
         bank.with_calibration(link)
 
 
-def test_an_item_with_its_key_turned_round_is_no_anchor() -> None:
-    rng = np.random.default_rng(3)
-    x = (rng.random((400, 10)) < 1 / (1 + np.exp(rng.normal(0, 1, 10) - 1.2 * rng.normal(0, 1, (400, 1))))).astype(int)
-    table = pd.DataFrame(x, columns=[f"q{i}" for i in range(10)])
-    old = cdx.calibrate(table)
-    with pytest.warns(CompetencyDxWarning):
-        found = cdx.link(cdx.calibrate(table.assign(q5=1 - table.q5)), old)
-    assert not found.used[found.items.index("q5")]
-    np.testing.assert_allclose([found.slope, found.intercept], [1, 0], atol=0.05)
+KINDS = ["none", "key turned round", "by lot", "all right", "all but two right"]
+
+
+@pytest.mark.parametrize(("model", "kind"), [*(("2PL", kind) for kind in [*KINDS, "flat"]), *(("Rasch", kind) for kind in KINDS)])
+def test_an_item_that_became_another_one_is_named_and_taken_out(model: str, kind: str) -> None:
+    a, b = np.linspace(0.8, 1.6, 10) if model == "2PL" else np.ones(10), np.linspace(-1.5, 1.5, 10)[[3, 7, 1, 9, 5, 0, 8, 2, 6, 4]]
+    rng, names = np.random.default_rng(0), [f"i{k}" for k in range(10)]
+    old, new = (
+        pd.DataFrame(rng.random((800, 10)) < 1 / (1 + np.exp(-a * (rng.normal(m, 1, (800, 1)) - b))), columns=names).astype(int)
+        for m in (0, 0.5)
+    )
+    lot, one = rng.integers(0, 2, 800), new["i4"]
+    changed = {"none": one, "key turned round": 1 - one, "by lot": lot, "all right": 1, "all but two right": np.arange(800) > 1}
+    changed["flat"] = np.where(lot, one, rng.integers(0, 2, 800))
+    calibrations = [quietly(partial(cdx.calibrate, x.astype(int), model=model)) for x in (new.assign(i4=changed[kind]), old)]
+    whole, clean = (quietly(partial(cdx.link, *calibrations, without=without)) for without in ((), "drifted"))
+    gone = [i for i, used in zip(clean.items, clean.used, strict=True) if not used]
+    assert gone == ["i4"] * (kind != "none")
+    assert any(f.scope == ("i4",) for f in whole.findings if f.code in {"linking.drift", "linking.unlike"}) == (kind != "none")
+    assert abs(clean.intercept - 0.5) < 3 * clean.error
+    assert abs(clean.slope - 1) < 3 * np.sqrt(clean.covariance[0, 0]) + 1e-9

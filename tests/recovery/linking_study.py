@@ -60,8 +60,11 @@ def coverage(P: int) -> list[str]:
     return rows
 
 
-def drift(P: int, spread: float, moved: float) -> str:
-    """Return a row of the table of drift by SD of the difficulties: found, others named in a link and taken out of it, bias."""
+def drift(P: int, spread: float, moved: float, sharp: float = 1.0) -> str:
+    """Return a row of the table of drift by SD of the difficulties: found, others taken out of a link, bias.
+
+    One item is easier by `moved`, and its slope is `sharp` times the old one; 0 is an answer by lot.
+    """
     rows = []
     for seed in range(REPLICATES):
         rng = np.random.default_rng(seed)
@@ -69,14 +72,15 @@ def drift(P: int, spread: float, moved: float) -> str:
         b[STEP + 3] = rng.uniform(-1, 1) if moved else b[STEP + 3]
         old = sample(a, b, 0, rng.standard_normal(P), rng)
         later = b - moved * (np.arange(len(b)) == STEP + 3)
-        new = sample(a, later, 1, MEAN + SD * rng.standard_normal(P), rng)
+        new = sample(a * np.where(np.arange(len(a)) == STEP + 3, sharp, 1.0), later, 1, MEAN + SD * rng.standard_normal(P), rng)
         found, clean = cdx.link(new, old), cdx.link(new, old, without="drifted")
         gone, item = {i for i, used in zip(clean.items, clean.used, strict=True) if not used}, f"i{STEP + 3}"
-        gone -= {item} if moved else set()
+        gone -= {item} if moved or sharp != 1 else set()
         out = not clean.used[clean.items.index(item)]
         rows.append((out, len(gone) > 0, found.intercept - MEAN, clean.intercept - MEAN))
     hit, others, bias, left = np.mean(rows, axis=0)
-    return f"| {P} | {spread} | {moved} | {f'{hit:.2f}' if moved else ''} | {others:.3f} | {bias:+.3f} | {left:+.3f} |"
+    shown = f"{hit:.2f}" if moved or sharp != 1 else ""
+    return f"| {P} | {spread} | {moved} | {sharp} | {shown} | {others:.3f} | {bias:+.3f} | {left:+.3f} |"
 
 
 def points(P: int, scores: str) -> str:
@@ -100,7 +104,8 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CompetencyDxWarning)
         print("\n".join(row for P in (300, 1000, 3000) for row in coverage(P)))
-        print("\n".join(drift(P, spread, moved) for P in (300, 500, 1000) for spread in (1.0, 1.5) for moved in (0.0, 0.5, 0.9)))
+        kinds = ((0.0, 1.0), (0.5, 1.0), (0.9, 1.0), (0.0, 0.5), (0.0, 0.0))
+        print("\n".join(drift(P, spread, *kind) for P in (300, 500, 1000) for spread in (1.0, 1.5) for kind in kinds))
         print("\n".join(points(P, "true") for P in (300, 1000)))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.linalg import block_diag
-from scipy.special import ndtri
+from scipy.special import chdtrc, chdtri
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.bank import ItemBank, ledger_of
@@ -15,7 +15,7 @@ from competency_dx.calibration import Calibration, MarginalML, Population, calib
 from competency_dx.engine import ItemErrors
 from competency_dx.errors import LinkingError, checked
 from competency_dx.findings import Finding, Template, announce
-from competency_dx.linking.choices import Constants, Haebara, LinkMethod, MeanMean, MeanSigma, StockingLord, of_difficulties, tied
+from competency_dx.linking.choices import SAME, Constants, Haebara, LinkMethod, MeanMean, MeanSigma, StockingLord, of_difficulties, tied
 from competency_dx.linking.link_tables import LinkMethods
 from competency_dx.linking.scale_link import Link
 from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation, bank_parameters, expected_scores, moved
@@ -24,8 +24,9 @@ from competency_dx.responses import Layout, Responses, load_responses
 
 Without = tuple[str, ...] | Literal["drifted"]
 LEAST_ITEMS, FEW = 2, 5
-FALSE, WORTH = 0.05, 0.3  # an item moved: farther off than any item in 19 of 20 links in which none did, and than this in θ
-TO_SD, CHANCE = 1.4826, 2.0  # of a median absolute deviation, and by how much / √n it is above 1 in one sample of twenty
+FALSE, WORTH = 0.05, 0.3  # an item moved: beyond any in 19 of 20 links in which none did, and by more log odds than this in θ makes
+WIDER = {1: 2.0, 2: 1.2}  # by how much / √n the middle of n roots of chi-squares is above its own in one sample of twenty
+LEAST_ERROR, ROUNDS = 1e-6, 100
 DEFAULT_METHOD = StockingLord()
 METHODS: tuple[LinkMethod, ...] = (StockingLord(), Haebara(), MeanSigma(), MeanMean())
 REACH = np.array([-2.0, 2.0])  # population SDs
@@ -52,6 +53,8 @@ class Step(NamedTuple):
     drift: Floats
     drift_se: Floats
     robust_z: Floats
+    slope_drift: Floats
+    p: Floats
     effect: Floats
     gradients: tuple[Floats, ...]
 
@@ -89,7 +92,7 @@ def alike(scales: Sequence[Scale]) -> list[Scale]:
 
 
 def step(here: Scale, there: Scale, method: LinkMethod, without: Without) -> Step:
-    """Link two scales; where drifted items are to go, the one farthest off goes until none is."""
+    """Link two scales, without what moved where that is to go."""
     new, old = here.items, there.items
     common = [i for i in new.items if i in old.items]
     rows = np.array([[k.items.index(i) for i in common] for k in (new, old)], dtype=np.int64)
@@ -106,43 +109,83 @@ def step(here: Scale, there: Scale, method: LinkMethod, without: Without) -> Ste
         at = np.flatnonzero(some)
         return method.constants(first.take(at), second.take(at), near)
 
-    while True:
-        A, B = constants(used)
-        if not A > 0 or not np.isfinite(A * B):
-            raise LinkingError("linking.no_link", slope=A, intercept=B)
-        gradients, at = tuple(np.zeros((2, *of.beta.shape)) for of in (first, second)), np.flatnonzero(used)
-        for whole, part in zip(gradients, method.gradients(first.take(at), second.take(at), (A, B)), strict=True):
-            whole[:, at] = part
-        drift, centred, se = (np.where(unlike, np.nan, x) for x in drifts((here, there), rows, used, (A, B), gradients))
-        z = centred / se
-        spread = TO_SD * float(np.median(np.abs(z[used])))
-        z /= spread if spread > 1 + CHANCE / np.sqrt(used.sum()) else 1.0
-        moved = used & (np.abs(z) > -ndtri(FALSE / 2 / used.sum())) & (np.abs(centred) > WORTH)
-        if without != "drifted" or not moved.any() or used.sum() == LEAST_ITEMS:
-            break
-        used[np.where(moved, np.abs(z), 0.0).argmax()] = False
+    same = np.flatnonzero(~unlike)
+    told, moved = np.full((4, len(used)), np.nan), np.zeros(len(used), dtype=np.bool_)
+    told[:, same], moved[same] = moves((here, there), rows[:, same], used[same])
+    used &= ~moved | (without != "drifted")
+    A, B = constants(used)
+    if not A > 0 or not np.isfinite(A * B):
+        raise LinkingError("linking.no_link", slope=A, intercept=B)
+    gradients, at = tuple(np.zeros((2, *of.beta.shape)) for of in (first, second)), np.flatnonzero(used)
+    for whole, part in zip(gradients, method.gradients(first.take(at), second.take(at), (A, B)), strict=True):
+        whole[:, at] = part
+    drift = np.where(unlike, np.nan, np.nanmean(second.difficulties - (A * first.difficulties + B), axis=1))
     effect = np.full(len(used), np.nan)
     for k in np.flatnonzero(~unlike & (~used | (used.sum() > LEAST_ITEMS))):
         a, b = constants(used ^ (np.arange(len(used)) == k), (A, B))
         effect[k] = ((a - A) * new.mean + b - B) * (1 if used[k] else -1)
-    return Step(A, B, tuple(common), rows, used, moved, drift, se, z, effect, gradients)
+    return Step(A, B, tuple(common), rows, used, moved & used, drift, *told, effect, gradients)
 
 
-def drifts(scales: tuple[Scale, Scale], rows: Ints, used: Bools, at: Constants, by: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
-    """Return how far each common item moved (I,), that less the median (weighted by 1 / error, it errs as a mean), and its error."""
-    first, second = (scale.items.take(row) for scale, row in zip(scales, rows, strict=True))
-    drift = np.nanmean(second.difficulties - (at[0] * first.difficulties + at[1]), axis=1)
-    mean, V, I = np.nanmean(first.difficulties, axis=1), 1e-18 * np.eye(len(drift)), len(drift)
-    for scale, row, items, sign, of in zip(scales, rows, (first, second), (-at[0], 1.0), by, strict=True):
-        own = sign * of_difficulties(items).sum(axis=1) / np.isfinite(items.difficulties).sum(axis=1)[:, None]
-        wide = np.zeros((I, *scale.items.beta.shape))
-        wide[:, row] = np.eye(I)[:, :, None] * own - mean[:, None, None] * of[0] - of[1]
-        V = V + scale.errors.variance(wide)
-    weight = used / np.sqrt(np.diag(V))
-    weight /= weight.sum()
-    order, centre = np.argsort(drift), np.eye(I) - weight
-    middle = drift[order][np.searchsorted(np.cumsum(weight[order]), 0.5)]
-    return drift, drift - middle, np.sqrt(np.diag(centre @ V @ centre.T))
+def _differences(scales: tuple[Scale, Scale], rows: Ints, at: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return slope, mean log odds at the old mean and mean difficulty of common items, old less linked new (I, 3), at constants.
+
+    And their derivatives by the constants (I, 3, 2) and covariance (I, 3, I, 3).
+    """
+    (A, B), I, m = at, len(rows[0]), scales[1].items.mean
+    turns = np.array([[[1 / A, 0, 0], [(m - B) / A, 1, 0], [0, 0, A]], [[1, 0, 0], [m, 1, 0], [0, 0, 1]]])
+    values, V = np.empty((2, I, 3)), LEAST_ERROR * np.eye(3 * I)
+    for scale, row, turn, value in zip(scales, rows, turns, values, strict=True):
+        x, wide = scale.items.take(row), np.zeros((I, 3, *scale.items.beta.shape))
+        seen = np.isfinite(x.difficulties)
+        share, by = (seen / seen.sum(axis=1, keepdims=True))[:, :, None], np.zeros((I, 3, wide.shape[3]))
+        by[:, 0, 0], by[:, 1, 1:], by[:, 2] = 1.0, (share * x.step_matrices).sum(axis=1), (share * of_difficulties(x)).sum(axis=1)
+        value[:] = np.stack([x.slope, np.nanmean(x.steps, axis=1), np.nanmean(x.difficulties, axis=1)], axis=1)
+        wide[np.arange(I), :, row] = turn @ by
+        V += scale.errors.variance(wide.reshape(3 * I, *wide.shape[2:]))
+    a, _, b = values[0].T
+    change = np.array([[a / A**2, a * (m - B) / A**2, -b], [0 * a, a / A, 0 * a - 1]]).T
+    return values[1] @ turns[1].T - values[0] @ turns[0].T - [0, 0, B], change, V.reshape(I, 3, I, 3)
+
+
+def moves(scales: tuple[Scale, Scale], rows: Ints, used: Bools) -> tuple[Floats, Bools]:
+    """Return how far common items (I,) moved from what most of those `used` agree on, and which did, never more than half of them.
+
+    The numbers (4, I) are error and robust z of the difficulty, the change of the slope, and p of slope and log odds together. At the
+    right A and B both are the same in old and linked new; these are first found with weights that bound what one item does (Huber
+    1964), then by least squares of the items that did not move. The Wald statistic of an item has the covariance of all parameters and
+    of A and B, and is divided by the middle one over its expectation where items scatter by more than errors.
+    """
+    new, old = (scale.items.take(row) for scale, row in zip(scales, rows, strict=True))
+    A = 1.0 if tied(new) else float(np.median((new.slope / old.slope)[used]))
+    at, free = np.array([A, np.median(np.nanmean(old.difficulties - A * new.difficulties, axis=1)[used])]), slice(int(tied(new)), 2)
+    clean, robust, each, n, df = used, True, np.arange(len(used)), int(used.sum()), 2 - free.start
+    for _ in range(ROUNDS):
+        off, change, V = _differences(scales, rows, at)
+        e, G, weight = off[:, free], change[:, free, free], np.linalg.inv(V[each, :, each][:, free, free])
+        bound = np.sqrt(np.maximum(np.einsum("ir,irq,iq->i", e, weight, e), 1.0)) if robust else 1.0
+        L = np.einsum("i,irx,irq->xiq", clean / bound, G, weight)
+        back = np.linalg.solve(np.einsum("xir,iry->xy", L, G), L.reshape(df, -1)).reshape(L.shape)
+        step = np.tensordot(back, e, 2)
+        at[free] -= step
+        at[0] = max(at[0], A / 4)
+        if np.abs(step).max() > SAME:
+            continue
+        M = np.eye(3 * len(used)).reshape(V.shape)
+        M[:, :, :, free] -= np.tensordot(change[:, :, free], back, 1)
+        M = M.reshape(3 * len(used), -1)
+        C = (M @ V.reshape(M.shape) @ M.T).reshape(V.shape)[each, :, each]
+        wald = np.einsum("ir,irq,iq->i", e, np.linalg.pinv(C[:, free, free], hermitian=True), e)
+        wider = float(np.median(wald[used])) / chdtri(df, 0.5)
+        wider = wider if wider > (1 + WIDER[df] / np.sqrt(n)) ** 2 else 1.0
+        p = chdtrc(df, wald / wider)
+        moved = used & (p < FALSE / n) & (np.hypot(off[:, 1], off[:, 0] * np.sqrt(old.variance)) > WORTH * np.abs(old.slope))
+        moved &= np.argsort(np.argsort(np.where(moved, p, 1.0))) < min(n // 2, n - LEAST_ITEMS)
+        if not robust and (clean == (used & ~moved)).all():
+            break
+        clean, robust = used & ~moved, False
+    se = np.sqrt(C[:, 2, 2])
+    return np.stack([se, off[:, 2] / se / np.sqrt(wider), off[:, 0], p]), moved
 
 
 def steps_between(scales: Sequence[Scale], method: LinkMethod, without: Without) -> list[Step]:
@@ -167,7 +210,7 @@ def link(
 
     Items are matched by id; with another model, number of scores or, in two banks, key it is another item, and not linked by. The
     error of A and B comes from the covariances of the items' parameters in all calibrations (delta method; Ogasawara 2001); items of
-    a bank err independently. An item whose difficulty moved by more than errors and the spread of the others explain is named.
+    a bank err independently. An item whose difficulty or slope moved by more than errors and the spread of the others explain is named.
     Raises `LinkingError` when fewer than two items are common and alike, `without` names others, items are nominal, or a scale has
     several competencies.
 
@@ -177,7 +220,7 @@ def link(
         Of one competency.
     method : StockingLord, Haebara, MeanSigma or MeanMean
     without : tuple of str, or "drifted"
-        Common items not to link by; or those that moved, taken out one by one. Either way they are named.
+        Common items not to link by; or those that moved. Either way they are named.
     through : sequence of ItemBank or Calibration
         Forms or years between, from the new to the old: a chain, each linked with the next.
     """
@@ -188,9 +231,8 @@ def link(
     A, B = float(np.prod(slopes)), float(later @ intercepts)
     parameters, covariance = moved(scales[0].items, A, B), _covariance(scales, steps, later)
     effect = np.concatenate([s.effect * a for s, a in zip(steps, later, strict=True)])
-    of_items: dict[str, Any] = {
-        name: np.concatenate([getattr(s, name) for s in steps]) for name in ("used", "drift", "drift_se", "robust_z")
-    }
+    names = ("used", "drift", "drift_se", "robust_z", "slope_drift", "p")
+    of_items: dict[str, Any] = {name: np.concatenate([getattr(s, name) for s in steps]) for name in names}
     taken = "drifted" if without == "drifted" else ", ".join(without) or "none"
     inputs = {"new": scales[0].digest, "old": scales[-1].digest}
     inputs |= {"through": ", ".join(s.digest for s in scales[1:-1])} if through else {}

@@ -28,15 +28,16 @@ class Link(Result):
     covariance : (2, 2) Of slope and intercept.
     constants : (S, 2) Slope and intercept of each step.
     drift, drift_se, robust_z : (I,) Mean difficulty on the older side of the step less the linked one of the newer; the standard error
-        of how far this is from the median of those used; and this distance in units of the error and of what their spread (1.4826 times
-        the median absolute deviation) has beyond the errors. NaN for what is not the same item on both sides.
+        of how far this is from where the items that did not move put it; and this distance in units of the error and of what items
+        scatter beyond errors. NaN for what is not the same item on both sides.
+    slope_drift, p : (I,) Slope on the older side less the linked one of the newer; p of difficulty and slope together.
     effect, effect_percent : (I,) Linked mean of the new population without the item less that with it, in θ of the old scale, and what
         this is in expected percent of the points of the old form; NaN where two items are left.
     parameters : All items of the new calibration on the old scale.
     """
 
     kind: ClassVar[str] = "link"
-    schema_version: ClassVar[int] = 3
+    schema_version: ClassVar[int] = 4
     pictures: ClassVar[tuple[str, ...]] = ("drift",)
     method: str
     items: Annotated[tuple[str, ...], held_to(uniqueWith=("step",))]
@@ -49,6 +50,8 @@ class Link(Result):
     drift: Annotated[Floats, held_to("items")]
     drift_se: Annotated[Floats, held_to("items")]
     robust_z: Annotated[Floats, held_to("items")]
+    slope_drift: Annotated[Floats, held_to("items")]
+    p: Annotated[Floats, held_to("items", minimum=0, maximum=1)]
     effect: Annotated[Floats, held_to("items")]
     effect_percent: Annotated[Floats, held_to("items")]
     parameters: ItemParameters
@@ -59,8 +62,8 @@ class Link(Result):
     def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:
         items = len(document.get("items", ()))
         one = {"constants": [[document.get("slope"), document.get("intercept")]], "step": [0] * items, "used": [True] * items}
-        before = {"drift_se": [None] * items} | (one | {"effect_percent": [None] * items} if version == 1 else {})
-        return document | (before if version < 3 else {})
+        absent = ("slope_drift", "p", *(("drift_se",) if version < 3 else ()), *(("effect_percent",) if version < 2 else ()))
+        return document | dict.fromkeys(absent, [None] * items) | (one if version < 2 else {})
 
     @property
     def error(self) -> float:
@@ -93,20 +96,22 @@ class Link(Result):
         return {}
 
     def to_frame(self) -> DataFrame:
-        """Return one row per common item and step: item, step, used, drift, drift_se, robust_z, effect, effect_percent."""
-        columns = ("step", "used", "drift", "drift_se", "robust_z", "effect", "effect_percent")
+        """Return one row per common item and step, with what each says of the link."""
+        columns = ("step", "used", "drift", "drift_se", "robust_z", "slope_drift", "p", "effect", "effect_percent")
         return frame(item=self.items, **{name: getattr(self, name) for name in columns})
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the constants with their errors, and the item that moved most."""
         say, se = result_words("linking", language), np.sqrt(np.diag(self.covariance))
-        k, gone = int(np.argmax(np.where(self.used, np.abs(self.robust_z), -1.0))), np.array(self.items, dtype=object)[~self.used]
+        k = int(np.argmin(np.where(self.used, np.nan_to_num(self.p, nan=1.0), 2.0)))
+        gone = tuple(i for i, used in zip(self.items, self.used, strict=True) if not used)
+        most = {name: float(getattr(self, name)[k]) for name in ("drift", "slope_drift", "p", "effect")}
         return [
             say("head", items=int(self.used.sum()), method=say(self.method))
             + (say("chain", scales=len(self.constants) + 1) if len(self.constants) > 1 else ""),
             say("constants", slope=self.slope, se_slope=se[0], intercept=self.intercept, se_intercept=se[1], error=self.error),
-            say("largest", item=self.items[k], drift=float(self.drift[k]), z=float(self.robust_z[k]), effect=float(self.effect[k])),
-            *([say("without", items=tuple(gone))] if len(gone) else []),
+            say("largest", item=self.items[k], **most),
+            *([say("without", items=gone)] if gone else []),
             *worth_a_line(self.findings, language=language),
         ]
 
