@@ -51,6 +51,19 @@ def drawn(
     return pd.DataFrame(rows, columns=columns), severity
 
 
+def rated(severity: np.ndarray, seed: int, works: int = 60) -> pd.DataFrame:
+    """Return a protocol of works with two criteria that two experts of these severities marked."""
+    rng, rows = np.random.default_rng(seed), []
+    for work in range(works):
+        theta = rng.normal(0, 1.2)
+        for expert in rng.choice(len(severity), 2, replace=False):
+            for k in range(2):
+                z = np.concatenate([[0], np.cumsum(theta - severity[expert] - STEPS + 0.3 * k)])
+                mark = rng.choice(4, p=np.exp(z) / np.exp(z).sum())
+                rows.append((f"w{work}", f"c{k}", f"E{expert}", mark))
+    return pd.DataFrame(rows, columns=["person", "criterion", "expert", "mark"])
+
+
 @cache
 def study() -> tuple[Ratings, np.ndarray, RaterCalibration]:
     table, severity = drawn()
@@ -138,7 +151,7 @@ def test_frequent_codes_are_no_marks_and_whole_scales_have_none(quiet: Quiet) ->
     for top, n in ((1, 60), (3, 20), (6, 30), (10, 60), (20, 150), (100, 400)):
         marks = rng.binomial(top, rng.beta(2, 2, len(table[:n])))
         with quiet():
-            found = load_ratings(table[:n].assign(Балл=marks, Критерий="k1"))
+            found = load_ratings(table[:n].assign(**{"Шифр работы": range(len(marks)), "Балл": marks, "Критерий": "k1"}))
         assert found.used.all(), top
 
 
@@ -158,6 +171,46 @@ def test_agreement_of_nothing_is_no_number(quiet: Quiet) -> None:
     assert np.isnan(nothing.table[0, 2:]).all()
     assert nothing.third_expert()["called"].isna().all()
     assert not any("0%" in line for line in nothing.summary("en"))
+    table, _ = drawn(20, 2, 4)
+    with quiet():
+        few = check_agreement(load_ratings(table[table["Шифр работы"].isin(["w0", "w1"])], maximum=3)).to_frame()
+    alike = check_agreement(load_ratings(table.assign(Балл=2), maximum=3)).to_frame()  # marks that never vary tell no share of works
+    assert (alike["exact"] == 1).all()
+    assert alike[["icc", "icc_low", "kappa", "kappa_low"]].isna().all(axis=None)
+    assert few.query("first != ''")[["icc", "icc_low", "icc_high"]].isna().all(axis=None)
+    e1 = check_agreement(load_ratings(table.assign(Балл=table["Балл"].where(table["Эксперт"] != "e1", 2)), maximum=3))
+    assert e1.to_frame().query("first == 'e1'")["kappa_low"].isna().all()
+    assert "e1 and" not in e1.summary("en")[3]
+
+
+def test_a_row_that_stands_twice_counts_once(quiet: Quiet) -> None:
+    """An export repeated is no second reading; another day or mark is."""
+    table, _ = drawn(40, 2, 4)
+    with quiet():
+        once = load_ratings(table, maximum=3)
+        twice = load_ratings(pd.concat([table, table.sample(frac=0.5, random_state=1)]), maximum=3)
+        again = load_ratings(pd.concat([table, table.assign(**{"Дата проверки": "30.04.2026"})]), maximum=3)
+    assert np.sort(twice.rows, axis=1).tolist() == np.sort(once.rows, axis=1).tolist()
+    (found,) = [f for f in twice.findings if f.code == "raters.copies"]
+    assert found.facts["rows"] == len(table) / 2
+    assert Ratings.from_json(twice.to_json()).to_frame().equals(twice.to_frame())
+    assert again.used.sum() == 2 * len(table)
+
+
+@pytest.mark.parametrize("sd", [0.0, 0.5])
+def test_intervals_of_random_experts_hold_with_few_marks(sd: float, quiet: Quiet) -> None:
+    """The SD of severities is hardly known and can look like 0: intervals that take it for that would hold four times in five."""
+    held, width = [], []
+    for seed in range(8):
+        truth = np.random.default_rng(seed).normal(0, sd, 12)
+        table = rated(truth, seed)
+        with quiet():
+            out = calibrate_raters(load_ratings(table), facets=Facets(experts="random")).to_frame().set_index("expert")
+        at = [int(name[1:]) for name in out.index]
+        held.append(np.abs(out["severity"] - (truth - truth.mean())[at]) < 1.96 * out["se_severity"])
+        width.append(out["se_severity"].mean())
+    assert np.mean(held) > 0.9
+    assert min(width) > 0.08
 
 
 def test_what_cannot_be_used_is_refused(quiet: Quiet) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 
 from competency_dx.arrays import Z95, Floats, Ints
 
+SAME = 1e-12  # marks no farther apart do not vary
+
 
 def wilson(p: Floats, n: Floats, z: float = Z95) -> Floats:
     """Return the interval (2, …) of shares of n cases (Wilson 1927), of 95 % or by another normal quantile."""
@@ -20,7 +22,7 @@ def pair_statistics(marks: Ints, work: Ints, *, ordered: bool = True) -> Floats:
 
     Kappa has quadratic weights and follows from moments, however many marks there may be; where pairs are not `ordered`, each counts
     both ways round. Errors leave out one work at a time; intervals of shares are Wilson's at the number of marks that have this
-    error. NaN where there are no pairs, kappa also where chance alone agrees.
+    error. NaN where there are no pairs, kappa also where chance alone agrees, its interval where leaving works out changes nothing.
     """
     off, W = np.abs(marks[0] - marks[1]), int(work.max(initial=-1)) + 1
     linear = marks if ordered else np.tile(marks.mean(axis=0), (2, 1))
@@ -42,6 +44,7 @@ def pair_statistics(marks: Ints, work: Ints, *, ordered: bool = True) -> Floats:
     p, n = value[:2], np.full(2, float(W))
     np.divide(p * (1 - p), variance[:2], out=n, where=variance[:2] > 0)
     out[:2, 1:] = wilson(p, n).T
+    out[2, 1:] = np.where(variance[2] > 0 or value[2] == 1, out[2, 1:], np.nan)
     return np.asarray(np.clip(out, -1, 1))
 
 
@@ -51,7 +54,7 @@ def icc_one_way(marks: Floats, work: Ints) -> Floats:
 
     _, work, size = np.unique(work, return_inverse=True, return_counts=True)
     n, N = len(size), len(marks)
-    if n < 2 or n == N:
+    if n < 2 or n == N or np.ptp(marks) < SAME:
         return np.full(3, np.nan)
     mean = np.bincount(work, weights=marks) / size
     within = ((marks - mean[work]) ** 2).sum() / (N - n)
@@ -68,7 +71,7 @@ def icc_two_way(x: Floats) -> Floats:
     from scipy.special import fdtri
 
     n, k = x.shape
-    if n < 2:
+    if n < 3 or np.ptp(x) < SAME:
         return np.full(3, np.nan)
     rows, columns, grand = x.mean(axis=1), x.mean(axis=0), x.mean()
     R, C = k * ((rows - grand) ** 2).sum() / (n - 1), n * ((columns - grand) ** 2).sum() / (k - 1)

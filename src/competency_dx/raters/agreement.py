@@ -115,12 +115,11 @@ class Agreement(Result):
         say, n = result_words("raters", language), np.bincount(self.state.ravel(), minlength=len(STATES)).tolist()
         both = dict(zip(COLUMNS, [*map(int, self.table[0, :2]), *self.table[0, 2:].tolist()], strict=True))
         out = [say(line, **both) for line in ("agreement", "shares", "coefficients")]
-        kappa = np.where([bool(name) for name in self.first], self.table[:, COLUMNS.index("kappa")], np.nan)
-        if np.isfinite(kappa).any():
-            s = int(np.nanargmin(kappa))
-            low, high = self.table[s, COLUMNS.index("kappa_low")], self.table[s, COLUMNS.index("kappa_high")]
+        kappa = self.table[:, COLUMNS.index("kappa") :][:, :3]
+        if pairs := [s for s, name in enumerate(self.first) if name and np.isfinite(kappa[s]).all()]:
+            s = min(pairs, key=lambda s: float(kappa[s, 0]))
             pair = {"first": self.first[s], "second": self.second[s], "works": int(self.table[s, 0])}
-            out.append(say("worst", **pair, kappa=float(kappa[s]), low=float(low), high=float(high)))
+            out.append(say("worst", **pair, **dict(zip(("kappa", "low", "high"), kappa[s].tolist(), strict=True))))
         _, called, _, _, readings, cost = self.third[min(self.rule.difference, len(self.third)) - 1].tolist()
         facts = {"called": called, "readings": int(readings), "cost": cost, "settled": n[3], "open": n[4]}
         return [*out, say("third", difference=self.rule.difference, **facts), *worth_a_line(self.findings, language=language)]

@@ -65,7 +65,7 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
         items=ratings.items,
         of_experts=np.column_stack([marks, marked.sum(axis=0), effects.pop("severity"), effects.pop("drift"), use[:, :6]]),
         **effects,
-        spread=np.sqrt([fit.spread.get(kind, np.nan) for kind in EFFECTS]),
+        spread=np.array([fit.spread.get(kind, np.nan) for kind in EFFECTS]),
         persons=fit.model.persons,
         of_persons=persons,
         log_likelihood=found.log_likelihood,

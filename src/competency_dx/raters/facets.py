@@ -2,8 +2,9 @@
 
 The log odds of a mark against the one below are those of the criterion less the severity of the expert (Linacre 1989; Eckes 2015).
 Items of a criterion differ in that alone, so one marginal likelihood with a design (`Items.design`) holds all of them, and keyed
-items beside them. A normal prior of random effects stands on items that nobody answered, one for each effect; its variance follows
-from the effects and their errors (MacKay 1992, doi:10.1162/neco.1992.4.3.415; Laplace approximation of the posterior of the effects).
+items beside them. A normal prior of random effects stands on items that nobody answered, one for each effect; its SD is that of
+the highest marginal likelihood times SD, which is never 0 (Chung et al. 2013, doi:10.1007/s11336-013-9328-2), and errors are integrated
+over it, effects being normal given it.
 """
 
 from dataclasses import replace
@@ -24,7 +25,8 @@ from competency_dx.responses import Responses
 
 EFFECTS = ("s", "c", "x", "d")  # severity of an expert, that on one criterion, thresholds, drift
 PERIODS = 4  # into which days are put
-START, LEAST, SETTLED = 0.25, 1e-3, 1e-3  # variances of random effects
+TINY = 1e-9
+START, SDS = 0.5, np.linspace(0.01, 3, 300)  # SDs of random effects
 
 
 class FacetModel(NamedTuple):
@@ -183,7 +185,7 @@ def _effects(
 
 
 class Fitted(NamedTuple):
-    """A model with its maximum, the covariance V (n, n) of φ there, and the variances of random effects by kind."""
+    """A model with its maximum, the covariance V (n, n) of φ there, errors of SDs in it, and the SDs of random effects by kind."""
 
     model: FacetModel
     at: Maximised
@@ -201,26 +203,32 @@ def fitted(model: FacetModel, control: Control) -> Fitted:
     narrowest = of.evaluate(phi, control.points, precision="single").narrowest
     control = control._replace(points=max(control.points, points_needed(narrowest)))
     effects = {kind: at[at >= 0] for kind, at in model.place.items() if model.random and (at >= 0).any()}
-    at = np.array([f for places in effects.values() for f in places], dtype=np.int64)
-    kind = np.repeat(np.arange(len(effects)), [len(places) for places in effects.values()])
-    rows = np.arange(len(of.items.place) - len(at), len(of.items.place))
-    path = [np.full(len(effects), np.log(START))]
+    rows, spread = len(of.items.place) - sum(map(len, effects.values())), dict.fromkeys(effects, START)
     while True:
-        spread, precision = np.exp(path[-1]), of.items.prior.precision.copy()
-        precision[rows, 1, 1] = 1 / spread[kind]
+        precision = of.items.prior.precision.copy()
+        precision[rows:, 1, 1] = np.concatenate([np.full(len(at), spread[kind] ** -2) for kind, at in effects.items()] or [[]])
         of = replace(of, items=of.items._replace(prior=of.items.prior._replace(precision=precision)))
         found = engine.fit(of, control, phi)
         phi, V = found.phi, found.information.covariance
         if V is None or not found.converged:
             raise ConvergenceError("raters.no_maximum", state=found, iterations=found.iterations, step=found.step)
-        if not len(at):
-            break
-        told = np.bincount(kind) - np.bincount(kind, weights=np.diag(V)[at]) / spread  # of so many effects the marks tell
-        path.append(np.log(np.maximum(np.bincount(kind, weights=phi[at] ** 2) / np.maximum(told, LEAST), LEAST)))
-        if np.abs(path[-1] - path[-2]).max() < SETTLED:
-            break
-        if len(path) % 3 == 0:  # steps of two rounds tell where they lead (Aitken)
-            first, second = path[-2] - path[-3], path[-1] - path[-2]
-            ratio = np.clip(np.divide(second, first, out=np.zeros_like(first), where=first != 0), 0.0, 0.9)
-            path.append(np.maximum(path[-1] + second * ratio / (1 - ratio), np.log(LEAST)))
-    return Fitted(model._replace(likelihood=of), found, V, dict(zip(effects, np.exp(path[-1]).tolist(), strict=True)))
+        before, told = spread, {kind: _integrated(phi, V, at, spread[kind]) for kind, at in effects.items()}
+        spread = {kind: sd for kind, (sd, _) in told.items()}
+        if all(abs(spread[kind] - before[kind]) < 1.5 * SDS[0] for kind in spread):  # a step of the grid
+            V = V + sum((added for _, added in told.values()), np.zeros(V.shape))
+            return Fitted(model._replace(likelihood=of), found, V, before)
+
+
+def _integrated(phi: Floats, V: Floats, at: Ints, spread: float) -> tuple[float, Floats]:
+    """Return the SD of effects, and what not knowing it adds to V (n, n), given φ and V at the maximum for the SD `spread`.
+
+    With another SD the precision of the effects changes, and with it, the likelihood being normal around its maximum, φ and V.
+    """
+    known, U = np.linalg.eigh(V[np.ix_(at, at)])
+    more, y, X = (SDS**-2 - spread**-2)[:, None], U.T @ phi[at], V[:, at] @ U
+    rest = np.maximum(1 + more * known, TINY)
+    log_weight = (1 - len(at)) * np.log(SDS) - 0.5 * (np.log(rest) + y**2 * more / rest).sum(axis=1)
+    weight = np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    off = X @ (y * more / rest).T
+    return float(SDS[weight.argmax()]), (off * weight) @ off.T - (X * (weight @ (more / rest))) @ X.T

@@ -31,7 +31,7 @@ class Facets:
     severity : One severity an expert, or one for each criterion.
     thresholds : "expert" lets every expert have thresholds apart from the common ones: who avoids the ends of the scale shows so.
     drift : Change of an expert's severity from the first day to the last, against the mean of all experts.
-    experts : Fixed severities sum to zero. Random ones come from a normal population of mean 0 whose variance is estimated: few marks
+    experts : Fixed severities sum to zero. Random ones come from a normal population of mean 0 whose SD is integrated over: few marks
         pull less, and experts who never met can stand on one scale.
     """
 

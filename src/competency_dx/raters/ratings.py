@@ -25,9 +25,9 @@ from competency_dx.wording import toml_content
 HIGHEST = 100
 WIDE, LARGE, FEW, SEVERAL, MANY = 3, 10, 5, 20, 50  # gaps below codes; marks beyond can be slips; enough marks to tell that
 
-STATUSES = ("used", "blank", "unreadable", "above", "unknown")
-USED, BLANK, UNREADABLE, ABOVE, UNKNOWN = range(len(STATUSES))
-CASES = (("raters.unreadable", UNREADABLE), ("raters.above_maximum", ABOVE), ("raters.unknown", UNKNOWN))
+STATUSES = ("used", "blank", "unreadable", "above", "unknown", "copy")
+USED, BLANK, UNREADABLE, ABOVE, UNKNOWN, COPY = range(len(STATUSES))
+CASES = (("raters.unreadable", UNREADABLE), ("raters.above_maximum", ABOVE), ("raters.unknown", UNKNOWN), ("raters.copies", COPY))
 
 
 @value
@@ -40,10 +40,12 @@ class Ratings(Result):
         marks.
     person, item, expert : (N,) Places of the row's person, item and expert; -1 where the row does not say.
     mark : (N,) -1 where there is none that counts; `written` (N,) is what the protocol says, `day` (N,) a number, NaN for none.
-    status : (N,) Of the mark: 0 used, 1 blank, 2 unreadable, 3 above the maximum, 4 person, item or expert unknown.
+    status : (N,) Of the mark: 0 used, 1 blank, 2 unreadable, 3 above the maximum, 4 person, item or expert unknown, 5 a copy of
+        an earlier row.
     """
 
     kind: ClassVar[str] = "ratings"
+    schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("marks",)
     persons: Ids
     items: Ids
@@ -56,7 +58,7 @@ class Ratings(Result):
     expert: Annotated[Ints, held_to("N", minimum=-1, placeIn="experts")]
     mark: Annotated[Ints, held_to("N", minimum=-1, maximum=100)]
     written: Annotated[Names, held_to("N")]
-    status: Annotated[Ints, held_to("N", minimum=0, maximum=4)]
+    status: Annotated[Ints, held_to("N", minimum=0, maximum=5)]
     day: Annotated[Floats, held_to("N")]
     findings: tuple[Finding, ...]
     provenance: Provenance
@@ -181,9 +183,11 @@ def load_ratings(
     odd = {"raters.codes": (status == ABOVE) & ~told, "raters.doubtful": (status == USED) & (mark >= doubtful[item])}
     if not (status == USED).any():
         raise RatersError("raters.no_marks", origin=table.origin, rows=table.rows)
-    rows = np.stack([person, item, expert, np.where(status == USED, mark, -1), status])
     days = [_day(t) for t in column["day"].vocabulary]
     day, written = np.array([*days, np.nan])[column["day"].codes], column["mark"].texts()
+    again = frame(person=person, item=item, expert=expert, mark=mark, day=day).duplicated().to_numpy()
+    status[again & (status == USED)] = COPY  # an export repeated; a second reading has another mark or day
+    rows = np.stack([person, item, expert, np.where(status == USED, mark, -1), status])
     findings = [*table.findings, *_findings(rows, (persons, items, people), written, odd)]
     findings += Template("raters.days").about(t for t, x in zip(column["day"].vocabulary, days, strict=True) if np.isnan(x))
     announce(findings)
