@@ -19,6 +19,7 @@ from scipy.special import expit, ndtr
 import competency_dx as cdx
 from competency_dx.dif import DIF
 from competency_dx.dif.api import association, log_odds, regressions, standardised, strata_of
+from competency_dx.dif.item_differences import crossing
 from competency_dx.dif.tied_groups import Difference, tied_groups
 from competency_dx.errors import CompetencyDxWarning, DIFError
 
@@ -245,6 +246,36 @@ def test_groups_that_are_small_and_items_that_nobody_can_compare() -> None:
     assert found.n.tolist() == [150, 51]
     assert found.ets[0].tolist() == ["", ""]
     assert np.isnan(found.lr[0])
+    assert found.anchor.tolist() == [False] + [True] * 10  # what nobody can compare is nothing to compare by
+    assert np.isfinite(found.mh[1:]).all()
+
+
+@pytest.mark.parametrize("answered", [0, 5])
+def test_persons_without_answers_make_no_group(answered: int) -> None:
+    table, group, _ = simulated((150, 60, 60))
+    table = table.astype(float)
+    table.loc[(np.array(group) == "C") & (np.arange(270) >= 210 + answered)] = np.nan
+    found = checked(table, group, model="Rasch")
+    assert (found.groups, found.n.tolist()) == (("A", "B"), [150, 60])
+    assert [f.facts["groups"] for f in found.findings if f.code == "dif.suppressed"] == [1]
+    with pytest.raises(DIFError, match="answers of at least"):
+        checked(table[150:], group[150:], model="Rasch")
+
+
+@pytest.mark.parametrize("seed", [1, 505, 509])
+def test_rates_change_only_by_items_that_differ(seed: int) -> None:
+    """What looked different while other items were held the same, and is not, is an anchor again."""
+    for again in range(5):
+        rng = np.random.default_rng(seed + 20 * again)
+        a, b = rng.lognormal(0, 0.25, 12), rng.normal(0, 1, 12)
+        theta = np.append(rng.normal(0, 1, 600), rng.normal(-0.8, 1, 60))
+        answers = pd.DataFrame((rng.random((660, 12)) < expit(a * theta[:, None] + b)).astype(int))
+        found = checked(answers.rename(columns="i{}".format), ["A"] * 600 + ["B"] * 60, model="2PL")
+        differ = (found.ets > "A").any(axis=1) | crossing(found.delta, found.se, found.q, found.gap)
+        assert (~found.anchor <= (differ | ~np.isfinite(found.lr))).all()
+        if not differ.any():
+            np.testing.assert_allclose(found.rate, found.rate_freed, atol=1e-2)
+            assert not {"dif.rates"} & {f.code for f in found.findings}
 
 
 def test_years_are_cut_into_thirds() -> None:

@@ -143,7 +143,7 @@ def check_dif(
         Booklets are fine.
     by : str, mapping or sequence
         Groups: a background column, or the group of each person, by id (a mapping or an index of pandas) or in order. A column of
-        many numbers, such as years of experience, is cut into thirds. Groups under ten persons are left out.
+        many numbers, such as years of experience, is cut into thirds. Groups with answers of under ten persons are left out.
     reference : str, optional
         The group that others are compared with; the largest without it.
     model : {"Rasch", "1PL", "2PL", "PCM", "RSM", "GPCM", "GRM"}
@@ -175,9 +175,17 @@ def check_dif(
             if (base := tied.maximum((), tied.start, tied.information(tied.start))) is None:
                 raise DIFError("dif.no_maximum")
             free, now = _purified(tied, base)
-            found = dict(zip(kept.tolist(), (tied.freed(k, now, free, cut) for k in range(len(kept))), strict=True))
+            while True:
+                of_kept = [tied.freed(k, now, free, cut) for k in range(len(kept))]
+                differs = _differ(of_kept, adjusted(chi2.sf([d.lr for d in of_kept], [max(d.df, 1) for d in of_kept])))
+                fewer = tuple(k for k in free if differs[k] or np.isnan(of_kept[k].lr))
+                if fewer == free or (further := tied.maximum(fewer, now.phi, now.information)) is None:
+                    break
+                free, now = fewer, further  # without those that the likelihood ratio does not bear out
+            found = dict(zip(kept.tolist(), of_kept, strict=True))
             rate, rate_freed = tied.rates(base.phi, cut), tied.rates(now.phi, cut)
-        anchor = np.isin(np.arange(len(part)), np.delete(kept, free))
+        tested = [k for k, one in enumerate(tied.apart) if one.columns.size and k not in free]
+        anchor = np.isin(np.arange(len(part)), kept[tested])
         strata = [strata_of(codes, observed, group, i, anchor & alike[i]) for i in range(len(part))]
         unknown = Difference(np.nan, none := np.full(len(groups), np.nan), none, none, np.nan, 0, none)
         numbers = _numbers([found.get(i, unknown) for i in range(len(part))], strata)
@@ -232,7 +240,8 @@ def _grouped(
         bands = np.array([f"< {low:g}", f"{low:g}–{high:g}", f"> {high:g}", ""], dtype=object)
         labels = bands[np.where(np.isnan(numbers), 3, (numbers >= low).astype(int) + (numbers > high))]
         notes.append(Template("dif.thirds").of(low=low, high=high))
-    names, n = np.unique(labels[labels != ""], return_counts=True)
+    answered, names = data.effective()[1].any(axis=1), np.unique(labels[labels != ""])
+    n = np.array([(labels[answered] == name).sum() for name in names], dtype=np.int64)
     large = names[n >= SMALLEST].tolist()
     notes += [Template("dif.suppressed").of(groups=len(n) - len(large), least=SMALLEST)] if len(large) < len(n) else []
     notes += [Template("dif.blanks").of(persons=int((labels == "").sum()))] if (labels == "").any() else []
@@ -240,17 +249,24 @@ def _grouped(
     if reference not in large or len(large) < 2:
         raise DIFError("dif.groups", reference=reference, groups=large, least=SMALLEST)
     groups = (str(reference), *(g for g in large if g != reference))
-    kept = np.isin(labels, large)
+    kept = np.isin(labels, large) & answered
     return (data.select(persons=data.persons[kept]), groups, np.array([groups.index(x) for x in labels[kept]])), tuple(notes)
+
+
+def _differ(found: Sequence[Difference], q: Floats) -> Bools:
+    """Return which items differ by size and beyond chance, on average or for the weak and the strong."""
+    delta, se, gap = (np.array([getattr(d, name) for d in found]) for name in ("delta", "se", "gap"))
+    return np.asarray((classes(delta, se, q) > "A").any(axis=1) | crossing(delta, se, q, gap))
 
 
 def _purified(of: TiedGroups, now: Maximum) -> tuple[Free, Maximum]:
     """Return the items that differ, and the maximum with these freed; the largest go first, as they bend the statistics of the rest."""
     free, dimension, left = Free(), of.known.dimension, ((1 - LEAST_ANCHORS) * of.known.loads.sum(axis=0)).astype(int)
     while tested := [i for i, one in enumerate(of.apart) if one.columns.size and i not in free and left[dimension[i]] > 0]:
-        wald, delta, se, gap, _, df, _ = map(np.array, zip(*(of.difference(i, now, free) for i in tested), strict=True))
-        q = adjusted(np.append(chi2.sf(wald, df), np.zeros(len(free))))[: len(tested)]
-        size = wald * ((classes(delta, se, q) > "A").any(axis=1) | crossing(delta, se, q, gap))
+        found = [of.difference(i, now, free) for i in tested]
+        wald = np.array([d.wald for d in found])
+        q = adjusted(np.append(chi2.sf(wald, [d.df for d in found]), np.zeros(len(free))))[: len(tested)]
+        size = wald * _differ(found, q)
         more = [i for i, large in zip(tested, (size > 0) & (size >= size.max() / 2), strict=True) if large]
         more = [i for k, i in enumerate(more) if sum(dimension[j] == dimension[i] for j in more[:k]) < left[dimension[i]]]
         further = of.maximum((*free, *more), now.phi, now.information) if more else None

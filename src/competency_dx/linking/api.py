@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg import block_diag
 from scipy.special import chdtrc, chdtri
 
-from competency_dx.arrays import Bools, Floats, Ints
+from competency_dx.arrays import Z95, Bools, Floats, Ints
 from competency_dx.bank import ItemBank, ledger_of
 from competency_dx.calibration import Calibration, MarginalML, Population, calibrate
 from competency_dx.engine import ItemErrors
@@ -99,7 +99,8 @@ def step(here: Scale, there: Scale, method: LinkMethod, without: Without) -> Ste
     first, second = new.take(rows[0]), old.take(rows[1])
     unlike = np.array([len({of.keys.get(i) for of in (here, there)} - {None}) > 1 for i in common], dtype=np.bool_)
     unlike |= np.not_equal(first.families, second.families) | (first.n_categories != second.n_categories)
-    unlike |= first.slope * second.slope < 0  # a key turned round
+    sure = [np.sign(x.slope) * (np.abs(x.slope) > Z95 * np.sqrt(np.nan_to_num(x.covariance[:, 0, 0]))) for x in (first, second)]
+    unlike |= sure[0] * sure[1] < 0  # a key turned round
     used = np.array([without == "drifted" or i not in without for i in common], dtype=np.bool_) & ~unlike
     if used.sum() < LEAST_ITEMS:
         some = {"common": list(compress(common, used)), "least": LEAST_ITEMS, "other": list(compress(common, unlike))}
@@ -157,7 +158,7 @@ def moves(scales: tuple[Scale, Scale], rows: Ints, used: Bools) -> tuple[Floats,
     of A and B, and is divided by the middle one over its expectation where items scatter by more than errors.
     """
     new, old = (scale.items.take(row) for scale, row in zip(scales, rows, strict=True))
-    A = 1.0 if tied(new) else float(np.median((new.slope / old.slope)[used]))
+    A = 1.0 if tied(new) else float(np.median(np.abs(new.slope / old.slope)[used]))
     at, free = np.array([A, np.median(np.nanmean(old.difficulties - A * new.difficulties, axis=1)[used])]), slice(int(tied(new)), 2)
     clean, robust, each, n, df = used, True, np.arange(len(used)), int(used.sum()), 2 - free.start
     for _ in range(ROUNDS):
