@@ -177,7 +177,8 @@ def check_dif(
             free, now = _purified(tied, base)
             while True:
                 of_kept = [tied.freed(k, now, free, cut) for k in range(len(kept))]
-                differs = _differ(of_kept, adjusted(chi2.sf([d.lr for d in of_kept], [max(d.df, 1) for d in of_kept])))
+                p = np.array([chi2.sf(d.lr, max(d.df, 1)) for d in of_kept])
+                differs = _differ(of_kept, adjusted(p))
                 fewer = tuple(k for k in free if differs[k] or np.isnan(of_kept[k].lr))
                 if fewer == free or (further := tied.maximum(fewer, now.phi, now.information)) is None:
                     break

@@ -125,7 +125,8 @@ def step(here: Scale, there: Scale, method: LinkMethod, without: Without) -> Ste
     for k in np.flatnonzero(~unlike & (~used | (used.sum() > LEAST_ITEMS))):
         a, b = constants(used ^ (np.arange(len(used)) == k), (A, B))
         effect[k] = ((a - A) * new.mean + b - B) * (1 if used[k] else -1)
-    return Step(A, B, tuple(common), rows, used, moved & used, drift, *told, effect, gradients)
+    se, z, slope, p = told
+    return Step(A, B, tuple(common), rows, used, moved & used, drift, se, z, slope, p, effect, gradients)
 
 
 def _differences(scales: tuple[Scale, Scale], rows: Ints, at: Floats) -> tuple[Floats, Floats, Floats]:
@@ -161,24 +162,23 @@ def moves(scales: tuple[Scale, Scale], rows: Ints, used: Bools) -> tuple[Floats,
     A = 1.0 if tied(new) else float(np.median(np.abs(new.slope / old.slope)[used]))
     at, free = np.array([A, np.median(np.nanmean(old.difficulties - A * new.difficulties, axis=1)[used])]), slice(int(tied(new)), 2)
     clean, robust, each, n, df = used, True, np.arange(len(used)), int(used.sum()), 2 - free.start
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         off, change, V = _differences(scales, rows, at)
         e, G, weight = off[:, free], change[:, free, free], np.linalg.inv(V[each, :, each][:, free, free])
         bound = np.sqrt(np.maximum(np.einsum("ir,irq,iq->i", e, weight, e), 1.0)) if robust else 1.0
         L = np.einsum("i,irx,irq->xiq", clean / bound, G, weight)
         back = np.linalg.solve(np.einsum("xir,iry->xy", L, G), L.reshape(df, -1)).reshape(L.shape)
-        step = np.tensordot(back, e, 2)
-        at[free] -= step
+        shift = np.tensordot(back, e, 2)
+        at[free] -= shift
         at[0] = max(at[0], A / 4)
-        if np.abs(step).max() > SAME:
+        if np.abs(shift).max() > SAME and turn % 20 < 19:
             continue
-        M = np.eye(3 * len(used)).reshape(V.shape)
-        M[:, :, :, free] -= np.tensordot(change[:, :, free], back, 1)
-        M = M.reshape(3 * len(used), -1)
-        C = (M @ V.reshape(M.shape) @ M.T).reshape(V.shape)[each, :, each]
+        rest = np.eye(3 * len(used)).reshape(V.shape)
+        rest[:, :, :, free] -= np.tensordot(change[:, :, free], back, 1)
+        C = np.einsum("iajb,jbkc,iekc->iae", rest, V, rest, optimize=True)
         wald = np.einsum("ir,irq,iq->i", e, np.linalg.pinv(C[:, free, free], hermitian=True), e)
-        wider = float(np.median(wald[used])) / chdtri(df, 0.5)
-        wider = wider if wider > (1 + WIDER[df] / np.sqrt(n)) ** 2 else 1.0
+        wider = float(np.median(wald[used]) / chdtri(df, 0.5))
+        wider = wider if wider > (1 + float(WIDER[df] / np.sqrt(n))) ** 2 else 1.0
         p = chdtrc(df, wald / wider)
         moved = used & (p < FALSE / n) & (np.hypot(off[:, 1], off[:, 0] * np.sqrt(old.variance)) > WORTH * np.abs(old.slope))
         moved &= np.argsort(np.argsort(np.where(moved, p, 1.0))) < min(n // 2, n - LEAST_ITEMS)

@@ -206,7 +206,7 @@ def fitted(model: FacetModel, control: Control) -> Fitted:
     rows, spread = len(of.items.place) - sum(map(len, effects.values())), dict.fromkeys(effects, START)
     while True:
         precision = of.items.prior.precision.copy()
-        precision[rows:, 1, 1] = np.concatenate([np.full(len(at), spread[kind] ** -2) for kind, at in effects.items()] or [[]])
+        precision[rows:, 1, 1] = np.array([spread[kind] ** -2 for kind, at in effects.items() for _ in at])
         of = replace(of, items=of.items._replace(prior=of.items.prior._replace(precision=precision)))
         found = engine.fit(of, control, phi)
         phi, V = found.phi, found.information.covariance
