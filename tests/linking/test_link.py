@@ -414,7 +414,13 @@ def test_an_item_that_became_another_one_is_named_and_taken_out(model: str, kind
         for m in (0, 0.5)
     )
     lot, one = rng.integers(0, 2, 800), new["i4"]
-    changed = {"none": one, "key turned round": 1 - one, "by lot": lot, "all right": 1, "all but two right": np.arange(800) > 1}
+    changed: dict[str, Any] = {
+        "none": one,
+        "key turned round": 1 - one,
+        "by lot": lot,
+        "all right": 1,
+        "all but two right": np.arange(800) > 1,
+    }
     changed["flat"] = np.where(lot, one, rng.integers(0, 2, 800))
     calibrations = [quietly(partial(cdx.calibrate, x.astype(int), model=model)) for x in (new.assign(i4=changed[kind]), old)]
     whole, clean = (quietly(partial(cdx.link, *calibrations, without=without)) for without in ((), "drifted"))

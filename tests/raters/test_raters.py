@@ -151,7 +151,8 @@ def test_frequent_codes_are_no_marks_and_whole_scales_have_none(quiet: Quiet) ->
     for top, n in ((1, 60), (3, 20), (6, 30), (10, 60), (20, 150), (100, 400)):
         marks = rng.binomial(top, rng.beta(2, 2, len(table[:n])))
         with quiet():
-            found = load_ratings(table[:n].assign(**{"Шифр работы": range(len(marks)), "Балл": marks, "Критерий": "k1"}))
+            works: dict[str, Any] = {"Шифр работы": range(len(marks)), "Балл": marks, "Критерий": "k1"}
+            found = load_ratings(table[:n].assign(**works))
         assert found.used.all(), top
 
 
