@@ -28,14 +28,7 @@ from competency_dx.competencies.conclusion import (
 )
 from competency_dx.competencies.person_profile import HeldMisconception, Profile
 from competency_dx.competencies.population import LeafPopulations
-from competency_dx.competencies.profile_document import (
-    Misconception,
-    ProfilesRecord,
-    concluded,
-    digest_of,
-    profiles_document,
-    profiles_fields,
-)
+from competency_dx.competencies.profile_document import Misconception, ProfilesRecord, concluded, digest_of, document_of, fields_of
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, Template
@@ -312,8 +305,8 @@ class DeficitProfiles(Result):
         return ProfilesRecord
 
     def _document(self) -> dict[str, Any]:
-        return profiles_document(self)
+        return document_of(self)
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> Self:
-        return cls(**profiles_fields(document))
+        return cls(**fields_of(document))

@@ -134,7 +134,7 @@ def concluded(profiles: DeficitProfiles, none: str | None, of: slice | int = sli
     return {name: words[name][x] if name in words else x for name, x in cells.items()}
 
 
-def profiles_document(profiles: DeficitProfiles) -> dict[str, Any]:
+def document_of(profiles: DeficitProfiles) -> dict[str, Any]:
     """Return profiles as plain data."""
     shared = {name: (_encoded if name in OF_BANK else encode)(getattr(profiles, name)) for name in get_type_hints(SharedRecord)}
     shared["curves"] = {"theta": encode(profiles.grid), "expected": encode(profiles.curves)}
@@ -166,7 +166,7 @@ def _person(profiles: DeficitProfiles, columns: Mapping[str, Any], p: int) -> di
     }
 
 
-def profiles_fields(document: Mapping[str, Any]) -> dict[str, Any]:
+def fields_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """Rebuild the fields of `DeficitProfiles` from plain data."""
     fields = {name: decode(hint, document[name], name) for name, hint in get_type_hints(SharedRecord).items()}
     people, words = document["profiles"], meanings(fields["competencies"], fields["standards"], None)

@@ -8,17 +8,8 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.errors import ModelError
-from competency_dx.kernels.families import (
-    Groups,
-    ItemKernel,
-    KernelGroup,
-    asymptotes,
-    graded,
-    nested_logit,
-    nominal,
-    partial_credit,
-    rating_scale,
-)
+from competency_dx.kernels import families as of_families
+from competency_dx.kernels.families import asymptotes, graded, nested_logit, nominal, partial_credit, rating_scale
 
 Slope = Literal["free", "tied", "fixed"]
 Steps = Literal["adjacent", "cumulative", "category", "location"]
@@ -72,7 +63,7 @@ class Family:
     slope: Slope
     dichotomous_as: str
     steps: Steps
-    kernel: ItemKernel
+    kernel: of_families.ItemKernel
     extras: Extras = lambda _: ()
 
     @property
@@ -156,7 +147,8 @@ def extras_of(families: Sequence[str], n_categories: Ints) -> Iterator[tuple[int
         yield from ((i, j, extra) for j, extra in enumerate(FAMILIES[name].extras(m)))
 
 
-def kernel_groups(families: Sequence[str]) -> Groups:
+def kernel_groups(families: Sequence[str]) -> of_families.Groups:
     """Return the kernels of a test with the positions of their items."""
     kernels = [FAMILIES[f].kernel for f in families]
-    return tuple(KernelGroup(k, np.flatnonzero([own is k for own in kernels])) for k in {id(k): k for k in kernels}.values())
+    different = {id(k): k for k in kernels}.values()
+    return tuple(of_families.KernelGroup(k, np.flatnonzero([own is k for own in kernels])) for k in different)

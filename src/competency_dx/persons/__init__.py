@@ -1,6 +1,5 @@
 """The persons of a table: matched to item parameters by id, with their posterior."""
 
-from competency_dx.kernels.persons import filled_table
 from competency_dx.persons.draws import MarginalDensity, Posterior, PosteriorMoments, even_uniforms, inverse_cdf, uniforms
 from competency_dx.persons.grids import (
     DEFAULT_METHOD,

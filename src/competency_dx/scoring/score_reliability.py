@@ -27,21 +27,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from competency_dx import persons
+from competency_dx import models, persons
 from competency_dx.arrays import Bools, Floats, blocks, evenly, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series, result_words
 from competency_dx.errors import ScoringError, checked
 from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
 from competency_dx.kernels.persons import sum_score_likelihood
-from competency_dx.models import (
-    ItemParameters,
-    averaged_log_probabilities,
-    curve_information,
-    expected_scores,
-    log_probabilities,
-    score_information,
-)
+from competency_dx.models import ItemParameters
 from competency_dx.persons import DEFAULT_METHOD, EAP, WLE, Matched, as_responses, match, parameters_of, posterior_of, scoring_grid
 from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Layout, Reason, load_responses
@@ -254,7 +247,7 @@ def _simulated(known: ItemParameters, method: EAP, uncertain: Bools, given: Bool
     else:
         even = persons.even_uniforms(b"reliability", names(["population"]), SEVERAL, D)[0]
         theta, place = known.population.mean + ndtri(even) @ np.linalg.cholesky(V).T, np.arange(SEVERAL)
-        log_prob = averaged_log_probabilities(known, theta, uncertain)
+        log_prob = models.averaged_log_probabilities(known, theta, uncertain)
     cumulative, codes = np.cumsum(np.exp(log_prob), axis=1), np.empty((len(known.items), len(place)))
     for i, K in enumerate(known.n_categories):
         codes[i] = (rng.random(len(place)) > cumulative[i, : K - 1, place].T).sum(axis=0)
@@ -266,12 +259,12 @@ def _simulated(known: ItemParameters, method: EAP, uncertain: Bools, given: Bool
 def _information(known: ItemParameters, theta: Floats, uncertain: Bools) -> Floats:
     """Return information matrices Σ_k P_k ∂_d log P_k ∂_e log P_k (I, Q, D, D) of the curves at points (Q, D)."""
     if theta.shape[1] == 1:
-        out = score_information(known, theta[:, 0])
+        out = models.score_information(known, theta[:, 0])
         if uncertain.any():
-            curves = averaged_log_probabilities(known, theta[:, 0], uncertain)
-            out = np.where(uncertain[:, None], curve_information(curves, theta[:, 0]), out)
+            curves = models.averaged_log_probabilities(known, theta[:, 0], uncertain)
+            out = np.where(uncertain[:, None], models.curve_information(curves, theta[:, 0]), out)
         return np.asarray(out[:, :, None, None])
-    at = partial(averaged_log_probabilities, known, uncertain=uncertain)
+    at = partial(models.averaged_log_probabilities, known, uncertain=uncertain)
     slope = np.stack([at(theta + h) - at(theta - h) for h in STEP * np.eye(theta.shape[1])]) / (2 * STEP)
     return np.asarray(np.einsum("ikq,dikq,eikq->iqde", np.exp(at(theta)), slope, slope, optimize=True))
 
@@ -327,9 +320,9 @@ def cut_accuracy(
 def _inside(known: ItemParameters, cuts: Floats, theta: Floats, by: str) -> Floats:
     """Return P(category | θ) (C + 1, Q) of the sum of points, or of an estimate that is normal with the error of the information."""
     if by == "sum":
-        likelihood = sum_score_likelihood(np.exp(log_probabilities(known, theta)), known.n_categories)
-        from_sum = np.ceil(expected_scores(known, cuts).sum(axis=0) - 1e-9)
+        likelihood = sum_score_likelihood(np.exp(models.log_probabilities(known, theta)), known.n_categories)
+        from_sum = np.ceil(models.expected_scores(known, cuts).sum(axis=0) - 1e-9)
         category = np.searchsorted(from_sum, np.arange(len(likelihood)), side="right")
         return np.stack([likelihood[category == c].sum(axis=0) for c in range(len(cuts) + 1)])
-    se = 1 / np.sqrt(score_information(known, theta).sum(axis=0))
+    se = 1 / np.sqrt(models.score_information(known, theta).sum(axis=0))
     return np.diff(np.vstack([np.zeros(len(theta)), ndtr((cuts[:, None] - theta) / se), np.ones(len(theta))]), axis=0)
