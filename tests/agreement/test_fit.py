@@ -149,7 +149,7 @@ def test_c2_of_items_of_several_scores_is_right_where_it_differs(calibrated: Cal
     from dataclasses import replace
 
     from competency_dx.fit.whole_model import _points
-    from competency_dx.kernels.limited_information import LimitedMoments
+    from competency_dx.kernels.residual_fit import LimitedMoments
 
     data, c = calibrated("science", "GPCM")
     p, told = c.parameters, results("fit_model")["science_gpcm"]["C2"]["M2"]

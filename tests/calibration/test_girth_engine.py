@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 import competency_dx as cdx
 from competency_dx.arrays import Floats
 from competency_dx.calibration import Normal, Population
-from competency_dx.calibration.estimation import Request
 from competency_dx.calibration.girth_engine import (
     Girth,
     estimate_by_girth,
@@ -28,6 +27,7 @@ from competency_dx.calibration.girth_engine import (
     girth_family,
     placed,
 )
+from competency_dx.calibration.report import Request
 from competency_dx.errors import CalibrationError, ConvergenceError, MissingDependencyError
 from competency_dx.models import NormalPopulation
 from competency_dx.quality.second_opinion import CrossCheck, cross_check

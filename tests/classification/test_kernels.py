@@ -14,8 +14,7 @@ from competency_dx.kernels import classes as profiles
 from competency_dx.kernels.classes import attribute_distributions as distributions
 from competency_dx.kernels.classes import item_classes
 from competency_dx.kernels.classes.attribute_distributions import Distribution, Kind
-from competency_dx.kernels.classes.item_classes import Louis, Patterns, Point, louis
-from competency_dx.kernels.classes.least_distance import boxed_step, nearest
+from competency_dx.kernels.classes.item_classes import Louis, Patterns, Point, boxed_step, louis, nearest
 
 NO_HIERARCHY: list[tuple[int, int]] = []
 

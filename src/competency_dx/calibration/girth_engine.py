@@ -18,9 +18,8 @@ from competency_dx import engine
 from competency_dx.arrays import Bools, Codes, Floats, Ints, choice, value
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.choices import Population, sample_of
-from competency_dx.calibration.estimation import Request
 from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
-from competency_dx.calibration.report import Scene, assembled, before
+from competency_dx.calibration.report import Request, Scene, assembled, before
 from competency_dx.engine import Known, Maximised, build_items, category_counts, items_at, one_dimension_likelihood, populations_of
 from competency_dx.errors import LANGUAGES, CalibrationError, ConvergenceError, MissingDependencyError
 from competency_dx.findings import Finding, Template, announce, gathered

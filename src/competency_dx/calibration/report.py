@@ -1,12 +1,13 @@
 """Putting a fit together as a Calibration: parameters in slope-step form, covariance, certificate; what is to be said of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
 
 from competency_dx.arrays import Bools, Codes, Floats
+from competency_dx.bank import ItemBank
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.choices import Sample
 from competency_dx.calibration.item_setup import Anchors, statuses_of
@@ -20,6 +21,26 @@ THIN_RASCH, THIN_2PL = 100, 300
 LARGEST_SLOPE, SMALLEST_SLOPE, FARTHEST = 4.0, 0.2, 6.0
 ALIKE, LEAST_COMMON, PERSONS = 0.95, 30, 4_000  # correlation of repeated items among those who answered both, of so many persons
 COARSE = 2.0  # spacing in units of the narrowest posterior up to which a grid of several dimensions is near enough
+
+
+class Request(NamedTuple):
+    """What the caller of `calibrate` asked for."""
+
+    model: str | Mapping[str, str]
+    dimensions: Any
+    bank: ItemBank | None
+    anchors: ItemBank | Calibration | None
+    priors: Priors | None
+
+    @property
+    def model_name(self) -> str:
+        """Return the model of all items, or "mixed"."""
+        return self.model if isinstance(self.model, str) else "mixed"
+
+    @property
+    def testlets(self) -> bool:
+        """Return whether sets of items, given or of one stimulus each, are to be testlets."""
+        return isinstance(self.dimensions, tuple | list) or (isinstance(self.dimensions, str) and self.dimensions == "testlets")
 
 
 class Scene(NamedTuple):

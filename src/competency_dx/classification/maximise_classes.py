@@ -17,9 +17,8 @@ from scipy.sparse import block_diag, csr_array, eye_array
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.classification.problem import ClassEvaluation, ClassificationML, ClassProblem, State, start
-from competency_dx.kernels.classes import attribute_distributions
+from competency_dx.kernels.classes import attribute_distributions, item_classes
 from competency_dx.kernels.classes.item_classes import BOUND, Louis, Point, class_gradient, log_evidence, louis, restrictions
-from competency_dx.kernels.classes.least_distance import box, boxed_step, nearest, restricted_step
 
 TIGHT = 1e-7
 EMPTY = 1e-3  # expected persons in a latent group below which its probability is not estimated
@@ -141,10 +140,10 @@ def newton_step(problem: ClassProblem, now: ClassEvaluation, at: Curved) -> tupl
     slack, S = np.minimum(slack, 0.0), at.basis.shape[0] - F
     G = block_diag([*(G for G, _ in parts), *([np.zeros((0, S))] if S else [])], format="csr") @ at.basis
     if at.smallest_eigenvalue <= FLAT or not (G @ step < slack - TIGHT).any():
-        step = boxed_step(information, g, step, *room)
+        step = item_classes.boxed_step(information, g, step, *room)
     else:
-        B, b = box(len(step), *room)
-        step = restricted_step(information, step, np.concatenate([G.toarray(), B]), np.concatenate([slack, b]))
+        B, b = item_classes.box(len(step), *room)
+        step = item_classes.restricted_step(information, step, np.concatenate([G.toarray(), B]), np.concatenate([slack, b]))
     of_items, own = np.split(np.asarray(at.basis @ step), [F])
     if not problem.distribution.saturated:
         return of_items, own
@@ -168,7 +167,7 @@ def moved(problem: ClassProblem, state: State, at: Curved, step: tuple[Floats, F
             scale = np.maximum(np.abs(np.diag(metric)), LEAST_SCALE)
             values, vectors = np.linalg.eigh(metric / np.sqrt(np.outer(scale, scale)))
             definite = (vectors * np.maximum(values, RIDGE)) @ vectors.T * np.sqrt(np.outer(scale, scale))
-            items[item.at] = nearest(definite, items[item.at], G, h)
+            items[item.at] = item_classes.nearest(definite, items[item.at], G, h)
     return problem.within(items, state.distribution + share * step[1])
 
 

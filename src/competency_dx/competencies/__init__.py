@@ -5,8 +5,21 @@ from typing import TYPE_CHECKING
 
 from competency_dx.competencies.api import bank_impact, diagnose, diagnosed
 from competency_dx.competencies.certification import OUTCOMES, REASONS, CertificationRule, Decisions, certify
-from competency_dx.competencies.choices import R201, DeficitRule, Level, Standards, standards_of
-from competency_dx.competencies.conclusion import STATES, STATUSES, Competency, Conclusion, Evidence, ItemFact, State, one_option
+from competency_dx.competencies.conclusion import (
+    R201,
+    STATES,
+    STATUSES,
+    Competency,
+    Conclusion,
+    DeficitRule,
+    Evidence,
+    ItemFact,
+    Level,
+    Standards,
+    State,
+    one_option,
+    standards_of,
+)
 from competency_dx.competencies.joint import Cohort
 from competency_dx.competencies.outlook import LeafOutlook, OwnEvidence, leaf_outlook, outlook_of, own_evidence
 from competency_dx.competencies.person_profile import HeldMisconception, Profile

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Bools, Ints, evenly
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import conclusion
-from competency_dx.competencies.choices import R201, DeficitRule, Standards
+from competency_dx.competencies.conclusion import R201, DeficitRule, Standards
 from competency_dx.competencies.joint import Cohort, UnitEstimates, cohort_populations, estimates, joint_answers
 from competency_dx.competencies.plan import Plan, form_quality, plan
 from competency_dx.competencies.population import LeafPopulations, Stated, clusters

@@ -14,8 +14,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints, value
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.api import DEFAULT_RULE, DEFAULT_STANDARDS, diagnose
-from competency_dx.competencies.choices import DeficitRule, Standards
-from competency_dx.competencies.conclusion import STATES, deficit_chart, state_lines
+from competency_dx.competencies.conclusion import STATES, DeficitRule, Standards, deficit_chart, state_lines
 from competency_dx.competencies.joint import Cohort
 from competency_dx.competencies.plan import plan
 from competency_dx.competencies.population import Stated

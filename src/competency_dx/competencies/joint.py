@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from scipy.special import betainc, betaincinv
 
 from competency_dx.arrays import Floats, Ints, choice, evenly
-from competency_dx.competencies.choices import DeficitRule
+from competency_dx.competencies.conclusion import DeficitRule
 from competency_dx.competencies.plan import Plan, averaged, influence, percent_at, quantiles
 from competency_dx.competencies.population import LeafPopulations, Pattern
 from competency_dx.errors import DiagnosisError

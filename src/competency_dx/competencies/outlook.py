@@ -20,7 +20,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
-from competency_dx.competencies.choices import DeficitRule
+from competency_dx.competencies.conclusion import DeficitRule
 from competency_dx.competencies.joint import joint_answers, leaves_of
 from competency_dx.competencies.plan import Plan, averaged, percent_at, plan
 from competency_dx.competencies.population import LeafPopulations

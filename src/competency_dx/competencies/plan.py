@@ -26,8 +26,7 @@ from scipy.special import ndtr
 
 from competency_dx.arrays import Bools, Floats, Ints, blocks, value
 from competency_dx.bank import Item, ItemBank, Text
-from competency_dx.competencies.choices import Standards
-from competency_dx.competencies.conclusion import ItemFact
+from competency_dx.competencies.conclusion import ItemFact, Standards
 from competency_dx.competencies.population import LeafPopulations, Pattern, Stated, Units, leaf_populations, pattern_of, reporting_units
 from competency_dx.kernels.blocks import even_product
 from competency_dx.kernels.propagation.settled_persons import EvenModel, PossibleAnswers, even_model, possible_answers

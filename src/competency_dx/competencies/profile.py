@@ -13,19 +13,8 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.bank import Text
-from competency_dx.competencies.choices import DeficitRule, Standards
-from competency_dx.competencies.conclusion import (
-    OMITTED_BY_ONE,
-    STATES,
-    Competency,
-    Conclusion,
-    Evidence,
-    ItemFact,
-    counted_as_wrong,
-    deficit_chart,
-    reason,
-    state_lines,
-)
+from competency_dx.competencies import conclusion
+from competency_dx.competencies.conclusion import Competency, Conclusion, DeficitRule, Evidence, ItemFact, Standards
 from competency_dx.competencies.person_profile import HeldMisconception, Profile
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile_document import Misconception, ProfilesRecord, concluded, digest_of, document_of, fields_of
@@ -190,8 +179,8 @@ class DeficitProfiles(Result):
         unread = np.flatnonzero((self.reasons[p] == Reason.INVALID) & (self.rule.missing.invalid == "ignore"))
         held = zip(self.misconceptions, self.p_misconception[p] if self.misconceptions else (), strict=True)
         left_out = (self.reasons[p] == Reason.OMITTED) & (self.rule.missing.omitted == "ignore")
-        missed, given = counted_as_wrong(self.reasons[p][~left_out])
-        much = missed > OMITTED_BY_ONE * given and self.rule.missing.omitted != "modelled"
+        missed, given = conclusion.counted_as_wrong(self.reasons[p][~left_out])
+        much = missed > conclusion.OMITTED_BY_ONE * given and self.rule.missing.omitted != "modelled"
         omitted = [Template("competencies.omitted").of(omitted=int(missed), given=int(given))] if much else []
         shown = np.flatnonzero(self.reasons[p] != Reason.NOT_ADMINISTERED).tolist()
         answers = {self.items[i].item: [int(self.points[p, i]), int(self.reasons[p, i])] for i in shown}  # this person's alone
@@ -214,7 +203,7 @@ class DeficitProfiles(Result):
         rows = zip(*(column.tolist() for column in columns.values()), strict=True)
         for competency, evidence, row in zip(self.competencies, self._evidence(p), rows, strict=True):
             at: dict[str, Any] = dict(zip(columns, row, strict=True))
-            why = reason(at["status"], self.rule, unit.get(at["reported_at"]))
+            why = conclusion.reason(at["status"], self.rule, unit.get(at["reported_at"]))
             yield Conclusion(competency=competency, reason=why, evidence=tuple(evidence), **at)
 
     def _evidence(self, p: int) -> list[list[Evidence]]:
@@ -280,16 +269,16 @@ class DeficitProfiles(Result):
         """Return the size of the cohort and, for each reporting unit, how many persons are in each state."""
         scale = code_word("standards", self.standards.id, language)
         facts = {"persons": len(self), "bank": self.bank.text(language), "standards": scale}
-        counts = (self.state[:, :, None] == np.arange(len(STATES))).sum(axis=0)
+        counts = (self.state[:, :, None] == np.arange(len(conclusion.STATES))).sum(axis=0)
         head = result_words("competencies", language)("head", **facts)
-        return [head, *state_lines([c.code for c in self.competencies], counts, MAX_LINES - 1, language)]
+        return [head, *conclusion.state_lines([c.code for c in self.competencies], counts, MAX_LINES - 1, language)]
 
     def chart(self, kind: str, language: str = "en") -> Chart:
         """Return the cohort's mean percent with the middle 90 %, or the share of confirmed and likely deficits."""
         say = result_words("competencies", language)
         labels = [f"{c.code} {c.title.text(language)}" for c in self.competencies][::-1]
         if kind == "states":
-            return deficit_chart(labels, 100 * np.isin(self.state, (0, 1)).sum(axis=0)[::-1] / max(len(self), 1), language)
+            return conclusion.deficit_chart(labels, 100 * np.isin(self.state, (0, 1)).sum(axis=0)[::-1] / max(len(self), 1), language)
         of, nothing = self.percent[:, ::-1], [np.full(len(labels), np.nan)] * 3
         spread = (np.nanmean(of, axis=0), *np.nanquantile(of, [0.05, 0.95], axis=0)) if len(self) else nothing
         titles = {"title": say("percent", persons=len(self)), "x_label": say("percent_axis")}

@@ -11,8 +11,7 @@ import numpy as np
 
 from competency_dx.arrays import Floats, Names, names, value
 from competency_dx.bank import Text
-from competency_dx.competencies.choices import DeficitRule, Standards
-from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, ItemFact, State, Status
+from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, DeficitRule, ItemFact, Standards, State, Status
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_document

@@ -12,8 +12,7 @@ from competency_dx.calibration import Calibration
 from competency_dx.errors import FitError, checked
 from competency_dx.fit.item_statistics import Part
 from competency_dx.kernels import families
-from competency_dx.kernels.limited_information import LimitedMoments, limited_fit
-from competency_dx.kernels.residual_fit import chance_components, chance_sets, components, s_x2
+from competency_dx.kernels.residual_fit import LimitedMoments, chance_components, chance_sets, components, limited_fit, s_x2
 from competency_dx.models import ItemParameters, expected_scores, log_probabilities
 from competency_dx.persons import even_uniforms
 from competency_dx.quality import PairMoments, local_dependence

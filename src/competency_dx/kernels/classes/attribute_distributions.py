@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.kernels.classes.least_distance import boxed_step, climbed
+from competency_dx.kernels.classes.item_classes import boxed_step, climbed
 
 Kind = Literal["saturated", "independent", "higher_order", "higher_order_1pl"]
 
