@@ -18,15 +18,7 @@ from numpy.typing import NDArray
 import competency_dx as cdx
 from competency_dx.arrays import Floats
 from competency_dx.calibration import Normal, Population
-from competency_dx.calibration.girth_engine import (
-    Girth,
-    estimate_by_girth,
-    evidence,
-    girth_calibration,
-    girth_estimates,
-    girth_family,
-    placed,
-)
+from competency_dx.calibration.girth_engine import Girth, estimate_by_girth, evidence, girth_calibration, girth_estimates, girth_family
 from competency_dx.calibration.report import Request
 from competency_dx.errors import CalibrationError, ConvergenceError, MissingDependencyError
 from competency_dx.models import NormalPopulation
@@ -139,7 +131,7 @@ def test_another_scale_leaves_the_likelihood_alone(family: str) -> None:
     own = girth_calibration(data, families, Girth()).parameters
     found = girth_estimates(codes, np.array(observed), own.n_categories, girth_family(families))
     moved = NormalPopulation(dimensions=("theta",), mean=np.array([0.7]), covariance=np.array([[2.3]]))
-    other = placed(found, replace(own, population=moved))
+    other = found.placed(replace(own, population=moved))
     here, there = evidence(codes, np.array(observed), own), evidence(codes, np.array(observed), other)
     assert other.slope[0] == pytest.approx(own.slope[0] / np.sqrt(2.3))
     assert there.log_likelihood == pytest.approx(here.log_likelihood, abs=1e-8)

@@ -146,7 +146,10 @@ def _sequence(
     going, length, path = np.arange(S * P), np.zeros(S * P, dtype=np.int64), np.zeros((3, S, most + 1))
     for k in range(most + 1):
         if len(going):
-            outlook = leaf_outlook(_given(answers, going % P, asked[going]), made, rule, made.populations)
+            reasons = np.where(asked[going], np.uint8(Reason.ANSWERED), np.uint8(Reason.NOT_ADMINISTERED))
+            scores = np.where(asked[going], answers.scores[going % P], np.int8(0))
+            given = replace(answers, persons=names(np.arange(len(going))), scores=scores, reasons=reasons)
+            outlook = leaf_outlook(given, made, rule, made.populations)
             mean[going], p[going] = outlook.mean, outlook.p_deficit
             share[going] = outlook.precision * np.diagonal(outlook.covariance, axis1=1, axis2=2)
         answered = asked.astype(np.int64) @ on_leaf
@@ -175,13 +178,6 @@ def _most_informative(problem: Problem, made: Plan, info: Floats) -> Ints:
     at, step = problem.outlook.mean[:, made.units.leaf], made.theta[1] - made.theta[0]
     near = np.clip(np.rint((at - made.theta[0]) / step).astype(np.int64), 0, len(made.theta) - 1)
     return np.asarray(np.where(problem.allowed, info[np.arange(info.shape[0]), near], -1.0).argmax(axis=1))
-
-
-def _given(answers: Responses, rows: Ints, asked: Bools) -> Responses:
-    """Return the answers of some persons to what they were asked."""
-    reasons = np.where(asked, np.uint8(Reason.ANSWERED), np.uint8(Reason.NOT_ADMINISTERED))
-    scores = np.where(asked, answers.scores[rows], np.int8(0))
-    return replace(answers, persons=names(np.arange(len(rows))), scores=scores, reasons=reasons)
 
 
 def _truth(bank: ItemBank, made: Plan, persons: int | Floats, rng: np.random.Generator) -> Truth:

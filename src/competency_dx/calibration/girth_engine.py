@@ -60,6 +60,19 @@ class Girth:
 DEFAULT_METHOD = Girth()
 
 
+class LikelihoodCheck(NamedTuple):
+    """What the answers say of given parameters: marginal log-likelihood, drift, and the support in SD of the population.
+
+    `drift` is by how many of its standard errors the mean of the population that the answers ask for lies from the one assumed.
+    """
+
+    log_likelihood: float
+    drift: float
+    points: int
+    spacing: float
+    narrowest: float
+
+
 class GirthEstimates(NamedTuple):
     """What girth found, in the metric of this library's kernels for a population N(0, 1).
 
@@ -74,6 +87,31 @@ class GirthEstimates(NamedTuple):
     iterations: int
     stopped: bool
     by_shares: bool
+
+    def placed(self, like: ItemParameters) -> ItemParameters:
+        """Return the estimates as parameters on the scale of others: same items and families, no covariance."""
+        fixed = all(FAMILIES[f].slope == "fixed" for f in like.families)
+        sd = float(self.slope[0]) if fixed else float(np.sqrt(like.variance))
+        population = replace(like.population, mean=np.zeros(1), covariance=np.eye(1))
+        covariance, slopes = np.zeros_like(like.covariance), self.slope[:, None]
+        there = replace(like, slopes=slopes, intercepts=self.intercepts, covariance=covariance, population=population)
+        return moved(there, sd, like.mean)
+
+    def settled(self, seen: LikelihoodCheck) -> bool:
+        """Return whether the estimates may be called converged."""
+        return self.stopped and not self.at_bound.any() and abs(seen.drift) <= DRIFT
+
+    def described(self, method: Girth) -> str:
+        """Return what was called, in words."""
+        return f"girth {version('girth')} {self.function}, {method.points} Gauss-Legendre points on ±{method.reach:g} SD"
+
+    def doubts(self, seen: LikelihoodCheck, items: Sequence[str]) -> tuple[Finding, ...]:
+        """Return what speaks against the estimates."""
+        out = [Template("calibration.girth_shares").of(function=self.function)] if self.by_shares else []
+        out += Template("calibration.girth_at_bound").about(item for item, at in zip(items, self.at_bound, strict=True) if at)
+        if not self.stopped or abs(seen.drift) > DRIFT:
+            out.append(Template("calibration.girth_unsettled").of(iterations=self.iterations, drift=seen.drift))
+        return tuple(out)
 
 
 def girth_family(families: Sequence[str]) -> str:
@@ -209,7 +247,7 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
         Template("calibration.second_opinion").of(function=opinion.function),
     )
     unknown, at = engine.Information(np.zeros((0, 0)), None, np.nan), likelihood.evaluate(phi, LEAST_POINTS)
-    settings = {"model": model, "method": described(opinion, method)}
+    settings = {"model": model, "method": opinion.described(method)}
     settings |= {"priors": "none (maximum likelihood)", "missing": method.missing.describe("en")}
     out = assembled(
         Scene(known, ("theta",), sample_of(data, Population(), None), None, None, exploring=False),
@@ -226,21 +264,8 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
     )
     seen = evidence(codes, observed, out.parameters)
     certificate = Certificate(points=seen.points, spacing=seen.spacing, narrowest=seen.narrowest)
-    doubtful, done = doubts(opinion, seen, data.items), settled(opinion, seen)
+    doubtful, done = opinion.doubts(seen, data.items), opinion.settled(seen)
     return replace(out, log_likelihood=seen.log_likelihood, certificate=certificate, converged=done, findings=notes + doubtful)
-
-
-class LikelihoodCheck(NamedTuple):
-    """What the answers say of given parameters: marginal log-likelihood, drift, and the support in SD of the population.
-
-    `drift` is by how many of its standard errors the mean of the population that the answers ask for lies from the one assumed.
-    """
-
-    log_likelihood: float
-    drift: float
-    points: int
-    spacing: float
-    narrowest: float
 
 
 def evidence(codes: Codes, observed: Bools, parameters: ItemParameters, *, points: int = LEAST_POINTS) -> LikelihoodCheck:
@@ -257,32 +282,3 @@ def evidence(codes: Codes, observed: Bools, parameters: ItemParameters, *, point
         return evidence(codes, observed, parameters, points=needed)
     drift = float(likelihood.gradient(now)[0]) / np.sqrt(max(float(likelihood.information(now).matrix[0, 0]), 1e-12))
     return LikelihoodCheck(now.log_likelihood, drift, points, now.spacing, now.narrowest)
-
-
-def placed(found: GirthEstimates, like: ItemParameters) -> ItemParameters:
-    """Return girth's estimates as parameters on the scale of others: same items and families, no covariance."""
-    fixed = all(FAMILIES[f].slope == "fixed" for f in like.families)
-    sd = float(found.slope[0]) if fixed else float(np.sqrt(like.variance))
-    population = replace(like.population, mean=np.zeros(1), covariance=np.eye(1))
-    covariance, slopes = np.zeros_like(like.covariance), found.slope[:, None]
-    there = replace(like, slopes=slopes, intercepts=found.intercepts, covariance=covariance, population=population)
-    return moved(there, sd, like.mean)
-
-
-def settled(found: GirthEstimates, seen: LikelihoodCheck) -> bool:
-    """Return whether girth's estimates may be called converged."""
-    return found.stopped and not found.at_bound.any() and abs(seen.drift) <= DRIFT
-
-
-def described(found: GirthEstimates, method: Girth) -> str:
-    """Return what was called, in words."""
-    return f"girth {version('girth')} {found.function}, {method.points} Gauss-Legendre points on ±{method.reach:g} SD"
-
-
-def doubts(found: GirthEstimates, seen: LikelihoodCheck, items: Sequence[str]) -> tuple[Finding, ...]:
-    """Return what speaks against girth's estimates."""
-    out = [Template("calibration.girth_shares").of(function=found.function)] if found.by_shares else []
-    out += Template("calibration.girth_at_bound").about(item for item, at in zip(items, found.at_bound, strict=True) if at)
-    if not found.stopped or abs(seen.drift) > DRIFT:
-        out.append(Template("calibration.girth_unsettled").of(iterations=found.iterations, drift=seen.drift))
-    return tuple(out)

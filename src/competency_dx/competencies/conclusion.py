@@ -84,11 +84,6 @@ class Standards:
         """Return the percent below which a competency counts as a deficit."""
         return self.cuts[0]
 
-    @property
-    def strength_cut(self) -> float:
-        """Return the percent above which a competency counts as a strength."""
-        return self.cuts[-1]
-
     def level_index(self, percent: Floats) -> Ints:
         """Return the index of the level of each percent; a percent on a cut belongs to the side that owns it."""
         out = np.zeros(np.shape(percent), dtype=np.int64)

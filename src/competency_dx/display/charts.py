@@ -117,12 +117,14 @@ def draw(chart: Chart, language: str = "en") -> Figure:
         def __call__(self, x: float, pos: int | None = None) -> str:
             return super().__call__(x, pos).replace(".", ",")
 
-    figure = Figure(figsize=chart.size or _size(chart), layout="constrained")
     panels = chart.panels or (chart,)
     across = min(chart.across, len(panels))
+    rows, contents = -(-len(panels) // across), ROW * len(chart.y_names) + 1.4
+    high = max(3.4, {1: 3.0, 2: 2.7}.get(chart.across, 2.1) * rows + 0.5) if chart.panels else min(max(3.4, contents), 60.0)
+    figure = Figure(figsize=chart.size or (WIDTH, high), layout="constrained")
     names = {tuple(s.name for s in panel.series) for panel in panels if panel.series}
     alike = len(panels) > 1 and len(names) == 1 and panels[0].naming == "legend"
-    places = figure.subplots(-(-len(panels) // across), across, squeeze=False).ravel()
+    places = figure.subplots(rows, across, squeeze=False).ravel()
     for axes, panel in zip(places, panels, strict=False):
         _paint(axes, panel, panel.title if chart.panels else "", named=not alike)
         if panel.series and not panel.x_names and all(np.array_equal(s.x, np.round(s.x)) for s in panel.series):
@@ -162,14 +164,6 @@ def chart_svg(chart: Chart, prefix: str, language: str = "en") -> str:
 
 def _short(name: str) -> str:
     return name if len(name) <= LABEL_ROOM else name[: LABEL_ROOM - 1].rstrip() + "…"
-
-
-def _size(chart: Chart) -> tuple[float, float]:
-    """Return width and height in inches that the contents need."""
-    if chart.panels:
-        rows = -(-len(chart.panels) // chart.across)
-        return WIDTH, max(3.4, {1: 3.0, 2: 2.7}.get(chart.across, 2.1) * rows + 0.5)
-    return WIDTH, min(max(3.4, ROW * len(chart.y_names) + 1.4), 60.0)
 
 
 def _paint(axes: Axes, chart: Chart, title: str, *, named: bool) -> None:

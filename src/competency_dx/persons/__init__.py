@@ -1,19 +1,7 @@
 """The persons of a table: matched to item parameters by id, with their posterior."""
 
 from competency_dx.persons.draws import MarginalDensity, Posterior, PosteriorMoments, even_uniforms, inverse_cdf, uniforms
-from competency_dx.persons.grids import (
-    DEFAULT_METHOD,
-    EAP,
-    END_MASS,
-    MAP,
-    ML,
-    WLE,
-    ItemUncertainty,
-    Method,
-    SumScore,
-    scoring_grid,
-    uncertain_items,
-)
+from competency_dx.persons.grids import DEFAULT_METHOD, EAP, END_MASS, MAP, ML, WLE, Method, SumScore, scoring_grid, uncertain_items
 from competency_dx.persons.joint_posteriors import EPPosterior, curves_of, propagated_given_sums
 from competency_dx.persons.matching import (
     PERSON,

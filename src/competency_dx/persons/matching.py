@@ -97,18 +97,13 @@ def as_responses(source: Any, parameters: ItemBank | Calibration | ClassCalibrat
 def plain_points(source: Any, items: frozenset[str]) -> Responses | None:  # noqa: ANN401 - any table
     """Return a mapping or a pandas frame of numbers as responses; None when it has to be read as any other table."""
     if isinstance(source, Mapping):
-        return _record(source, items)
+        if not source or not source.keys() <= items or not all(isinstance(x, int | float | np.number | None) for x in source.values()):
+            return None
+        row = [np.nan if x is None else x for x in source.values()]
+        return load_responses(np.array([row], dtype=np.float64), layout=Layout(items=tuple(source)))
     import pandas as pd
 
     return _frame(source, items) if isinstance(source, pd.DataFrame) else None
-
-
-def _record(cells: Mapping[Any, Any], items: frozenset[str]) -> Responses | None:
-    numbers = cells and all(x is None or isinstance(x, int | float | np.number) for x in cells.values())
-    if not numbers or not cells.keys() <= items:
-        return None
-    row = [np.nan if x is None else x for x in cells.values()]
-    return load_responses(np.array([row], dtype=np.float64), layout=Layout(items=tuple(cells)))
 
 
 def _frame(frame: pd.DataFrame, items: frozenset[str]) -> Responses | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Floats, value
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration, Girth, described, doubts, evidence, girth_estimates, girth_family, placed, settled
+from competency_dx.calibration import Calibration, Girth, evidence, girth_estimates, girth_family
 from competency_dx.display import Chart, code_word, point_chart, result_words, setting_word
 from competency_dx.errors import LANGUAGES, CalibrationError, checked
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
@@ -163,7 +163,7 @@ def cross_check(
         levels = {"log_likelihood": mine.log_likelihood, "log_likelihood2": calibration.log_likelihood}
         raise CalibrationError("quality.other_responses", **levels)
     opinion = girth_estimates(*table, parameters.n_categories, family, items=parameters.items, method=chosen)
-    other = placed(opinion, parameters)
+    other = opinion.placed(parameters)
     theirs = evidence(*table, other, points=mine.points)
     priors = calibration.provenance.settings.get("priors", "")
     worded = {lang: setting_word(priors, lang) for lang in LANGUAGES}
@@ -177,9 +177,9 @@ def cross_check(
         girth_log_likelihood=theirs.log_likelihood,
         n_parameters=calibration.n_parameters,
         penalised=calibration.penalised,
-        girth_converged=settled(opinion, theirs),
-        findings=gathered(given, doubts(opinion, theirs, parameters.items), pull),
-        provenance=provenance("cross_check", inputs, {"method": described(opinion, chosen), "priors": priors}),
+        girth_converged=opinion.settled(theirs),
+        findings=gathered(given, opinion.doubts(theirs, parameters.items), pull),
+        provenance=provenance("cross_check", inputs, {"method": opinion.described(chosen), "priors": priors}),
     )
     far = np.array(out.items, dtype=object)[out.judged & (np.abs(out.in_se) > LIMIT)]
     if out.verdict != "agrees":  # what the verdict asks to be done

@@ -135,7 +135,7 @@ def _thresholds(standards: Standards, rule: DeficitRule, language: Language) -> 
     shares = ("confirmed", "likely", "indeterminate", "own_share", "coverage")
     return {name: percent(100 * getattr(rule, name), language) for name in shares} | {
         "cut": percent(standards.deficit_cut, language),
-        "top": percent(standards.strength_cut, language),
+        "top": percent(standards.cuts[-1], language),
         "items": several(rule.min_items, "item", language),
     }
 

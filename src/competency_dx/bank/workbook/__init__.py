@@ -226,7 +226,9 @@ class _Pages:
     def _lists(self, page: Any, titles: Mapping[str, str]) -> None:  # noqa: ANN401
         """Write what cells may hold, a list in each column under its heading, and keep where it stands."""
         framework, subject, named = self.content.framework, self.content.subject, self.said["columns"]
-        codes = [n.code for n in framework.nodes if not n.replaced_by and (not subject or self._near(n.code))]
+        near = {SHARED, [*framework.lineage(subject)][-1].code} if subject else set()
+        tops = [(n.code, [*framework.lineage(n.code)][-1]) for n in framework.nodes if not n.replaced_by]
+        codes = [code for code, top in tops if not subject or top.kind != "category" or top.code in near]  # of none, or of these
         competencies = [f"{code} — {framework.title_of(code, self.language)}" for code in codes]
         judged = [both[self.language] for both in self.said["difficulty"]["words"].values()]
         lists = {"competency": [named["competencies"][self.language], *competencies], "b": [named["b"][self.language], *judged]}
@@ -240,12 +242,6 @@ class _Pages:
             self.lists[name] = f"='{page.name}'!${letter}$2:${letter}${len(cells)}"
         for name, sheet in (("item", "items"), ("misconception", "misconceptions")):
             self.lists[name] = f"='{titles[sheet]}'!$A$2:$A${READY}"
-
-    def _near(self, code: str) -> bool:
-        """Return whether a competency belongs to the category of the subject, to the shared one, or to none."""
-        *_, top = self.content.framework.lineage(code)
-        *_, own = self.content.framework.lineage(self.content.subject)
-        return top.kind != "category" or top.code in {own.code, SHARED}
 
     def _legend(self) -> Iterator[Line]:
         """Yield the rows of the legend: how to fill the workbook in, then every column of every sheet."""
