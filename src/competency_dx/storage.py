@@ -5,8 +5,6 @@ where the system can do that (Linux, macOS); elsewhere the old one is renamed aw
 a killed process left behind is removed by the next writer.
 """
 
-from __future__ import annotations
-
 import ctypes
 import errno
 import glob

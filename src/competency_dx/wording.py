@@ -1,7 +1,5 @@
 """Sentences with places for ids and facts, worded as a reader of Russian or English expects them."""
 
-from __future__ import annotations
-
 import math
 import re
 import string

@@ -105,7 +105,11 @@ def read_grids(path: Path) -> tuple[SheetGrid, ...]:
 def _grids(parts: list[str], part: Callable[[str], Element]) -> Iterator[SheetGrid]:
     targets = {r.get("Id"): r.get("Target", "") for r in part("xl/_rels/workbook.xml.rels")}
     texts = [_text(s) for s in part("xl/sharedStrings.xml")] if "xl/sharedStrings.xml" in parts else []
-    dates = _date_styles(part("xl/styles.xml")) if "xl/styles.xml" in parts else frozenset()
+    styles = part("xl/styles.xml") if "xl/styles.xml" in parts else Element("styleSheet")
+    own = {f.get("numFmtId"): f.get("formatCode", "") for f in styles.iter("numFmt")}
+    formats = [x.get("numFmtId", "0") for block in styles.iter("cellXfs") for x in block]
+    shown = {code for code, pattern in own.items() if re.search("[dmyhs]", _UNREAD.sub("", pattern.lower()))}
+    dates = frozenset(k for k, code in enumerate(formats) if code in shown or (code not in own and int(code) in _DATES))
     for sheet in part("xl/workbook.xml").iter("sheet"):
         link = next((v for k, v in sheet.attrib.items() if k.endswith("}id")), "")
         yield _grid(sheet, part(str(PurePosixPath("xl") / targets[link]).removeprefix("/")), texts, dates)
@@ -152,13 +156,6 @@ def _text(element: Element) -> str:
 
 def _unescaped(text: str) -> str:
     return _ESCAPED.sub(lambda sign: chr(int(sign[1], 16)), text)
-
-
-def _date_styles(styles: Element) -> frozenset[int]:
-    own = {f.get("numFmtId"): f.get("formatCode", "") for f in styles.iter("numFmt")}
-    formats = [x.get("numFmtId", "0") for block in styles.iter("cellXfs") for x in block]
-    shown = {code for code, pattern in own.items() if re.search("[dmyhs]", _UNREAD.sub("", pattern.lower()))}
-    return frozenset(k for k, code in enumerate(formats) if code in shown or (code not in own and int(code) in _DATES))
 
 
 @value
