@@ -202,6 +202,33 @@ def test_influence_is_what_leaving_out_an_answer_changes(
             )
 
 
+@pytest.mark.parametrize(("name", "tolerance"), [("sure", 0.03), ("loose", 0.03)])
+def test_carriers_are_the_answers_whose_leaving_out_changes_a_sum_of_leaves_most(
+    name: str, tolerance: float, request: pytest.FixtureRequest, answers: pd.DataFrame, quiet: Quiet
+) -> None:
+    """Of the whole and of a cluster: no answer left out of the list moves P(deficit) more than one that is in it."""
+    bank = request.getfixturevalue(name)
+    with quiet():
+        found = profiles(answers, bank)
+        without = {item: profiles(answers.assign(**{item: np.nan}), bank) for item, *_ in ROWS}
+    named = 0
+    for code in ("S", "S.1"):
+        c = found.index(code)
+        for p, person in enumerate(found):
+            moved = {item: found.p_deficit[p, c] - one.p_deficit[p, c] for item, one in without.items()}
+            inside = {e.item for e in person[code].evidence}
+            towards, carriers = (1 if found.p_deficit[p, c] >= 0.5 else -1), dict(person[code].carriers)
+            assert carriers.keys() <= inside
+            assert all(towards * x >= 0.01 for x in carriers.values())
+            assert all(abs(moved[item] - x) < tolerance for item, x in carriers.items())
+            weakest = min((towards * x for x in carriers.values()), default=0.0) if len(carriers) == 3 else 0.01
+            assert all(towards * moved[item] < weakest + tolerance for item in inside - carriers.keys())
+            named += len(carriers)
+    assert named > 20
+    again = type(found).from_json(found.to_json())
+    assert [c.carriers for one in again for c in one.conclusions] == [c.carriers for one in found for c in one.conclusions]
+
+
 def test_levels_never_contradict_states(loose: ItemBank, answers: pd.DataFrame, quiet: Quiet) -> None:
     with quiet():
         found = profiles(answers, loose)

@@ -36,7 +36,7 @@ COMPARED, LEAST_COMPARED = 200, 20  # persons on whom treatments of omissions ar
 NAMED_PAIRS = 3
 DEFAULT_STANDARDS = R201()
 DEFAULT_RULE = DeficitRule()
-AS_ESTIMATED = ("theta", "se", "percent", "percent_low", "percent_high", "own_share", "leans_on", "influence")
+AS_ESTIMATED = ("theta", "se", "percent", "percent_low", "percent_high", "own_share", "leans_on", "influence", "carriers", "carried")
 
 
 class Diagnosed(NamedTuple):

@@ -7,7 +7,7 @@ own, and what a report may show of it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Annotated, Literal, get_args
@@ -37,6 +37,8 @@ SEE = "; "  # between why nothing is concluded and where to look
 LEAST_CHOICES = 8  # items with options from which filling in without reading shows: by chance in fewer than 1 of 10,000
 ROUNDING = 1e-9
 OMITTED_BY_ONE = 0.1  # beyond it a percent moves by five points and more where half of the persons solve the items omitted
+HALF, OF_EVIDENCE = 0.5, -2
+CARRIERS, FELT = 3, 0.01  # answers named for a conclusion at most, and by how much each has to move P(deficit)
 SAME = 0.9  # share of one option among the answers
 
 
@@ -220,7 +222,8 @@ class Conclusion:
     the answers to the competency's own items take away, `leans_on` the competency whose answers move this conclusion most
     beside its own. `reliability`, `prmse_total` and `prmse` are properties of the items answered: how well the own sum of
     points, that of the whole test, and all sums together predict the percent. `reported_at` is the code at which a
-    conclusion is drawn: itself, an ancestor when this one cannot carry it, or "" when none can.
+    conclusion is drawn: itself, an ancestor when this one cannot carry it, or "" when none can. `carriers` are the items whose
+    answers move P(deficit) of this competency most towards what is more probable, at most three, and by how much.
     """
 
     competency: Competency
@@ -245,10 +248,18 @@ class Conclusion:
     status: Status
     reason: Text
     evidence: tuple[Evidence, ...]
+    carriers: tuple[tuple[str, float], ...]
 
 
 NUMBERS = tuple(f.name for f in fields(Conclusion) if f.type == "float")
 OF_FORM = ("reliability", "prmse_total", "prmse")
+
+
+def strongest(evidence: Iterable[Evidence], p_deficit: float) -> tuple[tuple[str, float], ...]:
+    """Return the `carriers` of a competency that has one leaf, which the influences of its answers are about."""
+    towards = 1 if p_deficit >= HALF else -1
+    moves = sorted(((e.item, e.influence) for e in evidence), key=lambda move: -towards * move[1])
+    return tuple(move for move in moves[:CARRIERS] if towards * move[1] >= FELT)
 
 
 @lru_cache(maxsize=KEPT)

@@ -28,11 +28,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, betaincinv
+from scipy.special import betainc, betaincinv, ndtr
 
 from competency_dx.arrays import Floats, Ints, choice, evenly
-from competency_dx.competencies.conclusion import DeficitRule
-from competency_dx.competencies.plan import Plan, averaged, influence, percent_at, quantiles
+from competency_dx.competencies.conclusion import CARRIERS, FELT, HALF, OF_EVIDENCE, DeficitRule
+from competency_dx.competencies.plan import Plan, averaged, influence, percent_at, quantiles, taken_back
 from competency_dx.competencies.population import LeafPopulations, Pattern
 from competency_dx.errors import DiagnosisError
 from competency_dx.kernels.blocks import even_product
@@ -122,12 +122,13 @@ def _wider(covariance: Floats, correlation: float) -> Floats:
 
 
 class UnitEstimates(NamedTuple):
-    """What the posterior says: arrays (P, C), but `below` (P, C, cuts), `influence` (P, I) and `misfit` (P,).
+    """What the posterior says: arrays (P, C), but `below` (P, C, cuts), `influence` (P, I), `misfit` (P,) and the last two (P, C, 3).
 
     `below` is P(percent below each cut); `own_share` the part of the variance given all other answers that the answers to
     the unit's own items take away; `leans_on` the leaf whose answers move the unit's θ most beside its own, -1 where none
     does; `influence` by how much each answer moves P(below the lowest cut) of its leaf; `misfit` the standardised deviation
-    of the answers' log-likelihood.
+    of the answers' log-likelihood; `carriers` for each unit of several leaves the items whose answers move its P(below the lowest
+    cut) most, towards what is more probable, -1 for none, and `carried` by how much.
     """
 
     theta: Floats
@@ -140,6 +141,8 @@ class UnitEstimates(NamedTuple):
     leans_on: NDArray[np.int16]
     influence: Floats
     misfit: Floats
+    carriers: NDArray[np.int16]
+    carried: Floats
 
 
 def estimates(answers: JointAnswers, matched: Matched, made: Plan, rule: DeficitRule) -> UnitEstimates:
@@ -166,12 +169,15 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     of_leaves, hermite = (percent, low, high, below.transpose(1, 0, 2)), np.stack([first.T, second.T], axis=2)
     moved = influence(tables, weight, (by_theta[0], below[:, :, 0]), (made.standards.deficit_cut - at.mean) / at.sd, at.sd)
     misfit = _normal_score(*((even_product(weight, column) * chosen).sum(axis=(0, 2)) for column in tables.surprise))
-    theta, se, (percent, low, high, below) = _units(settled, made, of_leaves, (variance, hermite), rule)
+    theta, se, (percent, low, high, below), of_sums = _units(settled, made, of_leaves, (variance, hermite), rule)
     interval = np.clip(percent, 0.0, 100.0), np.minimum(low, high), np.maximum(low, high)
     of_units = theta, se, *interval, np.clip(below, 0.0, 1.0)  # of sums that rounding moves
-    flat, place = moved.transpose(1, 0, 2).reshape(len(codes), -1), tables.answers.place[np.arange(codes.shape[1]), codes]
-    given = np.where(observed, np.take_along_axis(flat, place, axis=1), 0.0)
-    return UnitEstimates(*of_units, *_own_share(settled, made, hermite), given, misfit)
+    place = tables.answers.place[np.arange(codes.shape[1]), codes]
+    held = m, sd**2, moments[0]
+    changed = (x - y[:, :, None] for x, y in zip(taken_back(tables, weight, made.theta, at), held, strict=True))
+    given, *without = (np.take_along_axis(x.transpose(1, 0, 2).reshape(len(codes), -1), place, axis=1) for x in (moved, *changed))
+    carried = _carriers(settled, made, (*of_sums, hermite[:, :, 0] / sd.T), (observed, *without))
+    return UnitEstimates(*of_units, *_own_share(settled, made, hermite), np.where(observed, given, 0.0), misfit, *carried)
 
 
 def leaves_of(settled: Settled, D: int) -> Settled:
@@ -184,8 +190,11 @@ def leaves_of(settled: Settled, D: int) -> Settled:
 
 def _units(
     settled: Settled, made: Plan, of_leaves: tuple[Floats, ...], moments: tuple[Floats, Floats], rule: DeficitRule
-) -> tuple[Floats, Floats, list[Floats]]:
-    """Return θ and SD (p, C) of units, and from those `of_leaves` their percent, interval (p, C) and P(below each cut) (p, C, cuts)."""
+) -> tuple[Floats, Floats, list[Floats], tuple[Floats, Floats]]:
+    """Return θ and SD (p, C) of units, and from those `of_leaves` their percent, interval (p, C) and P(below each cut) (p, C, cuts).
+
+    The last are mean and variance of the percents of units of several leaves (p, W).
+    """
     share = made.share
     V, correlation = settled.covariance.transpose(2, 0, 1), settled.correlations.transpose(2, 0, 1)
     theta = even_product(settled.mean.T, share.T)
@@ -198,15 +207,48 @@ def _units(
     variance = np.maximum((np.matmul(share, joint) * share).sum(axis=2), SMALLEST)
     leaf = made.units.below.argmax(axis=1)
     units = [values[:, leaf] for values in of_leaves]
-    wide = np.flatnonzero(made.units.below.sum(axis=1) > 1)
+    wide = made.units.wide
     if wide.size:
-        m = np.clip(mean[:, wide] / 100, SMALLEST, 1 - SMALLEST)
-        size = np.maximum(m * (1 - m) / (variance[:, wide] / 1e4) - 1, SMALLEST)
-        a, b, tail = m * size, (1 - m) * size, (1 - rule.interval) / 2
+        (a, b), tail = _beta(mean[:, wide], variance[:, wide]), (1 - rule.interval) / 2
         units[0][:, wide] = mean[:, wide]
         units[1][:, wide], units[2][:, wide] = 100 * betaincinv(a, b, tail), 100 * betaincinv(a, b, 1 - tail)
         units[3][:, wide] = betainc(a[:, :, None], b[:, :, None], np.array(made.standards.cuts) / 100)
-    return theta, se, units
+    return theta, se, units, (mean[:, wide], variance[:, wide])
+
+
+def _beta(mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """Return the parameters of the beta distribution of a percent with these moments."""
+    m = np.clip(mean / 100, SMALLEST, 1 - SMALLEST)
+    size = np.maximum(m * (1 - m) / (variance / 1e4) - 1, SMALLEST)
+    return m * size, (1 - m) * size
+
+
+def _carriers(settled: Settled, made: Plan, of_sums: tuple[Floats, ...], without: tuple[Any, ...]) -> tuple[NDArray[np.int16], Floats]:
+    """Return the items that carry the conclusion on each unit of several leaves, and by how much (p, C, 3); others have -2.
+
+    `of_sums` are mean and variance of the percents of these units (p, W), and slopes of the percents of leaves on θ (p, D); `without`
+    who answered, and by how much mean and variance of θ and mean percent of its leaf change without each answer (p, I). The other
+    leaves follow a leaf by regression, and their percents by the slopes. Percents are normal until the strongest are found.
+    """
+    V, (mean, variance, slope), (observed, m, v, percent) = settled.covariance.transpose(2, 0, 1), of_sums, without
+    wide, leaf, k, cut = made.units.wide, made.units.leaf, np.arange(V.shape[1]), made.standards.deficit_cut
+    own = made.share[wide] * slope[:, None]
+    whole = np.matmul(own, V) / V[:, k, k][:, None]  # slopes of the percent of a unit on θ of each leaf (p, W, D)
+    of_leaf = made.share[wide][:, leaf] * percent[:, None]
+    after = mean[:, :, None] + of_leaf + (whole - own)[:, :, leaf] * m[:, None]
+    spread = np.maximum(variance[:, :, None] + whole[:, :, leaf] ** 2 * v[:, None], SMALLEST)
+    before = betainc(*_beta(mean, variance), cut / 100)[:, :, None]
+    sign = np.where(before >= HALF, 1.0, -1.0)
+    moved = ndtr((cut - mean) / np.sqrt(variance))[:, :, None] - ndtr((cut - after) / np.sqrt(spread))
+    moved = np.where(observed[:, None] & made.units.member[wide], sign * moved, -np.inf)
+    best = np.argsort(-moved, axis=2, kind="stable")[:, :, :CARRIERS]
+    chosen = [np.take_along_axis(x, best, axis=2) for x in (moved, after, spread)]
+    influence = before - betainc(*_beta(*chosen[1:]), cut / 100)
+    felt = np.isfinite(chosen[0]) & (sign * influence >= FELT)
+    carriers = np.full((len(mean), len(made.units.below), CARRIERS), OF_EVIDENCE, dtype=np.int16)
+    carriers[:, wide, : best.shape[2]], carried = np.where(felt, best, -1), np.zeros(carriers.shape)
+    carried[:, wide, : best.shape[2]] = np.where(felt, influence, 0.0)
+    return carriers, carried
 
 
 def _own_share(settled: Settled, made: Plan, hermite: Floats) -> tuple[Floats, NDArray[np.int16]]:
@@ -218,7 +260,7 @@ def _own_share(settled: Settled, made: Plan, hermite: Floats) -> tuple[Floats, N
     leaf, own_leaf = units.below.argmax(axis=1), np.clip(tau * V[:, k, k], 0.0, 1.0)  # without its site: 1/V - τ
     own = own_leaf[:, leaf]
     moved = np.abs(np.where(units.below, 0.0, pull[:, leaf]))
-    for c in np.flatnonzero(units.below.sum(axis=1) > 1):
+    for c in units.wide:
         k = np.flatnonzero(units.below[c])
         inside, g = V[:, k[:, None], k], made.share[c, k] * slope[:, k]
         without = np.linalg.inv(np.linalg.inv(inside) - tau[:, k, None] * np.eye(len(k)))

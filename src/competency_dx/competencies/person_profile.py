@@ -10,8 +10,19 @@ from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDi
 
 from competency_dx.arrays import FrozenDict, value
 from competency_dx.bank import Text
-from competency_dx.competencies.conclusion import NUMBERS, SEE, Competency, Conclusion, Evidence, ItemFact, State, Status, UnitKind
-from competency_dx.competencies.profile_document import JudgedRecord, Misconception
+from competency_dx.competencies.conclusion import (
+    NUMBERS,
+    SEE,
+    Competency,
+    Conclusion,
+    Evidence,
+    ItemFact,
+    State,
+    Status,
+    UnitKind,
+    strongest,
+)
+from competency_dx.competencies.profile_document import CARRIED_BY, JudgedRecord, Misconception, by_size
 from competency_dx.display import result_words
 from competency_dx.errors import DiagnosisError, DocumentError
 from competency_dx.findings import Finding, worth_a_line
@@ -50,6 +61,7 @@ class PersonConclusionRecord(JudgedRecord):
     status: NotRequired[Annotated[Status, held_to(default=USUAL["status"])]]
     evidence: NotRequired[Annotated[Mapping[str, Annotated[EvidenceRow, held_to(minItems=4)]], EVIDENCE]]
     evidence_text: Annotated[str, "the evidence of the competency and of all below it in a sentence"]
+    carriers: NotRequired[Annotated[Mapping[str, Finite], CARRIED_BY]]
 
 
 @value
@@ -96,7 +108,7 @@ class Profile(JsonDocument):
     """
 
     kind: ClassVar[str] = "profile"
-    schema_version: ClassVar[int] = 3
+    schema_version: ClassVar[int] = 4
     person: str
     background: Mapping[str, str]
     conclusions: tuple[Conclusion, ...]
@@ -188,6 +200,8 @@ class Profile(JsonDocument):
             own = [e for e in c.evidence if e.item not in deeper]
             given = {e.item: [e.points, e.max_score, _short(e.expected, 2), _short(e.influence, 3), e.treated_as] for e in own}
             row["evidence"] = {item: told[:-1] if told[-1] == "answered" else told for item, told in given.items()}
+            if len(own) < len(c.evidence):
+                row["carriers"] = {item: _short(moved, 3) for item, moved in c.carriers}
             row["evidence_text"] = result_words("competencies", self.language)("evidence", **earned)
             usual = _usual(unit.code)
             yield unit.code, {name: x for name, x in row.items() if x != usual.get(name, ...)}
@@ -251,4 +265,5 @@ def _conclusion(code: str, document: Mapping[str, Any], evidence: tuple[Evidence
     unit = Competency(code=code, title=title, kind=row["kind"], parent=row["parent"], n_items=0, reference_points=0)
     kept: dict[str, Any] = {name: "" if row[name] is None else row[name] for name in CONCLUDED}
     kept |= {name: _number(row.get(name)) for name in NUMBERS}
-    return Conclusion(competency=unit, reason=why, evidence=evidence, **kept)
+    by = by_size(row["carriers"]) if "carriers" in row else strongest(evidence, row["p_deficit"])
+    return Conclusion(competency=unit, reason=why, evidence=evidence, carriers=by, **kept)

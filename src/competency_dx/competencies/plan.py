@@ -102,6 +102,16 @@ def influence(tables: LeafTables, weight: Floats, below: tuple[Floats, Floats], 
     return np.asarray(below[1][:, :, None] - without / np.where(total > 0, total, 1.0))
 
 
+def taken_back(tables: LeafTables, weight: Floats, theta: Floats, at: PercentAt) -> tuple[Floats, Floats, Floats]:
+    """Return mean and variance of θ and mean of D, each (D, p, M), as they would be without each possible answer; see `influence`."""
+    total = even_product(weight, tables.inverse)
+    total = np.where(total > 0, total, 1.0)
+    first, second, percent = (even_product(weight * x, tables.inverse) / total for x in (theta, theta**2, at.mean))
+    if tables.moved is not None:
+        percent -= even_product(weight, tables.moved[0]) / total
+    return first, second - first**2, percent
+
+
 class PercentAt(NamedTuple):
     """Mean and SD of the percent D of each leaf by θ, (D, p, Q) or (D, 1, Q), and the tables they are from."""
 

@@ -52,6 +52,11 @@ class Units:
         """Return the codes of the D leaves."""
         return tuple(self.competencies[c].code for c in self.leaves)
 
+    @property
+    def wide(self) -> Ints:
+        """Return the positions of the W units of several leaves."""
+        return np.flatnonzero(self.below.sum(axis=1) > 1)
+
 
 def reporting_units(bank: ItemBank, parameters: ItemParameters) -> Units:
     """Return the units; a leaf without reference items uses all. Raises `DiagnosisError` when there is no competency to report."""

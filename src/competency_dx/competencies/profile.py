@@ -17,7 +17,15 @@ from competency_dx.competencies import conclusion
 from competency_dx.competencies.conclusion import Competency, Conclusion, DeficitRule, Evidence, ItemFact, Standards
 from competency_dx.competencies.person_profile import HeldMisconception, Profile
 from competency_dx.competencies.population import LeafPopulations
-from competency_dx.competencies.profile_document import Misconception, ProfilesRecord, concluded, digest_of, document_of, fields_of
+from competency_dx.competencies.profile_document import (
+    Misconception,
+    ProfilesRecord,
+    carriers_of,
+    concluded,
+    digest_of,
+    document_of,
+    fields_of,
+)
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, Template
@@ -71,11 +79,13 @@ class DeficitProfiles(Result):
     no conclusion is drawn. `influence` is by how much an answer moves P(deficit) of the leaf its item belongs to. `population` is
     where the persons were taken to come from; later persons are diagnosed as from the same by ``population=profiles.population``.
     `p_misconception` (P, M) are the probabilities of `misconceptions`, NaN where there is no estimate; see `with_misconceptions`.
-    `ask_next` (P, n) are the places in `items` of what to ask each person next, -1 for none; see `with_next_items`.
+    `ask_next` (P, n) are the places in `items` of what to ask each person next, -1 for none; see `with_next_items`. `carriers` (P, C,
+    3) are the places of the items that carry the conclusion on a competency of several leaves, -1 for none, and `carried` by how
+    much each moves its P(deficit); of others, which have -2, `influence` tells.
     """
 
     kind: ClassVar[str] = "deficit_profiles"
-    schema_version: ClassVar[int] = 5
+    schema_version: ClassVar[int] = 6
     oldest: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("competencies", "states")
     persons: Names
@@ -116,6 +126,8 @@ class DeficitProfiles(Result):
     misconceptions: tuple[Misconception, ...] = ()
     p_misconception: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     ask_next: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    carriers: NDArray[np.int16] = field(default_factory=lambda: np.zeros((0, 0, 0), dtype=np.int16))
+    carried: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)))
 
     def _refuse_contradictions(self) -> None:
         own = [not {*self.population.leaves}.isdisjoint(fact.competencies) for fact in self.items]
@@ -201,10 +213,11 @@ class DeficitProfiles(Result):
         """Yield what is concluded of one person by competency."""
         columns, unit = concluded(self, "", p), {c.code: c for c in self.competencies}
         rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-        for competency, evidence, row in zip(self.competencies, self._evidence(p), rows, strict=True):
+        for competency, evidence, row, by in zip(self.competencies, self._evidence(p), rows, carriers_of(self, p), strict=True):
             at: dict[str, Any] = dict(zip(columns, row, strict=True))
             why = conclusion.reason(at["status"], self.rule, unit.get(at["reported_at"]))
-            yield Conclusion(competency=competency, reason=why, evidence=tuple(evidence), **at)
+            most = conclusion.strongest(evidence, at["p_deficit"]) if by is None else tuple(by.items())
+            yield Conclusion(competency=competency, reason=why, evidence=tuple(evidence), carriers=most, **at)
 
     def _evidence(self, p: int) -> list[list[Evidence]]:
         """Return the evidence of one person by competency."""

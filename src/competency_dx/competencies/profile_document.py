@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from functools import lru_cache
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDict, get_type_hints
 
 import numpy as np
 
 from competency_dx.arrays import Floats, Names, names, value
 from competency_dx.bank import Text
-from competency_dx.competencies.conclusion import NUMBERS, STATES, STATUSES, Competency, DeficitRule, ItemFact, Standards, State, Status
+from competency_dx.competencies.conclusion import (
+    CARRIERS,
+    NUMBERS,
+    OF_EVIDENCE,
+    STATES,
+    STATUSES,
+    Competency,
+    DeficitRule,
+    ItemFact,
+    Standards,
+    State,
+    Status,
+)
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.findings import Finding
 from competency_dx.provenance import Provenance, digest_document
@@ -29,6 +41,7 @@ OF_BANK = ("items", "competencies", "population")
 KEPT = 128
 Unit = Annotated[str | None, held_to(among="competencies.code")]
 LevelCode = Annotated[str | None, held_to(among="standards.levels.code")]
+CARRIED_BY = "of a competency of several leaves: items that carry what is concluded on it, and what each adds to P(deficit)"
 Held = Annotated[tuple[Probability, ...], held_to("misconceptions?")]
 
 
@@ -60,6 +73,7 @@ class ConclusionRecord(JudgedRecord):
     prmse_total: Annotated[float, "PRMSE of the sum of the whole test"]
     prmse: Annotated[float, "PRMSE of the sums of all leaves together"]
     reported_at: Annotated[Unit, "competency whose conclusion is to be read; null when there is none"]
+    carriers: NotRequired[Annotated[Mapping[str, Finite], held_to(among="items.item"), CARRIED_BY]]
 
 
 class AnswersRecord(TypedDict):
@@ -153,12 +167,28 @@ def digest_of(choice: Hashable) -> str:
     return digest_document(encode(choice))
 
 
+def by_size(carriers: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """Return the items that carry a conclusion, the strongest first whatever their order in a document."""
+    return tuple(sorted(carriers.items(), key=lambda move: -abs(move[1])))
+
+
+def carriers_of(profiles: DeficitProfiles, p: int) -> list[dict[str, float] | None]:
+    """Return by competency the items that carry the conclusion and what they add to P(deficit), None where `influence` tells."""
+    if not profiles.carriers.size:
+        return [None] * len(profiles.competencies)
+    rows, items = zip(profiles.carriers[p].tolist(), profiles.carried[p].tolist(), strict=True), profiles.items
+    return [None if at[0] == OF_EVIDENCE else {items[k].item: x for k, x in zip(at, by, strict=True) if k >= 0} for at, by in rows]
+
+
 def _person(profiles: DeficitProfiles, columns: Mapping[str, Any], p: int) -> dict[str, Any]:
     rows = zip(profiles.competencies, *(column[p] for column in columns.values()), strict=True)
     return {
         "person": str(profiles.persons[p]),
         "background": {name: str(column[p]) for name, column in profiles.background.items()},
-        "conclusions": [{"competency": c.code} | dict(zip(columns, row, strict=True)) for c, *row in rows],
+        "conclusions": [
+            {"competency": c.code} | dict(zip(columns, row, strict=True)) | ({} if by is None else {"carriers": by})
+            for (c, *row), by in zip(rows, carriers_of(profiles, p), strict=True)
+        ],
         "answers": {name: encode(getattr(profiles, name)[p]) for name in ANSWERS},
         "p_misconception": encode(profiles.p_misconception[p]) if profiles.misconceptions else [],
         "ask_next": [profiles.items[k].item for k in (profiles.ask_next[p] if len(profiles.ask_next) else ()) if k >= 0],
@@ -182,6 +212,12 @@ def fields_of(document: Mapping[str, Any]) -> dict[str, Any]:
     held = decode(Floats, [person["p_misconception"] for person in people], "p_misconception")
     fields["p_misconception"] = held.reshape(len(people), len(fields["misconceptions"]))
     place = {fact.item: k for k, fact in enumerate(fields["items"])}
+    fields["carriers"] = np.full((len(people), len(fields["competencies"]), CARRIERS), -1, dtype=np.int16)
+    fields["carried"] = np.zeros(fields["carriers"].shape)
+    for at, row in zip(np.ndindex(fields["carriers"].shape[:2]), rows, strict=True):
+        for n, (item, moved) in enumerate(by_size(row.get("carriers", {}))[:CARRIERS]):
+            fields["carriers"][at][n], fields["carried"][at][n] = place[item], moved
+        fields["carriers"][at] = fields["carriers"][at] if "carriers" in row else OF_EVIDENCE
     asked = [[place[item] for item in person.get("ask_next", ())] for person in people]
     if any(asked):
         fields["ask_next"] = np.array([*zip_longest(*asked, fillvalue=-1)]).T
