@@ -408,3 +408,29 @@ def test_an_item_that_all_answer_alike_stops_nothing() -> None:
     table = pd.DataFrame(x, columns=[f"q{i}" for i in range(10)])
     old = cdx.calibrate(table)
     assert len(cdx.check_fit(table.assign(q5=1), old).to_frame()) == 10
+
+
+def test_unknown_names_are_told_and_reasons_are_true() -> None:
+    data = answers()
+    c = cdx.calibrate(data)
+    found = checked(data.rename(columns={data.columns[0]: "zz"}), c, tried=0)
+    assert next(f.scope for f in found.findings if f.code == "persons.no_parameters") == ("zz",)
+    for how, message in (({"clusters": {"zz": "x"}}, "zz"), ({"tried": -1}, "-1")):
+        with pytest.raises(FitError, match=message):
+            cdx.check_fit(data, c, **how)  # type: ignore[arg-type]
+    rng = np.random.default_rng(5)
+    x = (rng.random((400, 8)) < 1 / (1 + np.exp(-rng.normal(0, 1.2, (400, 1))))).astype(int)
+    x[:, 3] = np.arange(400) > 0
+    table = pd.DataFrame(x, columns=[f"q{i}" for i in range(8)])
+    alike = checked(table, cdx.calibrate(table), tried=0)
+    assert "Nearly all answers are alike" in alike.reason("q3", "en")
+
+
+@pytest.mark.parametrize("model", ["Rasch", "2PL"])
+def test_few_clean_items_have_no_testlets(model: str) -> None:
+    """What is left between three items is rounding, for their factors take up everything; of five hardly more."""
+    for I, seed in [(3, 0), (3, 1), (3, 2), (3, 3), (4, 0), (5, 0), (5, 1), (5, 2)]:
+        rng = np.random.default_rng(seed)
+        x = rng.random((500, I)) < 1 / (1 + np.exp(rng.normal(0, 1, I) - 1.1 * rng.normal(0, 1, (500, 1))))
+        table = pd.DataFrame(x.astype(int), columns=[f"q{i}" for i in range(I)])
+        assert not checked(table, cdx.calibrate(table, model=model), tried=0).testlets

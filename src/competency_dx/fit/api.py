@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from competency_dx.arrays import Floats
+from competency_dx.arrays import Floats, Ints
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration, near_duplicates
 from competency_dx.errors import FitError, checked
@@ -29,13 +29,13 @@ from competency_dx.responses import LEAST_ANSWERS, MissingPolicy
 LEAST_PERSONS, LEAST_ITEMS, TRIED = 30, 3, 12
 SUMS, LIMITED = ("s_x2", "s_df", "s_p"), ("m2", "c2")
 TROUBLE = ("repair", "drop", "look")
-LEVEL = 0.05
+LEVEL, LEAST_OF_SETS = 0.05, 6  # items, of which sets go together beyond what factors of so few items take up
 FAR = 0.10  # RMSD from which an item is to be repaired
 NOISE, DEPENDENT = 0.15, 0.10  # infit beside 1 and Q3 above the middle pair that are worth a look
 SEEN, WORTH = 1.64, 0.02  # residual z of items of one stimulus, mean Q3 above the middle pair of any set, that make a testlet
 TAKEN = 2.0  # times the middle slope, from which a repeated item has taken the scale over
-FOLLOWS: dict[str, Verdict] = {"fit.item_far": "repair", "fit.item_sound": "keep", "fit.item_few": "undecided"}
-FOLLOWS |= {"fit.item_copy": "drop", "fit.item_unclear": "undecided"}  # "look" from others
+FOLLOWS: dict[str, Verdict] = {"fit.item_far": "repair", "fit.item_sound": "keep", "fit.item_copy": "drop"}
+FOLLOWS |= dict.fromkeys(("fit.item_few", "fit.item_alike", "fit.item_unclear"), "undecided")  # "look" from others
 Source = ItemBank | Calibration
 Clusters = Mapping[str, str] | None
 
@@ -60,14 +60,19 @@ def check_fit(
     responses : Responses, data frame, array or path
     parameters : ItemBank or Calibration
     clusters : mapping of item to cluster, optional
-        For DETECT; without it the leaves of a bank, or the competencies of a calibration.
+        For DETECT; without it the leaves of a bank, or the competencies of a calibration. Unknown items are refused.
     tried, missing : int, MissingPolicy, optional
         For how many items, those with the most trouble, it is worked out which conclusions change without them; as in `calibrate`.
     """
     policy = missing or MissingPolicy()
     policy.check_scored()
     data, calibration = as_responses(responses, parameters), as_calibration(parameters)
-    matched = match(data, parameters_of(parameters), policy)
+    known = parameters_of(parameters)
+    if stray := [item for item in clusters or () if item not in {*known.items, *data.items}]:
+        raise FitError("fit.no_item", item=stray, items=known.items)
+    if tried < 0:
+        raise FitError("fit.tried", tried=tried)
+    matched = match(data, known, policy)
     digest = digest_answers(matched.codes, matched.observed)
     own = calibration if calibration is not None and calibration.provenance.inputs["responses"] == digest else None
     asked, there = (np.flatnonzero(matched.observed.any(axis=axis)) for axis in (0, 1))
@@ -85,7 +90,7 @@ def check_fit(
         made = provenance("check_fit", inputs, {"missing": policy.describe("en"), "tried": str(tried)})
         worst, changed = [i for i in out.by_trouble if out.verdicts[i] in TROUBLE][:tried], out.states_changed.copy()
         changed[worst] = [*changed_states(parameters, data, parts, [out.items[i] for i in worst])]
-    out = replace(out, states_changed=changed, findings=gathered(data.findings, out.findings), provenance=made)
+    out = replace(out, states_changed=changed, findings=gathered(data.findings, matched.findings, out.findings), provenance=made)
     announce(out.findings, known=data.findings)
     return out
 
@@ -147,8 +152,9 @@ def _checked(
 
 
 class Ties(NamedTuple):
-    """Pairs of items that go together, sets suggested as testlets, the item that one repeats; whether repeats are the scale."""
+    """Answers to items (I,), pairs that go together, sets suggested as testlets, the item one repeats; if repeats are the scale."""
 
+    answers: Ints
     pairs: list[tuple[int, int]]
     sets: list[tuple[int, ...]]
     repeats: Mapping[int, int]
@@ -157,15 +163,17 @@ class Ties(NamedTuple):
     @classmethod
     def of(cls, left: Left, matched: Matched, known: ItemParameters, stimuli: Sequence[object]) -> Ties:
         """Return what hangs together; where an item and its repeat have become the scale, ties of others say nothing."""
+        n = matched.observed.sum(axis=0)
         twins = near_duplicates(known.items, matched.codes, matched.observed)
         of = [tuple(known.items.index(item) for item in pair) for pair in (twins[0].facts["pairs"] if twins else ())]
         repeats, slope = {j: i for i, j in reversed(of)}, known.slopes.max(axis=1)
         if of and slope[np.ravel(of)].max() > TAKEN * np.median(slope):
             sets = [(i, *(j for j in repeats if repeats[j] == i)) for i in {*repeats.values()} - {*repeats}]
-            return cls([(i, j) for i, j in of], sets, repeats, taken=True)
+            return cls(n, [(i, j) for i, j in of], sets, repeats, taken=True)
         middle = float(np.nanmedian(left.q3[np.triu_indices(len(left.q3), 1)]))
         far = (left.q3 - middle > DEPENDENT) & (left.q3_z > left.q3_bound)
-        return cls([(i, j) for i, j in np.argwhere(np.triu(far, 1)).tolist()], tied_items(left, stimuli, middle), repeats, taken=False)
+        pairs = [(i, j) for i, j in np.argwhere(np.triu(far, 1)).tolist()]
+        return cls(n, pairs, tied_items(left, stimuli, middle), repeats, taken=False)
 
     def partners(self, i: int) -> list[int]:
         """Return the items that an item goes with."""
@@ -175,7 +183,8 @@ class Ties(NamedTuple):
 def tied_items(left: Left, stimuli: Sequence[object], middle: float) -> list[tuple[int, ...]]:
     """Return sets of items that jointly hang together beyond chance, then those of one stimulus whose residuals go together."""
     z = np.nan_to_num(left.q3_z) * ~np.eye(len(stimuli), dtype=np.bool_)
-    sets = [s for s in tied_sets(z, left.chance) if np.nanmean(left.q3[np.ix_(s, s)][np.triu_indices(len(s), 1)]) - middle > WORTH]
+    found = tied_sets(z, left.chance) if len(z) >= LEAST_OF_SETS else []
+    sets = [s for s in found if np.nanmean(left.q3[np.ix_(s, s)][np.triu_indices(len(s), 1)]) - middle > WORTH]
     for stimulus in dict.fromkeys(s for s in stimuli if s is not None):
         at = np.setdiff1d([i for i, s in enumerate(stimuli) if s == stimulus], np.concatenate([*sets, []])).astype(np.int64)
         while len(at) > 1 and (rest := z[np.ix_(at, at)].sum(axis=1) / np.sqrt(len(at) - 1)).min() <= SEEN:
@@ -193,7 +202,8 @@ def judged(
     for i, item in enumerate(items):
         p, rmsd, infit, z = (float(columns[name][i]) for name in ("p", "rmsd", "infit", "infit_z"))
         partners = [items[j] for j in ties.partners(i)]
-        told = [] if np.isfinite(p) else [Template("fit.item_few").of([item], least=LEAST_ANSWERS)]
+        few = "fit.item_few" if ties.answers[i] < LEAST_ANSWERS else "fit.item_alike"
+        told = [] if np.isfinite(p) else [Template(few).of([item], least=LEAST_ANSWERS)]
         far, off = "fit.item_far" if rmsd >= FAR else "fit.item_misfit", "fit.item_noisy" if infit > 1 else "fit.item_sharp"
         if q[i] < LEVEL:
             told.append(Template(far).of([item], p=float(q[i]), rmsd=rmsd))
