@@ -26,7 +26,7 @@ Without = tuple[str, ...] | Literal["drifted"]
 LEAST_ITEMS, FEW = 2, 5
 FALSE, WORTH = 0.05, 0.3  # an item moved: beyond any in 19 of 20 links in which none did, and by more log odds than this in θ makes
 WIDER = {1: 2.0, 2: 1.2}  # by how much / √n the middle of n roots of chi-squares is above its own in one sample of twenty
-LEAST_ERROR, ROUNDS = 1e-6, 100
+LEAST_ERROR, ROUNDS, TESTS = 1e-6, 100, ("drift_se", "robust_z", "slope_drift", "p")
 DEFAULT_METHOD = StockingLord()
 METHODS: tuple[LinkMethod, ...] = (StockingLord(), Haebara(), MeanSigma(), MeanMean())
 REACH = np.array([-2.0, 2.0])  # population SDs
@@ -42,20 +42,14 @@ class Scale(NamedTuple):
 
 
 class Step(NamedTuple):
-    """From one scale to the next, of the common items (I,): places in both, as in `Link`, and gradients (2, I, F) of the constants."""
+    """From one scale to the next: common items (I,), places in both, who moved, what `Link` says, gradients (2, I, F) of constants."""
 
     slope: float
     intercept: float
     items: tuple[str, ...]
     rows: Ints
-    used: Bools
     moved: Bools
-    drift: Floats
-    drift_se: Floats
-    robust_z: Floats
-    slope_drift: Floats
-    p: Floats
-    effect: Floats
+    told: dict[str, Any]
     gradients: tuple[Floats, ...]
 
 
@@ -111,8 +105,8 @@ def step(here: Scale, there: Scale, method: LinkMethod, without: Without) -> Ste
         return method.constants(first.take(at), second.take(at), near)
 
     same = np.flatnonzero(~unlike)
-    told, moved = np.full((4, len(used)), np.nan), np.zeros(len(used), dtype=np.bool_)
-    told[:, same], moved[same] = moves((here, there), rows[:, same], used[same])
+    tests, moved = np.full((4, len(used)), np.nan), np.zeros(len(used), dtype=np.bool_)
+    tests[:, same], moved[same] = moves((here, there), rows[:, same], used[same])
     used &= ~moved | (without != "drifted")
     A, B = constants(used)
     if not A > 0 or not np.isfinite(A * B):
@@ -125,8 +119,8 @@ def step(here: Scale, there: Scale, method: LinkMethod, without: Without) -> Ste
     for k in np.flatnonzero(~unlike & (~used | (used.sum() > LEAST_ITEMS))):
         a, b = constants(used ^ (np.arange(len(used)) == k), (A, B))
         effect[k] = ((a - A) * new.mean + b - B) * (1 if used[k] else -1)
-    se, z, slope, p = told
-    return Step(A, B, tuple(common), rows, used, moved & used, drift, se, z, slope, p, effect, gradients)
+    told = {"used": used, "drift": drift, "effect": effect} | dict(zip(TESTS, tests, strict=True))
+    return Step(A, B, tuple(common), rows, moved & used, told, gradients)
 
 
 def _differences(scales: tuple[Scale, Scale], rows: Ints, at: Floats) -> tuple[Floats, Floats, Floats]:
@@ -231,16 +225,15 @@ def link(
     later = np.append(np.cumprod(slopes[:0:-1])[::-1], 1.0)  # what a shift after each step is on the old scale
     A, B = float(np.prod(slopes)), float(later @ intercepts)
     parameters, covariance = moved(scales[0].items, A, B), _covariance(scales, steps, later)
-    effect = np.concatenate([s.effect * a for s, a in zip(steps, later, strict=True)])
-    names = ("used", "drift", "drift_se", "robust_z", "slope_drift", "p")
-    of_items: dict[str, Any] = {name: np.concatenate([getattr(s, name) for s in steps]) for name in names}
+    of_items: dict[str, Any] = {name: np.concatenate([s.told[name] for s in steps]) for name in steps[0].told}
+    of_items["step"] = place = np.repeat(np.arange(len(steps)), [len(s.items) for s in steps])
+    of_items["effect"] = effect = of_items["effect"] * later[place]
     taken = "drifted" if without == "drifted" else ", ".join(without) or "none"
     inputs = {"new": scales[0].digest, "old": scales[-1].digest}
     inputs |= {"through": ", ".join(s.digest for s in scales[1:-1])} if through else {}
     percent = expected_scores(scales[-1].items, parameters.mean + np.append(effect, 0.0)).sum(axis=0)
     percent *= 100 / (scales[-1].items.n_categories - 1).sum()
-    place = np.repeat(np.arange(len(steps)), [len(s.items) for s in steps])
-    of_items |= {"effect": effect, "effect_percent": percent[:-1] - percent[-1], "step": place}
+    of_items["effect_percent"] = percent[:-1] - percent[-1]
     whole: dict[str, Any] = {"slope": A, "intercept": B, "covariance": covariance, "constants": np.stack([slopes, intercepts], axis=1)}
     settings = {"method": type(method).__name__, "without": taken}
     whole |= {"parameters": parameters, "method": settings["method"], "provenance": provenance("link", inputs, settings)}
