@@ -64,7 +64,8 @@ LONG = [f"p{k};3;2,5" for k in range(60)]
         (["person;M01;M05", *LONG, 'b;"4;2,6', "c;3;2,5"], "quotation mark opened near line 62"),
         (["person;M01;M05", "a;3;2,5", 'b;"4;2,6', "c;3;2,5", 'd;"4;2,6'], "quotation mark opened near line"),
         (["person;M01;M05", *LONG, 'b;"4;2,6', "c;3;2,5", 'd";4;2,6', "e;3;2"], "quotation mark opened near line"),
-        (["M01;M05", "a;3;2,5", "b;4;2,6"], "line 2 has 3 cells, the header 2"),
+        (["место;M05", "a;3;2,5", "b;4;2,6"], "line 2 has 3 cells, the header 2"),
+        (["M01,M05", "3,2,5", "4,2,6"], "line 2 has 3 cells, the header 2"),
     ],
 )
 def test_rows_that_are_longer_and_quotes_that_stay_open(tmp_path: Path, bank: ItemBank, lines: list[str], sentence: str) -> None:
@@ -206,10 +207,10 @@ def test_text_encoded_twice_is_named(tmp_path: Path, bank: ItemBank, page: str) 
 
 
 @pytest.mark.parametrize("mark", [" ", "\t", ";", ","])
-@pytest.mark.parametrize("ids", ["т-{}", "{}", "a b {}"])
-def test_tables_as_r_writes_them(tmp_path: Path, mark: str, ids: str) -> None:
-    head = mark.join(f'"I{j}"' for j in range(1, 5))
-    rows = [mark.join([f'"{ids.format(k)}"', *(str(k * j % 2) for j in range(1, 5))]) for k in range(1, 7)]
+@pytest.mark.parametrize(("ids", "quote"), [("т-{}", '"'), ("{}", '"'), ("a b {}", '"'), ("т-{}", ""), ("{}", "")])
+def test_tables_as_r_writes_them(tmp_path: Path, mark: str, ids: str, quote: str) -> None:
+    head = mark.join(f"{quote}I{j}{quote}" for j in range(1, 5))
+    rows = [mark.join([quote + ids.format(k) + quote, *(str(k * j % 2) for j in range(1, 5))]) for k in range(1, 7)]
     (tmp_path / "a.txt").write_text("\n".join([head, *rows]), encoding="utf-8")
     found = load_responses(tmp_path / "a.txt")
     assert found.persons.tolist() == [ids.format(k) for k in range(1, 7)]

@@ -528,9 +528,24 @@ def test_one_mark_of_thousands_is_told(typed: ItemBank, text: str) -> None:
     assert ("thousands" in codes(found)) == one_mark
 
 
-@pytest.mark.parametrize(
-    "text", ["2,0", "2.0", "2,00", "'2", '="2"', "№2", "[2] вариант 2", "2 = вариант 2", "A2", "②", "\u20682\u2069"]
-)
+TWOS = [
+    "2,0",
+    "2.0",
+    "2,00",
+    "'2",
+    '="2"',
+    "№2",
+    "[2] вариант 2",
+    "2 = вариант 2",
+    "2 вариант 2",
+    "A2",
+    "AO02",
+    "вариант 2",
+    "Option 2",
+]
+
+
+@pytest.mark.parametrize("text", [*TWOS, "Option 2", "②", "\u20682\u2069"])
 def test_codes_as_programs_write_them(typed: ItemBank, text: str) -> None:
     found = read(wide(S0=[text, "2", "3", text] * 3), typed, Layout(cells="raw"))
     assert found.scores[:, 0].tolist() == [1, 1, 0, 1] * 3
@@ -556,3 +571,30 @@ def test_two_values_in_all_items_are_told_without_a_bank(values: tuple[Any, ...]
     found = read(wide(**{f"I{k}": [values[(row * (k + 2) // 3) % 2] for row in range(15)] for k in range(5)}))
     assert "two_values" in codes(found)
     assert "two_values" not in codes(read(wide(**{f"I{k}": [0, 1, 1] * 5 for k in range(5)})))
+
+
+def test_points_of_ones_and_blanks_are_told() -> None:
+    ones = {f"I{k}": [1 if (row + k) % 3 else None for row in range(15)] for k in range(1, 6)}
+    array = np.array(list(ones.values()), dtype=np.float64).T
+    for source in (wide(**ones), array):
+        found = read(source)
+        finding = next(f for f in found.findings if f.code == "responses.only_right")
+        assert (finding.severity, f"{(found.reasons == NA).sum()} cells" in finding.en) == ("warning", True)
+    zeros = {name: [0 if k == 3 else v for k, v in enumerate(cells)] for name, cells in ones.items()}
+    assert "only_right" not in codes(read(wide(**zeros))) | codes(read(wide(I1=[1] * 15, I2=[1] * 15, I3=[1] * 15)))
+    assert "only_right" not in codes(read(wide(**ones), None, Layout(missing_tokens={"": "omitted"})))
+
+
+def test_ones_and_twos_are_no_wrong_numbers(typed: ItemBank) -> None:
+    assert refused(wide(**{f"N{k}": ["1", "2"] * 15 for k in range(4)}), typed).code == "responses.other_scale"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("+", "-"), ("да", "нет"), ("Верно", "Неверно"), ("зачет", "незачёт"), ("pass", "FAIL"), ("✓", "✗")]
+)
+def test_words_for_right_and_wrong_without_a_bank(right: str, wrong: str) -> None:
+    said = {f"I{k}": [right if (row * k) % 3 else wrong for row in range(15)] for k in range(1, 6)}
+    with pytest.raises(ResponsesError, match="read with Layout"):
+        read(wide(**said))
+    found = read(wide(**said), None, Layout(cells="scored"))
+    assert found.scores.T.tolist() == [[int(bool((row * k) % 3)) for row in range(15)] for k in range(1, 6)]

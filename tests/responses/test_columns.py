@@ -6,7 +6,7 @@ import json
 import re
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -734,3 +734,125 @@ def test_columns_not_called_like_the_items_are_told_of(head: str) -> None:
     for like in ({}, {"<b>I8</b>": [0, 1] * 6}, {f"Тема {k}{x}": [0, 1] * 6 for k in (1, 2) for x in "абв"}):
         found = read({"person": [f"т-{k}" for k in range(12)], **items, **like}, None)
         assert "responses.unlike_items" not in {f.code for f in found.findings}
+
+
+PARTED = {"1": "первый ответ", "2": "второй (и нет)", "3": "третий, он же последний"}
+PAIRED = {"А": "Нева", "Б": "Волга (река)"}
+
+
+@pytest.fixture(scope="module")
+def parted(make_item: Callable[..., Item], make_bank: Callable[..., ItemBank]) -> ItemBank:
+    """Items whose parts may have columns of their own."""
+    text = {"stem": "В каком году и где произошло то, о чём говорит автор отрывка?"}
+    return make_bank(
+        [
+            make_item("MAT-7", "multiple", options=PARTED, key=["1", "3"]),
+            make_item("MAT-8", "matching", options={"1": "Пётр", "2": "Павел"}, left=PAIRED, key={"А": "2", "Б": "1"}),
+            make_item("MAT-9", "single", options=PARTED, key="2", **text),
+            make_item("MAT-71", "single", options=PARTED, key="2"),
+        ]
+    )
+
+
+CHOSEN = [("1", "3"), ("1",), (), ("2", "3"), ("1", "2", "3"), ("3", "1")]
+FORMS = ["{i}.{o}", "{i}_{o}", "{i} {o}", "{i} [{o}]", "{i} ({o})", "{i}[SQ00{o}]", "{i}___{o}", "{i} / {o}", "{i} вариант {o}"]
+FORMS += ["{i} [{t}]", "{i}: {t}", "{i} - {t}", "мат-7 {t}"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [("1", "0"), (1, None), ("x", ""), ("Да", "Нет"), ("TRUE", "FALSE"), (True, False), ("✓", ""), ("+", "-"), (None, "")],
+)
+def test_a_column_for_each_option_is_the_item(parted: ItemBank, form: str, yes: object, no: object) -> None:
+    said = {o: o if yes is None and "t" in form else yes if yes is not None else t for o, t in PARTED.items()}
+    named = {form.format(i="MAT-7", o=o, t=t): [said[o] if o in c else no for c in CHOSEN] for o, t in PARTED.items()}
+    found = read({"person": list("abcdef"), "MAT-71": ["2", "1"] * 3, **named}, parted)
+    assert found.items == ("MAT-7", "MAT-71")
+    assert found.scores.T.tolist() == [[1, 0, 0, 0, 0, 1], [1, 0] * 3]
+    assert found.reasons[:, 0].tolist() == [0, 0, int(Reason.NOT_ADMINISTERED), 0, 0, 0]
+    long = pd.DataFrame({"person": list("abcdef"), **named}).melt("person", var_name="item", value_name="answer")
+    assert read(long, parted).scores[:, 0].tolist() == [1, 0, 0, 0, 0, 1]
+
+
+def test_columns_of_some_options_and_of_other_contents_are_no_item(parted: ItemBank) -> None:
+    rows = {"person": list("abcdef"), "MAT-71": ["2", "1"] * 3}
+    with pytest.raises(ResponsesError, match="item MAT-7: no columns for 3"):
+        read({**rows, "MAT-7 (1)": ["1"] * 6, "MAT-7 (2)": ["2"] * 6}, parted)
+    halves = {f"MAT-7.{o}": [*said] for o, said in zip(PARTED, ("121212", "212121", "112211"), strict=True)}  # 1 yes, 2 no
+    with pytest.raises(ResponsesError, match="column MAT-7: 6 of 6 cells cannot be read"):
+        read({**rows, **halves}, parted)
+    whole = read({**rows, "MAT-7": ["13"] * 6, "MAT-7.1": ["0"] * 6}, parted)
+    assert whole.scores[:, 0].tolist() == [1] * 6
+    assert "MAT-7.1" in finding(whole, "unknown_items").en
+
+
+@pytest.mark.parametrize("form", ["{i} [{c}]", "{i}.{c}", "{i}_{c}", "{i} [{t}]", "{i}: {t}"])
+@pytest.mark.parametrize("answers", [("2", "1"), ("Павел", "Пётр"), ("2) Павел", "1) Пётр")])
+def test_a_column_for_each_line_to_be_matched_is_the_item(parted: ItemBank, form: str, answers: tuple[str, str]) -> None:
+    heads = [form.format(i="MAT-8", c=c, t=t) for c, t in PAIRED.items()]
+    right, other = answers
+    found = read({"person": list("abc"), heads[0]: [right, other, right], heads[1]: [other, right, None]}, parted)
+    assert (found.items, found.scores[:, 0].tolist()) == (("MAT-8",), [1, 0, 0])
+
+
+def test_the_text_of_an_item_is_a_heading(parted: ItemBank) -> None:
+    text = parted.item("MAT-9").stem
+    for head in (text, f"MAT-9. {text}", f"MAT-9 {text}", f"МАТ-9: {text.upper()}"):
+        assert read({"person": ["a", "b"], head: ["2", "1"]}, parted).scores.T.tolist() == [[1, 0]]
+    with pytest.raises(ResponsesError, match="all name item MAT-9"):
+        read({"person": ["a", "b"], text: ["2", "1"], f"MAT-9. {text}": ["2", "1"]}, parted)
+    kept = read({"person": ["a", "b"], "MAT-9": ["2", "1"], f"MAT-9. {text}": ["1", "2"]}, parted)
+    assert kept.scores.T.tolist() == [[1, 0]]
+
+
+@pytest.mark.parametrize("form", ["Задание {} (макс. 1)", "Задача {}", "В. {} /1,00", "Q. {}", "{}\n1 балл", "{} 1 балл", "Item {}"])
+def test_a_word_before_an_id_and_a_maximum_behind_it(parted: ItemBank, form: str) -> None:
+    found = read({"person": ["a", "b"], form.format("MAT-9"): ["2", "1"], form.format("MAT-71"): ["1", "2"]}, parted)
+    assert (found.items, found.scores.tolist()) == (("MAT-9", "MAT-71"), [[1, 0], [0, 1]])
+
+
+@pytest.mark.parametrize("behind", ["_time", " время, с", "_rt", " ответ", "_max", " [Feedback]"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_second_column_of_each_item_is_no_item(behind: str, *, whole: bool) -> None:
+    items = {f"Q{j}": [(k * j) % 3 % 2 for k in range(12)] for j in range(1, 6)}
+    further = {f"{q}{behind}": [(k * 7) % 5 + (0 if whole else 0.25) for k in range(12)] for q in items}
+    found = read({"person": [f"т-{k}" for k in range(12)], **items, **further}, None)
+    assert found.items == tuple(items)
+    assert set(finding(found, "not_items").scope) == {*further}
+
+
+@pytest.mark.parametrize("behind", ["_score", "_correct", " [Score]", " балл", " Верно"])
+def test_the_points_beside_answers_are_the_items_without_a_bank(behind: str) -> None:
+    points = {f"Q{j}{behind}": [(k * j) % 3 % 2 for k in range(12)] for j in range(1, 6)}
+    answers = {f"Q{j}": [(k * j) % 4 + 1 for k in range(12)] for j in range(1, 6)}
+    found = read({"person": [f"т-{k}" for k in range(12)], **answers, **points}, None)
+    assert found.items == tuple(points)
+    assert set(finding(found, "not_items").scope) == {*answers}
+
+
+@pytest.mark.parametrize("head", ["n", "Проценты", "Total", "Вес"])
+def test_a_column_called_an_amount_that_is_none_is_told(head: str) -> None:
+    items = {name: [(k * j) % 3 % 2 for k in range(12)] for j, name in enumerate(["Корни", "Ряды", "Дроби", "m"], start=1)}
+    found = read({"person": [f"т-{k}" for k in range(12)], **items, head: [0, 1] * 6}, None)
+    assert finding(found, "not_items").scope == (head,)
+    amounts = read({"person": [f"т-{k}" for k in range(12)], **items, head: [k % 5 for k in range(12)]}, None)
+    assert "responses.not_items" not in {f.code for f in amounts.findings}
+
+
+@pytest.mark.parametrize("label", ["Школа № 1", "6 класс", "г. Тула, лицей"])
+def test_the_heading_of_a_group_of_rows_is_no_person(label: str) -> None:
+    rows = [[f"т-{k:02}", *"ABCA"] for k in range(12)]
+    table = pd.DataFrame(
+        [[label] + [None] * 4, *rows[:6], [f"{label}а"] + [None] * 4, *rows[6:]], columns=["код", "Q1", "Q2", "Q3", "Q4"]
+    )
+    assert read(table, BANK).persons.tolist() == [row[0] for row in rows]
+    absent = pd.DataFrame([*rows, ["т-99"] + [None] * 4, ["новый"] + [None] * 4], columns=table.columns)
+    assert read(absent, BANK).persons.tolist() == [*(row[0] for row in rows), "т-99", "новый"]
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_a_row_of_the_numbers_of_columns_is_no_person(first: int) -> None:
+    rows = [[f"т-{k:02}", *"ABCAB"] for k in range(8)]
+    table = pd.DataFrame([[first - 1, *range(first, first + 5)], *rows], columns=["код", *(f"Q{k}" for k in range(1, 6))])
+    assert read(table, BANK).persons.tolist() == [row[0] for row in rows]

@@ -84,10 +84,10 @@ def test_small_numbers_in_an_array_are_read_whole(bank: ItemBank) -> None:
     assert load_responses(np.array([[True, False]])).scores.tolist() == [[1, 0]]
     assert load_responses(np.array([[5, 0]], dtype=np.uint8)).max_scores.tolist() == [5, 1]
     for array, sentence in [
-        (np.array([[0.5, 1.0]]), "no whole points in item1"),
-        (np.array([[1, 128]]), "values above 127 in item2"),
-        (np.array([[1, -5]]), "negative scores in item2"),
-        (np.array([[0.0, -2.0], [1.0, np.nan]]), "negative scores in item2"),
+        (np.array([[0.5, 1.0], [1.5, 0.0]]), "column item1 holds no points but '0.5', '1.5'"),
+        (np.array([[1, 128]]), "column item2 holds 128, more than the highest score"),
+        (np.array([[1, -5]]), "column item2 holds negative scores"),
+        (np.array([[0.0, -2.0], [1.0, np.nan]]), "column item2 holds negative scores"),
         (np.array([1, 0]), "expected persons × items"),
         (np.zeros((0, 3)), "at least one person"),
     ]:
@@ -160,7 +160,7 @@ def test_criteria_in_columns_of_their_own(bank: ItemBank) -> None:
     plan = Layout(missing_codes={"M08": {"88": "not_reached"}})
     found = load_responses(absent, bank=bank, layout=plan)
     assert found.reasons[:, 0].tolist() == [NA, OM, NR, A]
-    with pytest.raises(ResponsesError, match="no columns for the criteria К2"):
+    with pytest.raises(ResponsesError, match="no columns for К2"):
         load_responses({"M01": ["3"], "M08.К1": [2]}, bank=bank)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from competency_dx.responses.normalise import fold_code, fold_text, header_form, plain, read_integer, read_number, tidy
+from competency_dx.responses.normalise import fold_code, fold_text, header_form, plain, read_number, tidy
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -47,10 +47,3 @@ def test_numbers_survive_writing_and_reading(number: Fraction) -> None:
 @given(st.integers(min_value=0, max_value=10**12))
 def test_thousands_may_be_apart(number: int) -> None:
     assert read_number(f"{number:,}".replace(",", " ")) == number
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [("3", 3), ("3.0", 3), ("3,0", 3), ("-1", -1), ("3.5", None), ("x", None), ("6/2", None)]
-)
-def test_read_integer(text: str, expected: int | None) -> None:
-    assert read_integer(text) == expected

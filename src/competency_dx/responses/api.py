@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Codes, Ints, blocks
 from competency_dx.bank import ItemBank, ledger_of
-from competency_dx.errors import ResponsesError, checked, phrase
-from competency_dx.findings import Finding, Template, announce
+from competency_dx.errors import ResponsesError, checked
+from competency_dx.findings import announce
 from competency_dx.limits import limits_in_force, reading
 from competency_dx.provenance import SELF_REPORT, Provenance, digest_arrays, provenance, refuse_self_report
 from competency_dx.responses.explanation import RawAnswers
@@ -25,12 +25,11 @@ from competency_dx.responses.reading.roles import Roles, find_roles, refuse_pers
 from competency_dx.responses.reading.rows import best_rows, blanks, forms_of, long_columns, numbered, pivot, resolve_blanks, single_rows
 from competency_dx.responses.reading.scoring import score_columns
 from competency_dx.responses.reading.table import Table, in_memory, table
-from competency_dx.responses.reading.unreadable import minus_is_doubtful, strange_values
-from competency_dx.responses.responses import HIGHEST, Responses, emptiness
+from competency_dx.responses.reading.unreadable import only_right, strange_values
+from competency_dx.responses.responses import Responses, emptiness
 
 DEFAULT = Layout()
 ROWS_AT_ONCE = 1 << 15
-MISSING_NUMBERS = (-1, -9, -99, -999)
 
 
 @checked(ResponsesError)
@@ -126,10 +125,11 @@ def _read_array(array: NDArray[Any], bank: ItemBank | None, layout: Layout) -> R
     limits_in_force().check_table("array", *array.shape)
     ids = [i.id for i in bank.items] if bank else [f"item{k + 1}" for k in range(array.shape[1])]
     names = tuple(ids) if layout.items is None else layout.items
-    if bank is None and array.dtype.kind in "biuf" and not layout.missing_tokens and not layout.missing_codes:
-        return from_points(array, names, layout)
     if len(names) != array.shape[1]:
         raise ResponsesError("responses.array_columns", shape=array.shape[1], n_names=len(names))
+    numbers = bank is None and array.dtype.kind in "biuf" and not layout.missing_tokens and not layout.missing_codes
+    if numbers and len(array) and (points := _points(array)) is not None:
+        return _from_points(*points, names, layout)
     plan = replace(layout, kind="wide", items=names if bank is None else layout.items)
     columns = ((name, np.ascontiguousarray(array[:, k])) for k, name in enumerate(names))
     return from_table(table(columns, "array"), bank, plan)
@@ -168,9 +168,8 @@ def _scored(roles: Roles, bank: ItemBank | None, layout: Layout, *, pivoted: boo
         raise ResponsesError("responses.no_rows", origin=roles.table.origin)
     known = [*roles.items, *(i.id for i in (bank.items if bank else ()) if i.id not in roles.items)]
     if absent := [item for item in layout.missing_codes or () if item not in {"*", *known}]:
-        raise ResponsesError(
-            "responses.setting_absent", origin=roles.table.origin, setting="missing_codes", absent=absent, columns=known
-        )
+        where = {"origin": roles.table.origin, "setting": "missing_codes", "columns": known}
+        raise ResponsesError("responses.setting_absent", absent=absent, **where)
     scored = score_columns(roles, bank, layout)
     status, stated, forms = scored.status, scored.blanks, forms_of(roles, bank)
     if pivoted:  # what has no row is no blank cell
@@ -185,6 +184,7 @@ def _scored(roles: Roles, bank: ItemBank | None, layout: Layout, *, pivoted: boo
         codes, vocabulary, kinds = zip(*((c.codes, c.vocabulary, c.kinds) for c in scored.columns.values()), strict=True)
         answers = RawAnswers(codes=picked(np.stack(codes, axis=1), source), vocabulary=vocabulary, kinds=kinds)
     suspicious = strange_values(items, scores, reasons) if bank is None else ()
+    suspicious += only_right(items, scores, reasons, scored.max_scores) if scored.mode == "scored" else ()
     at = None if source is None else source.min(axis=1)
     background = {name: picked(roles.table.columns[name].texts(), at) for name in roles.background}
     background |= {} if forms is None else {forms.column.name: picked(forms.ids, at)}
@@ -206,61 +206,37 @@ def picked(array: NDArray[Any], source: Ints | None) -> NDArray[Any]:
     return array if source is None else np.take_along_axis(array, source, axis=0)
 
 
-def from_points(array: NDArray[Any], items: tuple[str, ...], layout: Layout) -> Responses:
-    """Make responses of a numeric array (P, I) of points; NaN and the usual negative codes are missing."""
-    if len(items) != array.shape[1] or not len(array):
-        raise ResponsesError("responses.array_fit", shape=array.shape, n_items=len(items))
-    scores, reasons, coded = _points(array, items)
-    for part in (scores, reasons):
-        part.flags.writeable = False
-    ids = numbered(len(array))
+def _points(array: NDArray[Any]) -> tuple[Codes, Reasons] | None:
+    """Return whole points of an array (P, I), NaN as not administered; None where it holds anything else, say codes."""
+    scores, reasons = np.empty(array.shape, dtype=np.int8), np.zeros(array.shape, dtype=np.uint8)
+    for rows in blocks(len(array), ROWS_AT_ONCE):
+        part, points = array[rows], scores[rows]
+        with np.errstate(invalid="ignore"):
+            np.copyto(points, part, casting="unsafe")
+        same = points == part
+        if array.dtype.kind == "f" and not same.all():
+            reasons[rows] = empty = np.isnan(part)
+            points[empty], same[empty] = 0, True
+        if points.min() < 0 or not same.all():
+            return None
+    scores.flags.writeable = reasons.flags.writeable = False
+    return scores, reasons
+
+
+def _from_points(scores: Codes, reasons: Reasons, items: tuple[str, ...], layout: Layout) -> Responses:
+    """Make responses of points (P, I) of persons who have no ids."""
+    ids, tops = numbered(len(scores)), np.maximum(scores.max(axis=0), 1).astype(np.int64)
+    left = np.bincount(reasons.ravel(), minlength=len(Reason)) * (np.arange(len(Reason)) > 0)
+    further = (*only_right(items, scores, reasons, tops), *emptiness(ids, items, reasons)) if reasons.any() else ()
     return Responses(
         persons=ids,
         items=items,
         scores=scores,
         reasons=reasons,
-        max_scores=np.maximum(scores.max(axis=0), 1).astype(np.int64),
-        findings=(*coded, *strange_values(items, scores, reasons), *(emptiness(ids, items, reasons) if reasons.any() else ())),
+        max_scores=tops,
+        findings=(*blanks(left), *strange_values(items, scores, reasons), *further),
         provenance=_loaded_from("array", None, layout, "scored", (scores, reasons)),
     )
-
-
-def _points(array: NDArray[Any], items: tuple[str, ...]) -> tuple[Codes, Reasons, list[Finding]]:
-    reasons = np.zeros(array.shape, dtype=np.uint8)
-    if array.dtype.kind != "f" and (array.dtype.kind == "b" or (array.min() >= 0 and array.max() <= HIGHEST)):
-        return array.astype(np.int8), reasons, []
-    scores = np.empty(array.shape, dtype=np.int8)
-    counts = np.zeros((2, len(items)), dtype=np.int64)
-    for rows in blocks(len(array), ROWS_AT_ONCE):
-        part = array[rows]
-        with np.errstate(invalid="ignore"):
-            np.copyto(scores[rows], part, casting="unsafe")
-        if (scores[rows] == part).all() and scores[rows].min() >= 0:
-            continue  # whole points everywhere, as most often
-        values = np.where(np.isnan(part), -np.inf, part) if array.dtype.kind == "f" else part
-        _refuse(values, items)
-        reasons[rows] = np.where(values < 0, Reason.NOT_ADMINISTERED, 0)
-        scores[rows] = np.where(values < 0, 0, values)
-        counts += np.stack([np.isin(values, MISSING_NUMBERS).sum(axis=0), (values == -1).sum(axis=0)])
-    coded, minus = counts  # of codes of missing answers, and of -1, which may be one beside 0 and 1
-    at, left = np.flatnonzero(coded).tolist(), np.zeros(len(Reason), dtype=np.int64)
-    left[Reason.NOT_ADMINISTERED] = (reasons != Reason.ANSWERED).sum() - coded.sum()
-    where = [f"{items[k]} ({coded[k]})" for k in at]
-    doubtful = [items[k] for k in at if minus_is_doubtful(int(minus[k]), int((reasons[:, k] == 0).sum()), int(scores[:, k].max()))]
-    tokens = Template("responses.missing_tokens").about([items[k] for k in at], where=where, cells=int(coded.sum()))
-    return scores, reasons, [*tokens, *Template("responses.minus_one").about(doubtful), *blanks(left)]
-
-
-def _refuse(values: NDArray[Any], items: tuple[str, ...]) -> None:
-    finite = np.isfinite(values)
-    faults = (
-        (finite & (values != np.floor(values)), phrase("responses.numbers_not_whole")),
-        (values > HIGHEST, phrase("responses.numbers_above", highest=HIGHEST)),
-        (finite & (values < 0) & ~np.isin(values, MISSING_NUMBERS), phrase("responses.numbers_negative")),
-    )
-    for bad, what in faults:
-        if bad.any():
-            raise ResponsesError("responses.array_values", what=what, items=[items[k] for k in np.flatnonzero(bad.any(axis=0))])
 
 
 def _loaded_from(origin: str, bank: ItemBank | None, layout: Layout, cells: str, data: tuple[Codes, Reasons]) -> Provenance:

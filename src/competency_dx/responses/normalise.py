@@ -11,7 +11,8 @@ from functools import lru_cache
 from competency_dx.arrays import value
 from competency_dx.wording import LOOKALIKES, toml_content
 
-_SHAPES = str.maketrans({sign: one for one, signs in toml_content("responses.reading", "words")["shapes"].items() for sign in signs})
+_WORDS = toml_content("responses.reading", "words")
+_SHAPES = str.maketrans({sign: one for one, signs in _WORDS["shapes"].items() for sign in signs})
 _UNSEEN = {sign: shape for sign, shape in _SHAPES.items() if shape == ""}
 _LEAD = re.compile(r"^(?:(?:ответ|answer)\s*[:=-]?\s*|[a-zа-я]\s*=\s*)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:\d{1,60}(?:\.\d{0,60})?|\.\d{1,60})(?:e[+-]?\d{1,2})?", re.IGNORECASE)
@@ -31,7 +32,10 @@ NOTHING = ("_", "*", "?")  # signs people put where an element of a sequence is 
 _SEPARATORS = re.compile(r"[;,.\s/|+&()\[\]{}\"']+")
 _ORDER_SEPARATORS = re.compile(r"[;,.\s/|+&()\[\]{}\"'\-<>→]+")
 _AND = re.compile(r"(?<=\w)\s+(?:и|and)\s+(?=\w)", re.IGNORECASE)
-_LINKS = r"[\s\-=:)>→.]*"
+_CALLED = re.compile(rf"^(?:[AА][OО]?0*|(?:{_WORDS['option']})\s*[№:]?\s*)(?=\d)", re.IGNORECASE)
+_LABEL = re.compile(r"((?:^|[;,>→=\n])\s*)\w[).:]\s+")  # a code before the words of an option
+_NEXT, _QUOTES = re.compile(r"\s*(?:\n|->|→|\s>\s)\s*"), re.compile(r"[\"'\[\]]")
+_LINKS = r"[\s\-=:)>→.?!\"']*"
 
 
 def visible(text: str) -> str:
@@ -111,15 +115,6 @@ def fold_isotope(text: str) -> str:
     return fold_look(parts[2]) + f"-{parts[1] or parts[3]}".rstrip("-")
 
 
-def read_integer(text: str) -> int | None:
-    """Read a whole number (``"3"``, ``"3.0"``, ``"3,0"``); None when the text is anything else."""
-    short = text.strip()
-    if short.isascii() and short.isdigit() and len(short) < 10:
-        return int(short)
-    number = read_number(short) if "/" not in short and "=" not in short else None
-    return int(number) if number is not None and number.denominator == 1 else None
-
-
 def read_points(text: str) -> tuple[int, int | None] | None:
     """Read whole points and, where the text tells it, the maximum: ``"3"``, ``"3,0"``, ``"3 / 4"``, ``"3 балла из 4"``."""
     plain_text = tidy(text).casefold()
@@ -157,16 +152,16 @@ class CodeBook:
         """Return the one code that was meant: the code itself, ``"B)"``, the words of the option, or both; a code wins."""
         if (folded := self._code(raw) or self.texts.get(fold_text(raw)) or self._lettered(raw)) is not None:
             return folded
-        for mark in re.finditer(r"[)\].=:]|\s-", raw[:LONGEST]):
+        for mark in re.finditer(r"[)\].=:]|\s-?", raw[:LONGEST]):
             code = self.index.get(fold_code(raw[: mark.start()]))
             if code is not None and self.texts.get(fold_text(raw[mark.end() :])) == code:
                 return code
         return None
 
     def _lettered(self, raw: str) -> str | None:
-        """Return the code of "A3" where codes are numbers: so survey programs call the third option."""
-        form = fold_code(raw)
-        return self.index.get(form[1:]) if form[:1] == "A" and all(map(str.isdigit, self.index)) else None
+        """Return the code of "A3", "вариант 3" where codes are numbers: so survey programs and people call the third option."""
+        bare, named = _CALLED.subn("", tidy(raw))
+        return self.index.get(fold_code(bare)) if named and all(map(str.isdigit, self.index)) else None
 
     def _code(self, raw: str) -> str | None:
         return raw if raw in self.codes else self.index.get(fold_code(raw))
@@ -183,13 +178,15 @@ class CodeBook:
             pieces = (form,) if form in self.index else segment(form, [*self.index, *(NOTHING if kept else ())])
             if pieces is None:
                 whole = self.find(raw)
-                return (whole,) if whole is not None else None if kept else self._by_words(raw)
+                return (whole,) if whole is not None else self._by_words(raw)
             out += map(self.index.get, pieces)
         return tuple(out) or None
 
     def _by_words(self, raw: str) -> tuple[str, ...] | None:
-        ends = {f"{words}{end}": code for words, code in self.texts.items() for end in (", ", "; ", ",", ";", "., ", ".; ")}
-        pieces = segment(fold_text(raw) + ", ", list(ends))
+        marks = (", ", "; ", ",", ";", "., ", ".; ")
+        ends = {_QUOTES.sub("", words) + mark: code for words, code in self.texts.items() for mark in marks}
+        texts = (_QUOTES.sub("", fold_text(text)) + ", " for text in (raw, _NEXT.sub("; ", _LABEL.sub(r"\1", raw))))
+        pieces = next(filter(None, (segment(text, [*ends]) for text in texts)), None)
         return None if pieces is None else tuple(ends[p] for p in pieces)
 
 
@@ -218,9 +215,10 @@ def segment(text: str, pieces: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def read_pairs(raw: str, left: CodeBook, options: CodeBook) -> tuple[str | None, ...] | None:
-    """Read one option (or None) per left entry from ``"31"``, ``"3;1"``, ``"А3Б1"`` or ``"А-3; Б-1"``; None when it cannot be read."""
-    if (paired := _explicit_pairs(raw, left, options)) is not None:
-        return tuple(paired.get(code) for code in left.codes)
+    """Read one option (or None) per left entry from ``"31"``, ``"3;1"``, ``"А3Б1"``, ``"А-3; Б-1"`` or words, None where none is."""
+    for text in (raw, _LABEL.sub(r"\1", raw)):
+        if (paired := _explicit_pairs(text, left, options)) is not None:
+            return tuple(paired.get(code) for code in left.codes)
     row = options.split(raw, order="kept")
     return None if row is None or len(row) > len(left.codes) else row + (None,) * (len(left.codes) - len(row))
 
@@ -229,13 +227,14 @@ def _explicit_pairs(raw: str, left: CodeBook, options: CodeBook) -> dict[str, st
     text = fold_look(raw)
     if len(text) > LONGEST or not (re.search(r"[-=:)>→]", text) or set(left.index).isdisjoint(options.index)):
         return None
-    first, second = ("|".join(map(re.escape, sorted(book.index, key=len, reverse=True))) for book in (left, options))
-    pair = rf"(?>({first}){_LINKS}({second})[\s;,.|/()]*)"
+    codes = [{**{fold_look(words): code for words, code in book.texts.items()}, **book.index} for book in (left, options)]
+    first, second = ("|".join(map(re.escape, sorted(of, key=len, reverse=True))) for of in codes)
+    pair = rf"(?>({first}){_LINKS}({second})[\s;,.|/()?!\"']*)"
     if not first or not second or not re.fullmatch(rf"(?>{pair})+", text):
         return None
     found: dict[str, str] = {}
     for match in re.finditer(pair, text):
-        code, option = left.index[match[1]], options.index[match[2]]
+        code, option = codes[0][match[1]], codes[1][match[2]]
         if found.setdefault(code, option) != option:
             return None
     return found

@@ -119,36 +119,13 @@ class RestScores(NamedTuple):
         return who, share - (self.expected[who] - self.weight[i]) / others, share, x
 
     def correlations(self) -> Floats:
-        """Return the correlation (I,) of x with u without the item, (earned - expected - x + m v) / (possible - m); NaN if constant."""
+        """Return the correlation (I,) of the points on each item with u without it, NaN where either is constant."""
         out = np.full(len(self.highest), np.nan)
-        for m in np.unique(self.highest):
-            items = np.flatnonzero(self.highest == m)
-            out[items] = self._of_equal_weight(items, m)
+        for i in range(len(out)):
+            _, u, _, x = self.without(i)
+            if len(x) > 2 and x.var() > NO_VARIANCE and u.var() > NO_VARIANCE:
+                out[i] = np.corrcoef(x, u)[0, 1]
         return out
-
-    def _of_equal_weight(self, items: Ints, m: float) -> Floats:
-        w = (self.possible > m) / np.maximum(self.possible - m, 1.0)
-        u = (self.earned - self.expected) * w
-        u -= u.mean()
-        some = np.stack([self.possible > m, u, u * u, w, u * w, w * w], axis=1)
-        which, complete = slice(None) if len(items) == len(self.highest) else items, everywhere(self.observed)
-
-        def sums(block: slice) -> Floats:
-            seen, part = self.observed[block, which], some[block]
-            x = (self.codes[block, which] * seen).astype(np.float64)
-            of_x = x.T @ part
-            given = np.tile(part.sum(axis=0), (len(of_x), 1)) if complete else seen.T @ part
-            return np.stack([given, of_x, of_x if m == 1 else (x * x).T @ part])
-
-        total = np.sum(list(map_blocks(sums, len(self.earned))), axis=0)
-        (n, u, uu, w, uw, ww), (x, xu, _, xw, xuw, xww), (xx, _, _, xxw, _, xxww) = np.moveaxis(total, 2, 1)
-        v = self.weight[items]
-        a, ax = u - xw + v * w, xu - xxw + v * xw
-        aa = uu - 2 * (xuw - v * uw) + xxww - 2 * v * xww + v * v * ww
-        with np.errstate(divide="ignore", invalid="ignore"):
-            of_x, of_a = xx - x * x / n, aa - a * a / n
-            out = (ax - a * x / n) / np.sqrt(of_x * of_a)
-        return np.where((n > 2) & (of_x > NO_VARIANCE * n) & (of_a > NO_VARIANCE * n), out, np.nan)
 
 
 def _evidence(responses: Responses, i: int, others: RestScores, r: float) -> SuspectedKey:

@@ -104,8 +104,9 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     head, ends = zip(*(([*map(unguarded, row)], reader.line_num) for row in reader), strict=True)
     limits_in_force().check(path.name, columns=max(map(len, head)))
     at = header_row(head, ids)
-    starts = [0, *ends][at : at + 2]
-    if all(lines[k].startswith('"') for k in starts if k < len(lines)) and _names_rows(head[at:]):
+    quoted = all(lines[k].startswith('"') for k in [0, *ends][at : at + 2] if k < len(lines))
+    alike = len({re.sub(r"\d+", "0", name) for name in head[at][:2]}) == 1  # so the first column is one of items too
+    if (quoted or alike or is_id(head[at][0], ids)) and _names_rows(head[at:]):
         head[at].insert(0, "")
     columns = len(head[at])
     for before, row in zip([0, *ends][at:], head[at:], strict=False):
@@ -131,8 +132,9 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
 def _names_rows(head: Sequence[Sequence[str]]) -> bool:
     """Tell whether each row begins with a name of its own under no heading, a cell more than the header has: so R writes them."""
     rows = [row for row in head[1:] if any(row)]
-    longer = all(len(row) == len(head[0]) + 1 for row in rows) and any(row[-1].strip() for row in rows)
-    return longer and len({row[0] for row in rows}) == len(rows) > 1 and {*map(header_form, head[0])}.isdisjoint(PERSON_NAMES)
+    longer, names = all(len(row) == len(head[0]) + 1 for row in rows) and any(row[-1].strip() for row in rows), [row[0] for row in rows]
+    called = names == [*map(str, range(1, len(rows) + 1))] or None in map(read_number, names)
+    return longer and called and len({*names}) == len(rows) > 1 and {*map(header_form, head[0])}.isdisjoint(PERSON_NAMES)
 
 
 def _refuse_long_cells(path: Path, data: bytes) -> None:

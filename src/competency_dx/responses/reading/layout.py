@@ -7,7 +7,7 @@ from itertools import chain, combinations
 from typing import Literal, NamedTuple
 
 from competency_dx.arrays import FrozenDict, choice, value
-from competency_dx.bank import ItemBank, Rubric
+from competency_dx.bank import Item, ItemBank, Rubric
 from competency_dx.display import column_title
 from competency_dx.errors import LANGUAGES, ResponsesError, phrase
 from competency_dx.personal_data import hidden_text
@@ -21,19 +21,18 @@ Cells = Literal["auto", "raw", "scored"]
 _WORDS = toml_content("responses.reading", "words")
 _COLUMNS, _ROWS, _RESULTS = (_WORDS[part] for part in ("columns", "rows", "results"))
 PERSON_NAMES, FORM_NAMES, ITEM_NAMES, RIGHT_NAMES = (_COLUMNS[name] for name in ("person", "form", "item", "correct"))
-ANSWER_NAMES = (*_COLUMNS["answer"], *RIGHT_NAMES)
+ANSWER_NAMES, POINT_NAMES = (*_COLUMNS["answer"], *RIGHT_NAMES), frozenset((*_COLUMNS["points"], *RIGHT_NAMES))
+AMOUNTS = frozenset(_COLUMNS["amounts"])
 BACKGROUND_NAMES = frozenset(FORM_NAMES).union(_COLUMNS["background"])
 _COVARIATE = re.compile(r"(?:cov|itemcov|qmatrix)[_\d]", re.IGNORECASE)
 _MAXIMUM = re.compile("|".join(_WORDS["maximum"]["forms"]).format_map(_WORDS["maximum"]), re.IGNORECASE)
-_ANSWER = re.compile(
-    r"(?<![\s\-_:(\[])[\s\-_:(\[]++(?:response|answer|ответ|score|points?|marks?|балл\w{0,2}|оценка)[)\]]?$", re.IGNORECASE
-)
-_BRACKETED = re.compile(r"([^()\[\]]+?)\s*[(\[]\s*([^()\[\]]+?)\s*[)\]]")
-_BEFORE = re.compile(_WORDS["before_item"], re.IGNORECASE)
+_BEFORE, _ANSWER = (re.compile(_WORDS[f"{where}_item"], re.IGNORECASE) for where in ("before", "behind"))
 _SEPARATORS = re.compile(r"(?P<joint>(?<=\d)[\s_.\-]+(?=\d))|[\s_.\-]+")
 _TOKENS = re.compile(r"[^\W_]+")
 _QUESTION = re.compile(_WORDS["question"], re.IGNORECASE)
 KEPT = 32  # banks
+PART_MARKS, PART_WORDS = ".:/([", ("", "SQ00", "вариант", "option", "choice")  # before a part that has a column, and its code
+QUESTION = 20  # signs of a header that may be the text of an item
 LONGEST_MENTION = 4  # words of a header, at most, that are an id together: ``"MAT S 01 003"``
 MOST_WORDS = 40  # so many words at the beginning and at the end of a header are looked through for an id
 SURE = 4  # an id of so many signs is one wherever it stands in a header; a shorter one needs a letter and a digit
@@ -147,10 +146,17 @@ def refuse_results(names: Iterable[str], origin: str) -> None:
 
 
 class Target(NamedTuple):
-    """What a name stands for: an item, or one criterion of its rubric."""
+    """What a name stands for: an item, or one of its parts, that have columns of their own."""
 
     item: str
-    criterion: str = ""
+    part: str = ""
+
+
+def parts_of(item: Item) -> dict[str, str]:
+    """Return the parts of an item that may have a column each, with their words: criteria, options to tick, what is to be matched."""
+    if isinstance(item.rule, Rubric):
+        return {c.id: "" for c in item.rubric}
+    return dict(item.options if item.type == "multiple" else item.left if item.type == "matching" else {})
 
 
 def id_form(text: str) -> str:
@@ -163,22 +169,35 @@ def undecorated(text: str) -> str:
     return _BEFORE.sub("", _ANSWER.sub("", _MAXIMUM.sub("", tidy(text)))) or text
 
 
+@lru_cache(maxsize=1 << 14)
+def _said(item: Item) -> dict[str, str]:
+    """Return the parts of an item by the forms in which they are named, and "" by that of its text."""
+    parts = ((part, said) for part, text in parts_of(item).items() for said in (text, *(f"{word}{part}" for word in PART_WORDS)))
+    return {id_form(said): part for part, said in (*parts, ("", item.stem)) if said}
+
+
 @value
 class ItemNames:
-    """Every way to write the items of a bank: `exact` as written, `forms` by `id_form`, `alike` by the numbers in their ids."""
+    """Every way to write the items of a bank: `exact` as written, `forms` and `items` by `id_form`, `alike` by the numbers in ids."""
 
     exact: Mapping[str, Target]
     forms: Mapping[str, tuple[Target, ...]]
     alike: Mapping[tuple[str, ...], tuple[tuple[str, str], ...]]
+    items: Mapping[str, Item]
 
     def find(self, name: str) -> Target | None:
         """Return what a name stands for, None where no item has it or several may."""
         if name in self.exact:
             return self.exact[name]
-        meant = next((m for form in _forms_of(name) if (m := self.forms.get(form))), ())
-        if not meant and (parts := _BRACKETED.fullmatch(tidy(name))):  # "M-1 (К1)", "M-1[К1]": criteria only
-            meant = tuple(t for t in self.forms.get(id_form(f"{parts[1]}.{parts[2]}"), ()) if t.criterion)
+        meant = next((m for form in _forms_of(name) if (m := self.forms.get(form))), None) or self._within(id_form(name))
         return meant[0] if len(meant) == 1 else None
+
+    def _within(self, form: str) -> tuple[Target, ...]:
+        """Return what a name says by more than an id: a part of an item, or its text, behind the id or alone."""
+        behind = ((item, form[len(start) :]) for start, item in self.items.items() if form.startswith(start))
+        named = [(i, _said(i).get(rest.lstrip(PART_MARKS))) for i, rest in behind if not (i.id[-1:] + rest[:1]).isdigit()]
+        named += [(i, _said(i).get(form)) for i in self.items.values() if len(form) >= QUESTION and i.stem]
+        return tuple(Target(i.id, part) for i, part in named if part is not None)
 
     def added(self, name: str) -> bool:
         """Tell whether a header is that of an item with something added."""
@@ -187,7 +206,7 @@ class ItemNames:
     def near(self, name: str, taken: Collection[str] = ()) -> tuple[str, ...] | None:
         """Return the items that a name may mean, () when only shaped like an id, None when not; words beside ids `taken` remark."""
         code = undecorated(name)
-        meant = [t.item for f in _forms_of(name) for t in self.forms.get(f, ())]
+        meant = [t.item for f in _forms_of(name) for t in (*self.forms.get(f, ()), *self._within(f))]
         words = _TOKENS.findall(fold_code(code))
         words = words if len(words) <= 2 * MOST_WORDS else words[:MOST_WORDS] + words[-MOST_WORDS:]
         ends = ((start, end) for start, end in combinations(range(len(words) + 1), 2) if end - start <= LONGEST_MENTION)
@@ -215,15 +234,13 @@ def names_of(bank: ItemBank, aliases: Mapping[str, str] | None) -> ItemNames:
     if strange := [i for i in (aliases or {}).values() if i not in ids]:
         raise ResponsesError("responses.aliases_unknown", strange=strange, bank=bank.id)
     exact = {i: Target(i) for i in ids} | {name: Target(i) for name, i in (aliases or {}).items()}
-    criteria = {f"{i.id}.{c.id}": Target(i.id, c.id) for i in bank.items if isinstance(i.rule, Rubric) for c in i.rubric}
     forms, alike = dict[str, tuple[Target, ...]](), dict[tuple[str, ...], tuple[tuple[str, str], ...]]()
-    for name, target in (*exact.items(), *criteria.items()):
-        form = id_form(name)
+    for form, target in ((id_form(name), target) for name, target in exact.items()):
         forms[form] = tuple(dict.fromkeys((*forms.get(form, ()), target)))
     for item in bank.items:
         numbers, letters = _parts(id_form(item.id))
         alike[numbers] = (*alike.get(numbers, ()), (item.id, letters))
-    return ItemNames(exact=exact, forms=forms, alike=alike)
+    return ItemNames(exact=exact, forms=forms, alike=alike, items={id_form(i.id): i for i in bank.items})
 
 
 def is_id(name: str, ids: frozenset[str]) -> bool:

@@ -132,6 +132,7 @@ def _strangers(ids: Column | None, cells: Sequence[Column], keyed: Sequence[tupl
     if total < FEW or not cells:
         return out
     out[0, :3] = [_is_heading(row, cells) for row in range(3)]
+    empty = np.all([c.codes < 0 for c in cells], axis=0)
     wordy = np.array([*(row for row in range(3) if _is_wordy(row, cells))], dtype=np.int64)
     ends = [*range(3), *range(max(3, total - ENDS), total)]
     sample = np.linspace(0, total - 1, min(total, SAMPLE)).astype(np.int64).tolist()
@@ -144,10 +145,13 @@ def _strangers(ids: Column | None, cells: Sequence[Column], keyed: Sequence[tupl
     words = ids.vocabulary if ids and keyed and _WORD.search("\n".join(ids.vocabulary)) else ()
     named = np.isin(-1 if ids is None else ids.codes, [k for k, v in enumerate(words) if _KEY.search(v)])
     out[0, [row for row in {*(odd & {0, total - 1}), *np.flatnonzero(named).tolist()} if _is_key(row, keyed)]] = True
-    notes = (row for row in ends if id_of[row].startswith("*"))
-    out[0, [row for row in notes if all(c.codes[row] < 0 for c in cells)]] = True
+    out[0, [row for row in ends if empty[row] and id_of[row].startswith("*")]] = True
     out[0, [row for row in odd if label_form(id_of[row]) in _LABELS["short"]]] = True
     out[0, [row for row in odd if row in wordy]] = True
+    worded = (row for row in sample if _WORD.search(id_of[row]) and not (empty | labelled)[row])
+    if ids is not None and next(worded, None) is None:  # words without answers head the rows of a group
+        texts = ((row, ids.vocabulary[ids.codes[row]]) for row in np.flatnonzero(empty & (ids.codes >= 0)).tolist())
+        out[0, [row for row, text in texts if _WORD.search(text) and " " in text]] = True
     if not odd and (keyed or total > MANY):
         return out
     numbers, others = numbers_of(cells), ~(out[0] | labelled | np.isin(rows, [*odd]))
@@ -168,12 +172,14 @@ def _is_key(row: int, keyed: Sequence[tuple[Item, Column]]) -> bool:
 
 
 def _is_heading(row: int, cells: Sequence[Column]) -> bool:
-    """Tell whether the cells of a row are no answers but what stands above them: names of imports, texts of the questions."""
+    """Tell whether the cells of a row are no answers but what stands above them: names of imports, texts of questions, 1 to n."""
     given = [(c.vocabulary[c.codes[row]], c) for c in cells if c.codes[row] >= 0]
     longest = [max((len(v) for v in c.vocabulary if v != text and v[:2] != '{"'), default=LABEL) for text, c in given]
     words = [" " in text and _WORD.search(text) and len(text) > 2 * n for (text, _), n in zip(given, longest, strict=True)]
+    numbers = [int(text) for text, _ in given if text.isdecimal() and len(text) <= FEW]
+    counted = len(numbers) == len(cells) > FEW and {*np.diff(numbers).tolist()} == {1}
     imports, different = sum(t.startswith('{"ImportId"') for t, _ in given), len({text for text, _ in given}) == len(given) > 1
-    return different and max(imports, sum(map(bool, words))) >= MOST * len(given)
+    return counted or (different and max(imports, sum(map(bool, words))) >= MOST * len(given))
 
 
 def _is_wordy(row: int, cells: Sequence[Column]) -> bool:
@@ -280,12 +286,8 @@ def _runs(cells: Floats, places: Sequence[int]) -> Iterator[tuple[int, slice]]:
         ends = np.searchsorted(sums, wanted).clip(max=len(sums) - 1)
         for start in np.flatnonzero(sums[ends] == wanted).tolist():
             run, beside = slice(start, int(ends[start])), place in {int(ends[start]), start - 1}
-            if (
-                run.stop > start + 1
-                and not start <= place < run.stop
-                and (beside or rows.sum() >= ENOUGH)
-                and tops[run].max() < tops[place]
-            ):
+            several = run.stop > start + 1 and not start <= place < run.stop
+            if several and (beside or rows.sum() >= ENOUGH) and tops[run].max() < tops[place]:
                 yield place, run
 
 

@@ -14,12 +14,13 @@ from competency_dx.errors import ResponsesError, has_sentence, phrase, repeated
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import hidden_ids, hidden_text, names_a_person
 from competency_dx.responses.missing import NEGATIVE_CODES, token_code
-from competency_dx.responses.normalise import fold_code, read_number, read_points
+from competency_dx.responses.normalise import fold_code, header_form, read_number, read_points
+from competency_dx.responses.reading import layout as naming
 from competency_dx.responses.reading import not_answers
 from competency_dx.responses.reading.layout import FORM_NAMES, ITEM_NAMES, PERSON_NAMES, ItemNames, Layout, Target, hinted, names_of
 from competency_dx.responses.reading.not_answers import ColumnKind, alike, heading_of, is_signature, personal_kind, without_footers
 from competency_dx.responses.reading.table import Column, Table
-from competency_dx.responses.reading.unreadable import MOST_UNREADABLE
+from competency_dx.responses.reading.unreadable import MOST_UNREADABLE, as_points
 
 PERSON_SHARE = 0.1  # a person column has at least this share of distinct ids; several attempts lower it, and are asked about
 NUMERIC_SHARE = 0.5  # without a bank a column of which most cells are whole numbers is an item
@@ -28,7 +29,7 @@ UNNAMED = frozenset({"column 1", "unnamed 0", "index", "level 0"})  # what an in
 
 
 class Roles(NamedTuple):
-    """The columns of a wide table by role; an item has one column, or one per criterion of its rubric."""
+    """The columns of a wide table by role; an item has one column, or one per part of it."""
 
     table: Table
     person: str | None
@@ -53,7 +54,8 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     labels = {**{n: full[n] for n in personal if n in full}, **table.columns}
     answered = ((i, items[i.id]) for i in bank.items if i.id in items) if bank and layout.cells != "scored" else ()
     ids = person if person in full or table.labels == "own" else None  # numbers of rows that nobody gave are none
-    table = without_footers(table, ids, answers, labels, [(i, c[0]) for i, c in answered if i.key is not None and len(c) == 1])
+    if table.origin != "array":
+        table = without_footers(table, ids, answers, labels, [(i, c[0]) for i, c in answered if i.key is not None and len(c) == 1])
     texts = ((n, text) for n in rest for text in table.columns[n].vocabulary)
     signed: dict[str, ColumnKind] = {n: "name in a comment" for n, text in texts if is_signature(text) and names_a_person(text)}
     personal |= _allowed(table, signed, layout)
@@ -112,7 +114,7 @@ def _named_items(table: Table, layout: Layout) -> dict[str, tuple[str, ...]]:
 
 
 def _bank_items(table: Table, names: ItemNames, bank: ItemBank, layout: Layout) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
-    """Match columns to items: one column an item, or one per criterion of its rubric."""
+    """Match columns to items: one column an item, or one per part of it."""
     columns, beside = dict[Target, list[str]](), list[str]()
     for name in table.columns:
         if (target := names.find(name)) is not None:
@@ -127,13 +129,13 @@ def _bank_items(table: Table, names: ItemNames, bank: ItemBank, layout: Layout) 
     if absent := [i for i in layout.items or () if i not in known]:
         raise ResponsesError("responses.items_unknown", absent=absent, bank=bank.id)
     for item in bank.items if layout.items is None else map(known.__getitem__, layout.items):
-        parts = [columns.get(Target(item.id, c.id), [""])[0] for c in item.rubric]
+        parts = {part: columns.get(Target(item.id, part), [""])[0] for part in naming.parts_of(item)}
         if whole := columns.get(Target(item.id)):
             items[item.id] = (whole[0],)
-        elif any(parts):
-            if absent := [c.id for c, name in zip(item.rubric, parts, strict=True) if not name]:
-                raise ResponsesError("responses.criteria_absent", item=item.id, absent=absent)
-            items[item.id] = tuple(parts)
+        elif any(parts.values()):
+            if absent := [part for part, name in parts.items() if not name]:
+                raise ResponsesError("responses.parts_absent", item=item.id, absent=absent)
+            items[item.id] = tuple(parts.values())
     loose = [parts[0] for item, parts in items.items() if len(parts) == 1 and parts[0] not in names.exact]
     return items, [*Template("responses.header_matched").about(loose), *Template("responses.points_beside").about(beside)]
 
@@ -225,12 +227,15 @@ def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[
     filled = [name for name, kind in kinds.items() if kind != "nothing"]
     beside = [name for name in filled if heading_of(name) == "beside"]
     beside = beside if 2 * len(beside) < len(filled) or len(filled) == 1 else []  # else it is what the items are about
+    known = ((name, table.columns[name]) for name in rest if name not in kinds)  # called amounts that 0 and 1 are none of
+    beside += [n for n, c in known if c.header in naming.AMOUNTS and set(c.vocabulary) == {"0", "1"}]
     left = [name for name in filled if name not in beside]
     cells = not_answers.numbers_of([table.columns[name] for name in left])
     sums = {left[k] for k in not_answers.sum_columns(left, cells)}
     beside += [left[k] for k in not_answers.measures(cells) if left[k] not in sums]
     kept = [k for k, name in enumerate(left) if name not in beside]  # a sum is none of all others where one of them is an age
     sums |= {left[kept[k]] for k in (not_answers.sum_columns([left[k] for k in kept], cells[:, kept]) if len(kept) < len(left) else ())}
+    beside += doubled([name for name in kinds if name not in sums and name not in beside])
     items = [name for name in kinds if name not in sums and name not in beside]
     if broken := [name for name in items if kinds[name] == "fractions"]:
         raise ResponsesError("responses.not_whole", broken=broken[0])
@@ -245,13 +250,22 @@ def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[
     return items, [*notes, *Template("responses.unlike_items").about(others)]
 
 
+def doubled(names: Sequence[str]) -> list[str]:
+    """Return those of two columns an item that are not its points: of "Q1", "Q1_time" the latter, of "Q1", "Q1_score" the former."""
+    known, pairs = {*names}, (re.fullmatch(r"(.*[^\W_])([\W_]+[^\W\d_]{2}.*)", name) for name in names)
+    found = [(m[1], m[0], header_form(m[2]).strip("[]() ")) for m in pairs if m and m[1] in known]
+    counts = Counter(added for *_, added in found)
+    return [first if added in naming.POINT_NAMES else second for first, second, added in found if counts[added] >= LIKE_NAMED]
+
+
 def _kind(column: Column, layout: Layout) -> Literal["points", "fractions", "nothing", "other"]:
     """Return what a column of a table without a bank holds; nothing where no cell holds more than a token."""
     if heading_of(column.name) == "known":
         return "other"
     own = layout.user_reasons(column.name)
     whole = broken = rest = 0
-    for text, n in zip(column.vocabulary, column.counts().tolist(), strict=True):
+    texts = as_points(column, own) if layout.cells == "scored" else column.vocabulary
+    for text, n in zip(texts, column.counts().tolist(), strict=True):
         if text in NEGATIVE_CODES or token_code(text, own) is not None:
             continue
         if read_points(text) is not None:

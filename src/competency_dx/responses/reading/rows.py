@@ -109,7 +109,7 @@ def _items(spelled: Column, bank: ItemBank | None, layout: Layout) -> tuple[Colu
     else:
         names = names_of(bank, layout.aliases)
         targets = {v: names.find(v) for v in spelled.vocabulary}
-        ids = ["" if t is None else f"{t.item}.{t.criterion}" if t.criterion else t.item for t in targets.values()]
+        ids = ["" if t is None else f"{t.item}.{t.part}" if t.part else t.item for t in targets.values()]
         strange = {v: names.near(v) or () for v, t in targets.items() if t is None}
         notes = Template("responses.header_matched").about([v for v, t in targets.items() if t is not None and v not in names.exact])
         notes += Template("responses.unknown_items").about(strange, where=hinted(strange))

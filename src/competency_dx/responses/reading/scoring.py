@@ -1,7 +1,7 @@
 """Columns of answers as points and reasons: distinct answers are scored once and spread over the persons."""
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -18,10 +18,10 @@ from competency_dx.personal_data import OwnWords, masked, personal_in
 from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reasons, token_code
 from competency_dx.responses.normalise import fold_text, in_thousands, read_number, read_points
 from competency_dx.responses.reading import unreadable
-from competency_dx.responses.reading.layout import Cells, Layout
+from competency_dx.responses.reading.layout import Cells, Layout, parts_of
 from competency_dx.responses.reading.roles import Roles
 from competency_dx.responses.reading.table import KEPT_CELLS, SHORT_TEXT, Column, Mode, Verdicts
-from competency_dx.responses.reading.unreadable import Tally, Unread, like_points, minus_is_doubtful, odd_cells
+from competency_dx.responses.reading.unreadable import Tally, Unread, as_points, like_points, minus_is_doubtful, odd_cells
 from competency_dx.responses.responses import HIGHEST
 from competency_dx.responses.rules import ambiguous_options, judge_of, size_with_zeros, written
 from competency_dx.wording import cut, toml_content
@@ -29,9 +29,9 @@ from competency_dx.wording import cut, toml_content
 T = TypeVar("T")
 Asked = tuple[Column, str, Item | None, Mapping[str, int]]  # a column, the item it answers, the user's own tokens
 Remark = tuple[str, str, str, int]  # code of a finding, the column or item it is about, with which content, and how often
-MOST, PAIR, POINTS, LEAST = 5, 12, 128, 0.01  # texts shown; most distinct contents of words, of points; least share of points
-_PAIRS = toml_content("responses.reading", "words")["truth"]["pairs"]
-DATE = re.compile(toml_content("responses.reading", "words")["spreadsheet_date"], re.IGNORECASE)
+MOST, POINTS, LEAST = 5, 128, 0.01  # texts shown; most distinct contents of points; least share of points
+_WORDS = toml_content("responses.reading", "words")
+_TICKS, DATE = _WORDS["ticks"], re.compile(_WORDS["spreadsheet_date"], re.IGNORECASE)
 TYPED = frozenset({"number", "digits", "text"})  # which may be anything; other answers come from a form or a rater
 CODE = re.compile(r"-\d{1,4}(?:[.,]0+)?|9{1,4}")  # what stands for no answer in tables of numbers
 CELLS, COLUMNS, OFTEN = 3, 3, 0.05  # in so many cells of others, or in so many columns of numbers and so often, it is no answer
@@ -51,18 +51,30 @@ class Scored(NamedTuple):
 
 
 def joined(item: Item, columns: Sequence[Column], own: Mapping[str, int]) -> Column:
-    """Join the columns of an item's criteria into one of contents like ``"К1=2; К2=1"``; `own` are the user's tokens."""
+    """Join the columns of an item's parts into one of contents like ``"К1=2; К2=1"``, or of options ticked; `own` are tokens."""
+    if item.type == "multiple":
+        columns = [_ticked(c, *option, own) for c, option in zip(columns, item.options.items(), strict=True)]
     rows, inverse = np.unique(np.stack([c.codes for c in columns], axis=1), axis=0, return_inverse=True)
     texts = []
     for row in rows:
         parts = [c.vocabulary[k] if k >= 0 else "" for c, k in zip(columns, row, strict=True)]
         present = list(dict.fromkeys(filter(None, parts)))
         alone = len(present) == 1 and token_code(present[0], own) is not None
-        marked = "; ".join(f"{c.id}={part}" for c, part in zip(item.rubric, parts, strict=True))
-        texts.append(present[0] if alone else marked if present else "")
+        marked = [f"{c}={part}" for c, part in zip(parts_of(item), parts, strict=True) if part or item.rubric]
+        chosen = [part for part in present if token_code(part, own) is None] if item.type == "multiple" else marked
+        texts.append(present[0] if alone else "; ".join(chosen) if present else "")
     kept = {t: k for k, t in enumerate(dict.fromkeys(filter(None, texts)))}
     place = np.array([kept.get(t, -1) for t in texts], dtype=np.int32)
     return Column(name=item.id, codes=place[inverse.ravel()], vocabulary=tuple(kept), kinds=tuple("text" for _ in kept))
+
+
+def _ticked(column: Column, option: str, words: str, own: Mapping[str, int]) -> Column:
+    """Return a column that tells who ticked an option with the option in place of ticks, its own code or words, and "" of none."""
+    read = {v: fold_text(v) for v in column.vocabulary}
+    alone = {*read.values()} - {*_TICKS["no"]} == {code := fold_text(option)}  # its code, where no other says that it was chosen
+    ticks = {*_TICKS["yes"], fold_text(words), *([code] if alone else ())}
+    said = {v: option if form in ticks else "" if form in _TICKS["no"] else f"{option}={v}" for v, form in read.items()}
+    return replace(column, vocabulary=tuple(said[v] if token_code(v, own) is None or not said[v] else v for v in read))
 
 
 @value
@@ -124,7 +136,7 @@ def _one_reading(asked: Sequence[Asked], read: Sequence[ReadColumn]) -> list[Rea
     """Read a code like -9 or 99 where answers are numbers as it is read among options, or as none where most such columns have it."""
     numeric = [item is not None and _is_numeric(item) for _, _, item, _ in asked]
     reasons, right = dict[str, int](), set[str]()
-    cells, columns, filled = Counter[tuple[bool, str]](), Counter[tuple[bool, str]](), 0
+    columns, filled = defaultdict[tuple[bool, str], list[int]](list), 0
     for (column, *_), number, r in zip(asked, numeric, read, strict=True):
         verdicts, counts = cast("Verdicts", r.raw), column.counts().tolist()
         filled += sum(counts) * number
@@ -134,11 +146,10 @@ def _one_reading(asked: Sequence[Asked], read: Sequence[ReadColumn]) -> list[Rea
             elif verdicts.tokens[k] and not number:
                 reasons[text] = int(verdicts.status[k])
             elif number or verdicts.status[k] == Reason.INVALID:
-                cells[number, text] += counts[k]
-                columns[number, text] += 1
-    for (number, text), n in cells.items():
+                columns[number, text].append(counts[k])
+    for (number, text), cells in columns.items():
         least = (max(COLUMNS, 2 * sum(numeric) / 3), OFTEN * filled) if number else (2, CELLS)
-        if columns[number, text] >= least[0] and n >= least[1] and text not in right:
+        if len(cells) >= least[0] and sum(cells) >= least[1] and text not in right:
             reasons.setdefault(text, int(Reason.INVALID))
     return [_coded(c, r, reasons) if number else r for (c, *_), number, r in zip(asked, numeric, read, strict=True)]
 
@@ -146,12 +157,9 @@ def _one_reading(asked: Sequence[Asked], read: Sequence[ReadColumn]) -> list[Rea
 def _coded(column: Column, read: ReadColumn, reasons: Mapping[str, int]) -> ReadColumn:
     """Return a column in which these contents are no answers, unless they are right ones."""
     v = cast("Verdicts", read.raw)
-    if not (at := [k for k, text in enumerate(column.vocabulary) if text in reasons and not (v.points[k] or v.tokens[k])]):
-        return read
-    status, tokens = v.status.copy(), v.tokens.copy()
-    status[at] = [reasons[column.vocabulary[k]] for k in at]
-    tokens[at] = status[at] != Reason.INVALID
-    return replace(read, raw=v._replace(status=status, tokens=tokens))
+    at = np.array([text in reasons for text in column.vocabulary], dtype=np.bool_) & (v.points == 0) & ~v.tokens
+    status = np.where(at, [reasons.get(text, 0) for text in column.vocabulary], v.status).astype(np.uint8)
+    return replace(read, raw=v._replace(status=status, tokens=v.tokens | (at & (status != Reason.INVALID))))
 
 
 def _judged(
@@ -207,7 +215,7 @@ def raw_verdicts(item: Item, column: Column, own: Mapping[str, int]) -> Verdicts
 
 def point_verdicts(top: int | None, column: Column, own: Mapping[str, int], *, words: bool = False) -> Verdicts:
     """Read the distinct contents of a column, `words` too, as points from 0 to the maximum of the item, None where it is not known."""
-    texts = _as_points(column, own) if words else column.vocabulary
+    texts = as_points(column, own) if words else column.vocabulary
     read = [read_points(v) or (-1, None) for v in texts]
     tops = {maximum for _, maximum in read if maximum is not None}
     stated = next(iter(tops)) if len(tops) == 1 and top is None else None
@@ -217,13 +225,6 @@ def point_verdicts(top: int | None, column: Column, own: Mapping[str, int], *, w
     status = np.where(fits, Reason.ANSWERED, Reason.INVALID).astype(np.uint8)
     said = np.array([text != v for text, v in zip(texts, column.vocabulary, strict=True)], dtype=np.bool_)
     return _settled(column, Verdicts(points, status, said, np.zeros(len(fits), dtype=np.bool_), stated), own, NEGATIVE_CODES)
-
-
-def _as_points(column: Column, own: Mapping[str, int]) -> list[str]:
-    """Return the contents of a column, where all are right and wrong in words of one pair ("верно", "неверно") as points of 1."""
-    forms = {fold_text(v) for v in column.vocabulary if token_code(v, own) is None} if len(column.vocabulary) <= PAIR else set()
-    said = next(({right: "1/1", wrong: "0/1"} for right, wrong in _PAIRS if forms and forms <= {right, wrong}), {})
-    return [said.get(fold_text(v), v) for v in column.vocabulary] if said else list(column.vocabulary)
 
 
 def _settled(column: Column, read: Verdicts, own: Mapping[str, int], negative: frozenset[str]) -> Verdicts:
@@ -271,7 +272,7 @@ def _votes(column: Tally, judged: Tally) -> tuple[int, int, int]:
 def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
     """Count the cells of a column, read as answers (`r`) and as points (`p`), by their signs."""
     counts, codes = np.where(r.tokens | p.tokens, 0, column.counts()).tolist(), [*item.options]
-    texts = [""] * len(counts) if isinstance(item.rule, Given | Rubric) or len(counts) > POINTS else _as_points(column, {})
+    texts = [""] * len(counts) if isinstance(item.rule, Given | Rubric) or len(counts) > POINTS else as_points(column, {})
     coded = codes == [*"12345678"[: len(codes)]] and {*item.left}.isdisjoint(codes) and not isinstance(item.rule, CodeMap)
     judge, out = judge_of(item), Tally()
     worth = (np.where(v.status == Reason.INVALID, -1, v.points).tolist() for v in (r, p))

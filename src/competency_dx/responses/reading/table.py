@@ -137,14 +137,12 @@ def cell_text(cell: object) -> tuple[str, Kind]:  # noqa: PLR0911 - one return a
 
 def column(name: str, cells: Any) -> Column:  # noqa: ANN401 - an array or a pandas series of anything
     """Factorise cells; empty texts, None, NaN and NA are empty cells."""
-    if isinstance(cells, list) and len(cells) == 1 and type(cells[0]) in SINGLE and _is_short(cells[0]):
-        limits_in_force().check(name, cell_length=len(str(cells[0])))
-        return _one_cell(name, cells[0])
+    cell = cells[0] if isinstance(cells, list) and len(cells) == 1 else cells
+    size = len(cell) if isinstance(cell, str) else cell.bit_length() if isinstance(cell, int) else 0
+    if type(cell) in SINGLE and size <= SHORT_TEXT:
+        limits_in_force().check(name, cell_length=len(str(cell)))
+        return _one_cell(name, cell)
     return fresh_column(name, cells)
-
-
-def _is_short(cell: object) -> bool:
-    return not isinstance(cell, str | int) or len(cell if isinstance(cell, str) else f"{cell:x}") <= SHORT_TEXT
 
 
 _one_cell = lru_cache(maxsize=KEPT_CELLS, typed=True)(lambda name, cell: fresh_column(name, [cell]))

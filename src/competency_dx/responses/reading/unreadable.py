@@ -9,16 +9,17 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from competency_dx.arrays import Codes
+from competency_dx.arrays import Codes, Ints
 from competency_dx.bank import CodeMap, Item
 from competency_dx.errors import ResponsesError, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import masked
-from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.responses.normalise import read_integer, read_points
+from competency_dx.responses.missing import Reason, Reasons, token_code
+from competency_dx.responses.normalise import fold_text, read_number, read_points
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.reading.table import Column, Mode, Verdicts
 from competency_dx.responses.responses import HIGHEST
+from competency_dx.wording import toml_content
 
 MOST_UNREADABLE = {"points": 0.1, "answers": 0.5}
 """Share of the filled cells of a column that may be unreadable, one cell always: people write what they like, raters do not."""
@@ -32,6 +33,8 @@ USUAL_CODES = frozenset({7, 8, 9, *range(77, 80), *range(87, 90), *range(95, 100
 WIDE, FAR = 3, 4  # so far above the other values are usual codes of missing answers, any values
 FEWEST, SEVERAL = 5, 50  # cells from which codes are doubtful; answers from which a score that nobody has is, where others have it
 MINUS_SHARE = 0.1
+PAIR = 12  # most distinct contents of a column of words for right and wrong
+_PAIRS = toml_content("responses.reading", "words")["truth"]["pairs"]
 CLEARLY = 2  # what speaks for a reading must be so many times as much as what speaks against it
 Tally = Counter[str]  # how many cells of a column, or of several, have a sign of answers or of points
 
@@ -58,6 +61,13 @@ def unread_of(name: str, item: Item | None, column: Column, v: Verdicts, *, poin
     return Unread("points" if points else "answers", name, cells, filled, texts, item, signs or Tally())
 
 
+def as_points(column: Column, own: Mapping[str, int]) -> list[str]:
+    """Return the contents of a column, where all are right and wrong in words of one pair ("верно", "неверно") as points of 1."""
+    forms = {fold_text(v) for v in column.vocabulary if token_code(v, own) is None} if len(column.vocabulary) <= PAIR else set()
+    said = next(({right: "1/1", wrong: "0/1"} for right, wrong in _PAIRS if forms and forms <= {right, wrong}), {})
+    return [said.get(fold_text(v), v) for v in column.vocabulary] if said else list(column.vocabulary)
+
+
 def odd_cells(cells: int) -> float:
     """Return how many cells of a column may be of another kind than the others."""
     return max(1.0, MOST_UNREADABLE["points"] * cells)
@@ -79,7 +89,7 @@ def _of_one_scale(columns: Sequence[Unread]) -> bool:
     top, odd = max(values, default=Fraction(0)), odd_cells(cells) if several else 0
     if cells < (MANY if several else LIKELY) or top not in SCALES or min(values) < 0 or sum(values.values()) < cells - odd:
         return False
-    ends, marks = values[top] + values.get(Fraction(0), 0), top == MARKS and cells >= CLEARLY * LIKELY
+    ends, marks = values[top] + values.get(Fraction(0), 0), top <= MARKS and cells >= CLEARLY * LIKELY
     whole, percent = all(v.denominator == 1 for v in values), top == max(SCALES)
     alone = percent or values[top] < cells  # the same answer of everybody to one item is a mistake that many make
     return (ends == cells and (several or alone)) or (several and ((marks and whole) or (percent and CLEARLY * ends >= cells)))
@@ -157,7 +167,7 @@ def _refuse_scale(item: Item | None, column: Column, v: Verdicts) -> None:
     """Refuse a scale that starts at 1; negative and very high scores where no bank says what is possible."""
     texts = list(compress(column.vocabulary, ~v.tokens))
     if item is None:
-        numbers = [n for n in map(read_integer, texts) if n is not None]
+        numbers = [int(n) for n in map(read_number, texts) if n is not None and n.denominator == 1]
         if low := sorted(n for n in numbers if n < 0):
             raise ResponsesError("responses.negative", column=column.name, low=low)
         if high := [n for n in numbers if n > HIGHEST]:
@@ -166,6 +176,14 @@ def _refuse_scale(item: Item | None, column: Column, v: Verdicts) -> None:
     values, top = {m[0] for m in map(read_points, texts) if m is not None and m[1] is None}, item.max_score
     if min(values, default=0) == 1 and max(values) == top + 1 and int(column.counts()[~v.tokens].sum()) >= ENOUGH:
         raise ResponsesError("responses.marks_from_one", column=column.name, value=top + 1, item=item.id, top=top)
+
+
+def only_right(items: Sequence[str], scores: Codes, reasons: Reasons, tops: Ints) -> tuple[Finding, ...]:
+    """Return the finding about points (P, I) that are the highest (I,) wherever there are any, beside empty cells that may be zeros."""
+    answered = reasons == Reason.ANSWERED
+    empty = int((reasons == Reason.NOT_ADMINISTERED)[answered.any(axis=1)].sum())
+    doubtful = len(items) >= ITEMS and empty >= LIKELY <= answered.sum() and (scores == tops)[answered].all()
+    return (Template("responses.only_right").of(items, cells=empty),) if doubtful else ()
 
 
 def strange_values(items: Sequence[str], scores: Codes, reasons: Reasons) -> tuple[Finding, ...]:
