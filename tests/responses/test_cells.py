@@ -504,6 +504,11 @@ def test_a_code_of_missing_answers_has_one_reading_in_a_table(typed: ItemBank, c
     assert all(name in named for name in ("N0", "N1"))
 
 
+def test_a_number_among_many_others_is_an_answer(typed: ItemBank) -> None:
+    found = read(wide(**{f"N{k}": [str((row * (k + 3)) % 12) for row in range(60)] for k in range(4)}), typed)
+    assert (found.reasons == A).all()
+
+
 def test_a_number_that_is_right_somewhere_is_no_code(typed: ItemBank) -> None:
     found = read(wide(**{f"N{k}": ["-7", "1"] * 10 for k in range(4)}), typed)
     assert (found.reasons == A).all()

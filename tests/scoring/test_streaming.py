@@ -124,6 +124,23 @@ def test_raw_answers_are_scored_with_the_keys_of_the_bank(make_bank: MakeBank, t
     assert set(cdx.load_responses(frame, bank=bank).scores[70:, 2:].ravel()) == {0}
 
 
+def test_a_code_of_missing_answers_has_one_reading_in_all_blocks(make_bank: MakeBank, tmp_path: Path) -> None:
+    """The last block is too short to tell that 99 is no answer; the first one has told it."""
+    items = [Item.model_validate({"id": f"q{k}", "type": "number", "key": str(k), "competencies": {"S.1.1": 1}}) for k in range(6)]
+    bank = make_bank(items, [ParameterRecord(item=i.id, model="2PL", a=1.0, b=(0.0,), status="calibrated") for i in items])
+    rng = np.random.default_rng(6)
+    answers = np.where(rng.random((205, 6)) < 0.6, np.arange(6), rng.choice([7, 99, 99], (205, 6)))
+    answers[200:, 1:] = [7, 2, 3, 4, 5]
+    frame = pd.DataFrame(answers, columns=[i.id for i in items])
+    frame.insert(0, "person", [f"t{k}" for k in range(205)])
+    frame.to_parquet(tmp_path / "in.parquet")
+    found = score_file(tmp_path / "in.parquet", tmp_path / "out.parquet", bank, block=200)
+    assert "99" in next(f for f in found.findings if f.code == "responses.missing_tokens").en
+    with pytest.warns(cdx.CompetencyDxWarning, match="99"):
+        whole = cdx.score(frame, bank)
+    same(pd.read_parquet(found.path), whole.to_frame())
+
+
 def test_row_numbers_run_through_the_file(table: pd.DataFrame, bank: ItemBank, tmp_path: Path) -> None:
     table.drop(columns=["person", "age"]).to_parquet(tmp_path / "in.parquet")
     found = score_file(tmp_path / "in.parquet", tmp_path / "out.parquet", bank, block=400)

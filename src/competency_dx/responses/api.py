@@ -18,15 +18,16 @@ from competency_dx.findings import announce
 from competency_dx.limits import limits_in_force, reading
 from competency_dx.provenance import SELF_REPORT, Provenance, digest_arrays, provenance, refuse_self_report
 from competency_dx.responses.explanation import RawAnswers
-from competency_dx.responses.missing import BLANK, Reason, Reasons
+from competency_dx.responses.missing import BLANK, Reason, Reasons, reason_name
 from competency_dx.responses.reading.answers import answer_roles, is_answers, refuse_impossible
 from competency_dx.responses.reading.layout import RIGHT_NAMES, Layout, id_form, refuse_results
 from competency_dx.responses.reading.roles import Roles, find_roles, refuse_personal
 from competency_dx.responses.reading.rows import best_rows, blanks, forms_of, long_columns, numbered, pivot, resolve_blanks, single_rows
-from competency_dx.responses.reading.scoring import score_columns
+from competency_dx.responses.reading.scoring import is_numeric, score_columns
 from competency_dx.responses.reading.table import Table, in_memory, table
 from competency_dx.responses.reading.unreadable import only_right, strange_values
 from competency_dx.responses.responses import Responses, emptiness
+from competency_dx.responses.rules import judge_of
 
 DEFAULT = Layout()
 ROWS_AT_ONCE = 1 << 15
@@ -76,8 +77,8 @@ def answers_to_tests(source: object, bank: ItemBank | None = None) -> Responses:
 def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layout | None = None) -> Layout:
     """Return the layout that `load_responses` finds in a table in memory, with nothing left to be found out.
 
-    Further blocks of rows of the same source are then read by the same decisions: which column is the person, which are
-    items, whether the cells hold answers or points. Their unreadable cells are left out, however many a block has.
+    Further blocks of rows of the same source are then read by the same decisions: which column is the person, which are items,
+    whether the cells hold answers or points, which numbers stand for no answer. Their unreadable cells are left out, however many.
     Raises `ResponsesError` when the table cannot be read without guessing, or has one row per answer.
     """
     table, plan = in_memory(source), layout or Layout()
@@ -85,8 +86,12 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
         raise ResponsesError("responses.long_in_blocks", origin=table.origin)
     plan = replace(plan, kind="wide")
     roles = find_roles(table, bank, plan)
-    mode = score_columns(roles, bank, plan).mode
-    return replace(plan, person=roles.person, form=roles.form, items=tuple(roles.items), cells=mode, unreadable="leave_out")
+    scored, stated = score_columns(roles, bank, plan), plan.missing_codes or {}
+    said = {text: reason_name(code) for text, code in scored.codes.items()}
+    numeric = [i for i in bank.items if i.id in roles.items and is_numeric(i)] if bank and said else []
+    coded = {i.id: {t: name for t, name in said.items() if not judge_of(i)(t).points} | dict(stated.get(i.id, {})) for i in numeric}
+    settled: dict[str, Any] = {"cells": scored.mode, "unreadable": "leave_out", "missing_codes": {**stated, **coded} or None}
+    return replace(plan, person=roles.person, form=roles.form, items=tuple(roles.items), **settled)
 
 
 def read_table(source: object) -> Table:

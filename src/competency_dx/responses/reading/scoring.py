@@ -39,7 +39,10 @@ MANY_WRONG = 10  # answers to an item, most of them the same and none right, tha
 
 
 class Scored(NamedTuple):
-    """Columns by item id, matrices (P, I) of points and status, `blanks` (I,) for empty cells, with `BLANK` still to be resolved."""
+    """Columns by item id, matrices (P, I) of points and status, `blanks` (I,) for empty cells, with `BLANK` still to be resolved.
+
+    `codes` are those of missing answers to items of numbers, which the other items of the table tell of.
+    """
 
     columns: Mapping[str, Column]
     mode: Mode
@@ -48,6 +51,7 @@ class Scored(NamedTuple):
     blanks: Ints
     max_scores: Ints
     findings: tuple[Finding, ...]
+    codes: Mapping[str, int]
 
 
 def joined(item: Item, columns: Sequence[Column], own: Mapping[str, int]) -> Column:
@@ -95,7 +99,9 @@ def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored
         asked.append((joined(items[name], several, own) if len(several) > 1 else several[0], name, items.get(name), own))
     read = [_once(_read, *one, layout.cells) for one in asked]
     mode, found = decide(items, dict(zip(roles.items, read, strict=True)))
-    read = _one_reading(asked, read) if mode == "raw" and len(asked) > 1 else read
+    settled = layout.cells == "raw" and layout.unreadable == "leave_out"  # by another block of the same table, or by the user
+    codes = codes_of_missing(asked, read) if mode == "raw" and len(asked) > 1 and not settled else {}
+    read = [_coded(c, r, codes) if codes and item and is_numeric(item) else r for (c, _, item, _), r in zip(asked, read, strict=True)]
     judged = [_once(_judged, *one, mode, r) for one, r in zip(asked, read, strict=True)]
     kept, points, status, highest, unread, remarks = zip(*judged, strict=True)
     found += unreadable.doubtful_answers(unread, layout)
@@ -107,7 +113,8 @@ def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored
         status=np.stack([of_contents[c.codes] for of_contents, c in zip(status, kept, strict=True)], axis=1),
         blanks=np.array([own.get("", BLANK) for *_, own in asked], dtype=np.int64),
         max_scores=np.array(highest, dtype=np.int64),
-        findings=(*found, *gather(chain.from_iterable(remarks))),
+        findings=(*found, *gather(r for r in chain.from_iterable(remarks) if not settled or r[0] != "responses.none_right")),
+        codes=codes,
     )
 
 
@@ -127,31 +134,35 @@ def _read(column: Column, _: str, item: Item | None, own: Mapping[str, int], cel
     return ReadColumn(raw=raw, points=points if not item or cells != "raw" else None, tally=signs)
 
 
-def _is_numeric(item: Item) -> bool:
+def is_numeric(item: Item) -> bool:
     """Tell whether a negative number can be an answer."""
     return item.type == "number" or (item.type == "text" and any(map(str.isdigit, str(item.key))))
 
 
-def _one_reading(asked: Sequence[Asked], read: Sequence[ReadColumn]) -> list[ReadColumn]:
-    """Read a code like -9 or 99 where answers are numbers as it is read among options, or as none where most such columns have it."""
-    numeric = [item is not None and _is_numeric(item) for _, _, item, _ in asked]
+def codes_of_missing(asked: Sequence[Asked], read: Sequence[ReadColumn]) -> dict[str, int]:
+    """Return how a code like -9 or 99 is read where answers are numbers: as among options, or unreadable if most such columns have it.
+
+    The latter holds of a number that is one of the two most frequent answers without points in each of these columns.
+    """
+    numeric = [item is not None and is_numeric(item) for _, _, item, _ in asked]
     reasons, right = dict[str, int](), set[str]()
     columns, filled = defaultdict[tuple[bool, str], list[int]](list), 0
     for (column, *_), number, r in zip(asked, numeric, read, strict=True):
         verdicts, counts = cast("Verdicts", r.raw), column.counts().tolist()
+        often = sorted(compress(counts, (verdicts.points == 0) & ~verdicts.tokens), reverse=True)[:2]
         filled += sum(counts) * number
         for k, text in ((k, text) for k, text in enumerate(column.vocabulary) if CODE.fullmatch(text)):
             if verdicts.points[k]:
                 right.add(text)
             elif verdicts.tokens[k] and not number:
                 reasons[text] = int(verdicts.status[k])
-            elif number or verdicts.status[k] == Reason.INVALID:
+            elif counts[k] in often if number else verdicts.status[k] == Reason.INVALID:
                 columns[number, text].append(counts[k])
     for (number, text), cells in columns.items():
         least = (max(COLUMNS, 2 * sum(numeric) / 3), OFTEN * filled) if number else (2, CELLS)
         if len(cells) >= least[0] and sum(cells) >= least[1] and text not in right:
             reasons.setdefault(text, int(Reason.INVALID))
-    return [_coded(c, r, reasons) if number else r for (c, *_), number, r in zip(asked, numeric, read, strict=True)]
+    return reasons
 
 
 def _coded(column: Column, read: ReadColumn, reasons: Mapping[str, int]) -> ReadColumn:
@@ -210,7 +221,7 @@ def raw_verdicts(item: Item, column: Column, own: Mapping[str, int]) -> Verdicts
     several = np.array([r.several for r in read], dtype=np.bool_)
     listed_answer = bool(item.options) or isinstance(item.rule, CodeMap | Given | Rubric)
     certain = (status == Reason.ANSWERED) & ((points > 0) | listed_answer)
-    return _settled(column, Verdicts(points, status, certain, several), own, frozenset() if _is_numeric(item) else NEGATIVE_CODES)
+    return _settled(column, Verdicts(points, status, certain, several), own, frozenset() if is_numeric(item) else NEGATIVE_CODES)
 
 
 def point_verdicts(top: int | None, column: Column, own: Mapping[str, int], *, words: bool = False) -> Verdicts:
