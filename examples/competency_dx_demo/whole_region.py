@@ -112,6 +112,9 @@ def run_region(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> 
     g = subjects[-1].groups
     places = [_line(g, r, language) for r in range(1, len(g)) if g.shown[r]]
     tests = [(s.study.name, s.study.title, *_line(s.groups, 0, language)[2:5], *_sums(s.routes, language)) for s in subjects]
+    of_category = subjects[:-1]
+    demand = [s.routes.demand(s.study.profiles, t["columns"][1]) for s in of_category]
+    report([s.groups for s in of_category], folder / "categories", language=language, demand=demand)
     numbers = {"persons": persons, "everybody": len(teachers.persons), "seed": seed}
     write_page(folder, "region", numbers | {"faults": faults, "places": places, "tests": tests}, terminal, start)
     return teachers, subjects

@@ -114,6 +114,7 @@ def _sound(name: str) -> dict[str, Any]:
     usual |= {"profiles": schools, "before": schools, "after": schools, "by": "school", "new": one, "old": one, "persons": 3}
     usual |= {"rule": cdx.competencies.CertificationRule(minimum={bank.header.subject: 55}), "ratings": small.ratings()}
     usual |= {"catalogue": cdx.routes.load_catalogue("synthetic"), "result": one, "folder_or_file": "page.html", "folder": "bank"}
+    usual |= {"reports": [cdx.compare_groups(schools, "school")]}
     usual |= {"source": table, "path": "bank.xlsx", "rng": np.random.default_rng(1), "cuts": [5.0], "name_or_path": "mathematics"}
     usual |= {"text": "{}", "estimates": [1.0, 1.2], "variances": [0.1, 0.2], "target": "out.parquet", "data": responses}
     q = pd.DataFrame({"A": [1, 1, 1, 0, 0, 1], "B": [0, 0, 0, 1, 1, 1]}, index=table.columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -12,7 +13,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from platform import machine
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from threadpoolctl import threadpool_info  # type: ignore[import-untyped]  # it 
 import competency_dx as cdx
 from competency_dx.bank import BankPopulation, Correlations
 from competency_dx.competencies import own_evidence
-from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, GroupError
+from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, GroupError, ReportError
 from competency_dx.groups import GroupReport, Suppression, suppressed
 from competency_dx.groups.api import NEWCOMERS, _statistics, _sums_absent
 from competency_dx.kernels.two_level import NORMAL, SPREADS, group_draws, newcomers, person_draws, person_shape
@@ -616,3 +617,63 @@ def test_an_error_of_the_link_is_shared_by_all_groups() -> None:
     assert ((unsure.percent_high - unsure.percent_low)[:, 0] > 1.5 * (sure.percent_high - sure.percent_low)[:, 0]).all()
     assert np.abs(unsure.percent[:, 0] - sure.percent[:, 0]).max() < 2
     assert unsure.provenance.settings["linking_error"] == "0.3"
+
+
+def category(root: str, seed: int) -> GroupReport:
+    """Return a report by the same municipalities on a category with the scale of another bank."""
+    profiles, *_ = region(seed)
+    some = np.random.default_rng(seed).permutation(len(profiles))[:200]
+    found = quiet(profiles.select(profiles.persons[some]), "municipality", draws=100)
+    other = tuple(
+        replace(c, code=c.code.replace("PHY", root), parent=c.parent and c.parent.replace("PHY", root)) for c in found.competencies
+    )
+    return replace(found, competencies=other)
+
+
+def test_demand_of_categories_is_summed_from_what_they_show() -> None:
+    """Categories add up place by place, the interval by its squares; what a report hides is in no sum, and stays counted."""
+    reports = [category("ABC", 1), category("DEF", 2)]
+    tables = [x.to_frame().query("competency in ('ABC', 'DEF') and level < 2").set_index("group") for x in reports]
+    hours = {"hours_expected": [9.0, 2.0], "hours_low": [5, 1], "hours_high": [12, 4]}
+    demand = [pd.DataFrame({"group": ["", "м01"], **hours})] * 2
+    found = cdx.groups.total_demand(reports, demand).set_index("group")
+    assert any(not x.shown.all() for x in reports)
+    for name, row in found.iterrows():
+        seen = [rows.iloc[0] for t in tables if len(rows := t[(t.index == name) & t["n"].notna()])]
+        assert (row["shown"], row["n"]) == (len(seen), sum(x["n"] for x in seen))
+        assert row["need"] == pytest.approx(sum(x["need"] for x in seen))
+        off = np.sqrt(sum((x["need_high"] - x["need"]) ** 2 for x in seen))
+        assert row["need_high"] == np.ceil(row["need"] + off)
+    assert found.loc["", "hours_expected"] == 18.0
+    assert found["hours_expected"].notna().sum() <= 2
+    hidden = {x.groups[r] for x in reports for r in np.flatnonzero(~x.shown)}
+    assert hidden.isdisjoint(found[found["shown"] == found["categories"]].index)
+    half = replace(reports[0], headcount=np.where(np.array(reports[0].groups) == "м01", 99.0, np.nan))
+    persons = cdx.groups.total_demand([half, reports[1]]).set_index("group")["persons"]
+    assert persons["м01"] == 99 + (reports[1].n[reports[1].groups.index("м01")])
+    assert np.isnan(persons[""])  # of some places headcounts, of others those assessed
+    for wrong in ([reports[0], reports[0]], [reports[0], quiet(region()[0], "part", draws=100)]):
+        with pytest.raises(GroupError, match="different categories"):
+            cdx.groups.total_demand(wrong)
+    with pytest.raises(GroupError, match="1 tables"):
+        cdx.groups.total_demand(reports, demand[:1])
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_categories_stand_on_one_page_and_are_not_compared(tmp_path: Path, language: Literal["ru", "en"]) -> None:
+    reports = [category("ABC", 1), category("DEF", 2)]
+    page = cdx.report(reports, tmp_path / "r", language=language).read_text(encoding="utf-8")
+    assert not re.search(r"\bmean\b|средн", re.sub(r"(?s)<style>.*?</style>", "", page).split("<main>")[1].lower())
+    for code, one in (("ABC", reports[0]), ("DEF", reports[1])):
+        assert f'href="{code}/index.html"' in page
+        assert "../index.html" in (tmp_path / "r" / code / "index.html").read_text(encoding="utf-8")
+        assert len([*(tmp_path / "r" / code / "groups").iterdir()]) == one.shown.sum() - 1
+    hidden = [name for name in reports[0].groups[1:] if all(name not in x.groups or not x.shown[x.groups.index(name)] for x in reports)]
+    assert not [name for name in hidden if f">{name}<" in page]
+    assert not (tmp_path / "r" / "result.json").exists()
+    for suffix in (".csv", ".xlsx", ".html"):
+        assert cdx.report(reports, tmp_path / f"r{suffix}", language=language).is_file()
+    with pytest.raises(ReportError, match="several categories"):
+        cdx.report(reports, tmp_path / "r.json")
+    with pytest.raises(ReportError, match="DeficitProfiles"):
+        cdx.report([reports[0], region()[0]], tmp_path / "x")

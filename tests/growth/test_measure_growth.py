@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from openpyxl import load_workbook  # type: ignore[import-untyped]  # it ships no types
 from scipy.special import expit
 
 import competency_dx as cdx
-from competency_dx.errors import CompetencyDxWarning, GrowthError
+from competency_dx.errors import CompetencyDxWarning, GrowthError, ReportError
 from competency_dx.growth import Growth
 
 Array = NDArray[np.float64]
@@ -157,6 +159,30 @@ def test_small_programmes_stand_in_no_summary_and_no_aggregate_of_a_page(tmp_pat
         assert name not in "\n".join([*growth.summary("ru"), *growth.summary("en")])
         assert growth.programmes().query("programme == @name")["mean_change"].isna().all()
     assert "не для публикации" in page
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_without_persons_nobody_and_nothing_of_few_is_written(tmp_path: Path, language: Literal["ru", "en"]) -> None:
+    first, second, *_ = study(0.8)
+    few = with_programme(second, ["курс"] * 150 + ["малый"] * 5 + ["редкий"] * 6 + [""] * 139)
+    found = grown(first, few, by="programme", draws=100)
+    cdx.report(found, tmp_path / "r", language=language)
+    (tmp_path / "r" / "notes.txt").write_text("mine", encoding="utf-8")
+    cdx.report(found, tmp_path / "r", language=language, show="aggregates")
+    cdx.report(found, tmp_path / "r.xlsx", language=language, show="aggregates")
+    assert {x.name for x in (tmp_path / "r").iterdir()} == {"index.html", "programmes.csv", "programmes.xlsx", "notes.txt"}
+    written = (tmp_path / "r" / "index.html").read_text(encoding="utf-8").split("<main>")[1]
+    written += (tmp_path / "r" / "programmes.csv").read_text(encoding="utf-8-sig")
+    assert not re.search(r">t\d+<|^t\d+|<script", written, re.MULTILINE)
+    assert "курс" in written
+    lost = int((found.p_gain[:, 0] <= 0.05).sum())
+    assert 0 < lost < 10
+    assert found.summary(language)[1] not in written  # how many gained or lost: it would tell of the few who lost
+    assert found.summary(language)[2] in written.replace("\u202f", " ").replace("\u00a0", " ")
+    assert len(load_workbook(tmp_path / "r.xlsx").sheetnames) == 1
+    for of in (tmp_path / "r.json", tmp_path / "x"):
+        with pytest.raises(ReportError):
+            cdx.report(grown(first.select(first.persons[:9]), few) if of.suffix == "" else found, of, show="aggregates")
 
 
 @pytest.mark.parametrize("flagged", [9, 10])

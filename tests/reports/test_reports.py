@@ -552,6 +552,6 @@ def test_aggregates_of_few_or_of_other_results_are_refused(few: cdx.DeficitProfi
         cdx.report(scores, tmp_path / "r", show="aggregates")
     with pytest.raises(ReportError, match=r"9 persons.*10 or more"):
         cdx.report(few.select(few.persons[:9]), tmp_path / "r", show="aggregates")
-    with pytest.raises(ReportError, match=r"would hold persons"):
+    with pytest.raises(ReportError, match=r"one result with its persons"):
         cdx.report(few, tmp_path / "r.json", show="aggregates")
     assert not list(tmp_path.iterdir())

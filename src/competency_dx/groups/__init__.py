@@ -1,7 +1,7 @@
 """From persons to groups: means, levels and the posterior of true shares, with suppression of what few persons would show."""
 
 from competency_dx.groups.api import compare_groups, compare_self_reports, load_self_report
-from competency_dx.groups.group_report import GroupReport
+from competency_dx.groups.group_report import GroupReport, total_demand
 from competency_dx.groups.suppression import SMALLEST, Suppression, suppressed
 from competency_dx.groups.typology import compare_types
 
@@ -14,4 +14,5 @@ __all__ = [
     "compare_types",
     "load_self_report",
     "suppressed",
+    "total_demand",
 ]

@@ -215,15 +215,12 @@ def _hierarchy(columns: Sequence[Names]) -> tuple[_Hierarchy, int]:
     """Return the groups of nested columns, the whole first, and how many persons have a blank in any of them."""
     labels = [np.array([LOOSE.sub(r"\g<0>/", str(x).strip()) or BLANK for x in column], dtype=object) for column in columns]
     blank = int(np.any([column == BLANK for column in labels], axis=0).sum())
-    names, level, member = [ALL], [0], [np.ones(len(labels[0]), dtype=np.bool_)]
-    paths = np.array([ALL] * len(labels[0]), dtype=object)
-    for depth, column in enumerate(labels, start=1):
-        paths = column if depth == 1 else paths + SEPARATOR + column
-        found = sorted(set(paths.tolist()))
-        names += found
-        level += [depth] * len(found)
-        member += [paths == name for name in found]
-    return _Hierarchy(tuple(names), np.array(level), np.array(member), np.unique(paths, return_inverse=True)[1].ravel()), blank
+    rows = [*zip(*labels, strict=True)]
+    paths = [np.array([SEPARATOR.join(row[:depth]) for row in rows], dtype=object) for depth in range(1 + len(labels))]
+    names, level, member = zip(
+        *((x, depth, path == x) for depth, path in enumerate(paths) for x in sorted({*path.tolist()})), strict=True
+    )
+    return _Hierarchy(names, np.array(level), np.array(member), np.unique(paths[-1], return_inverse=True)[1].ravel()), blank
 
 
 def _weights(column: Names) -> Floats:

@@ -11,16 +11,17 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats, Ints, value
 from competency_dx.competencies import Competency, Standards
 from competency_dx.display import Chart, interval_chart, result_words
-from competency_dx.errors import GroupError
+from competency_dx.errors import GroupError, checked
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels.agreement import wilson
 from competency_dx.provenance import SELF_REPORT, Provenance
-from competency_dx.result import MAX_LINES, DataFrame, Result, crossed
+from competency_dx.result import MAX_LINES, DataFrame, Result, crossed, frame
 from competency_dx.schemas import Count, Ids, Probability, held_to
 
 ALL = ""
 SEPARATOR = " / "
 ENDS = ("", "_low", "_high")  # of the names of a number and of its interval
+HOURS = ("hours_expected", "hours_low", "hours_high")
 OF_GROUPS = (Template("groups.few_assessed"), Template("groups.headcount_missing"), Template("groups.headcount_sum"))
 """Findings whose scope are groups."""
 
@@ -203,3 +204,36 @@ class GroupReport(Result):
             values = [100 * x[0, :, 0] for x in (self.share, self.share_low, self.share_high)]
         title = say(f"{kind}_title{self._kind}", code=self.competencies[0].code)
         return interval_chart(labels[::-1], np.stack(values)[:, ::-1], title=title, x_label=say(f"share_axis{self._kind}"))
+
+
+@checked(GroupError)
+def total_demand(reports: Sequence[GroupReport], demand: Sequence[DataFrame] = ()) -> DataFrame:
+    """Return how many persons of all categories together need support, and for how many hours: all of them, group "", and by place.
+
+    Places are the groups of the widest column. Only what the reports show is summed, so that the sums tell nothing beside them:
+    `shown` of the `categories` that have persons there, with `n` persons assessed, of so many `persons` that the numbers are about
+    (headcounts where a report has them, NaN where not of all). `need` are those below the lowest cut in the whole test of their
+    category. Categories have different persons, so squares of the halves of intervals are summed. Hours are summed
+    as they are, where `demand` has tables of `Routes.demand`, one for each report in their order, NaN where one shown is not in its.
+    Raises `GroupError` when the reports are of one category, by different columns or what persons say of themselves.
+    """
+    columns, roots = [report.by[0] for report in reports], [report.competencies[0].code for report in reports]
+    told = any(report.of_statements for report in reports)
+    if len({*columns}) != 1 or len({*roots}) < len(roots) or told or len(demand) not in {0, len(reports)}:
+        raise GroupError("groups.categories", columns=columns, categories=roots, tables=len(demand))
+    if strange := [type(table).__name__ for table in demand if not {"group", *HOURS} <= {*getattr(table, "columns", ())}]:
+        raise GroupError("groups.demand", columns=["group", *HOURS], strange=strange)
+    hours = [dict(zip(table["group"], table[[*HOURS]].to_numpy(), strict=True)) for table in demand] or [{} for _ in reports]
+    rows = []
+    for name in sorted({name for x in reports for name, level in zip(x.groups, x.level, strict=True) if level < 2}):
+        held = [(k, x, x.groups.index(name)) for k, x in enumerate(reports) if name in x.groups]
+        if seen := [(k, x, r) for k, x, r in held if x.shown[r]]:
+            need, low, high = np.array([[getattr(x, f"need{end}")[r, 0] for end in ENDS] for _, x, r in seen]).T
+            off = [float(np.sqrt(((end - need) ** 2).sum())) for end in (low, high)]
+            numbers = [need.sum(), np.floor(max(need.sum() - off[0], 0.0)), np.ceil(need.sum() + off[1])]
+            taken = [hours[k].get(name, [np.nan] * 3) for k, *_ in seen]
+            n = [int(x.n[r]) for _, x, r in seen]
+            persons = sum(x.headcount[r] if np.isfinite(x.headcount).any() else x.n[r] for _, x, r in seen)
+            rows.append([name, len(seen), len(held), sum(n), persons, *numbers, *np.sum(taken, axis=0)])
+    heads = ("group", "shown", "categories", "n", "persons", *(f"need{end}" for end in ENDS), *(HOURS if demand else ()))
+    return frame(**{head: [row[k] for row in rows] for k, head in enumerate(heads)})

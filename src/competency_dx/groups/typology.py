@@ -15,7 +15,7 @@ from competency_dx.classification import ClassCalibration, profile_posteriors
 from competency_dx.errors import GroupError, checked
 from competency_dx.groups.suppression import SMALLEST, suppressed
 from competency_dx.persons import as_responses
-from competency_dx.result import DataFrame, frame
+from competency_dx.result import DataFrame, crossed
 
 BURN_IN, DRAWS, SEED = 100, 400, 20261130
 PRIOR_PERSONS, RARE = 10.0, 0.1  # what the shares of the calibration weigh in each group, as so many persons would
@@ -55,18 +55,10 @@ def compare_types(
     types = [" + ".join(a for a, has in zip(calibration.attributes, row, strict=True) if has) or "—" for row in calibration.profiles]
     best, C = posterior.argmax(axis=1), len(types)
     right = np.bincount(best, weights=posterior.max(axis=1), minlength=C) / np.maximum(np.bincount(best, minlength=C), 1)
-    low, middle, high = (
-        x.ravel() for x in (*np.quantile(found, (0.025,), axis=0), found.mean(axis=0), *np.quantile(found, (0.975,), axis=0))
-    )
-    return frame(
-        group=np.repeat(["*", *names], C),
-        n=np.repeat(size, C),
-        type=types * (1 + len(names)),
-        share=middle,
-        share_low=low,
-        share_high=high,
-        accuracy=np.tile(np.where(np.bincount(best, minlength=C) > 0, right, np.nan), 1 + len(names)),
-    )
+    low, high = np.quantile(found, [0.025, 0.975], axis=0)
+    accuracy = np.tile(np.where(np.bincount(best, minlength=C) > 0, right, np.nan), (len(size), 1))
+    cells = {"share": found.mean(axis=0), "share_low": low, "share_high": high, "accuracy": accuracy}
+    return crossed({"group": ["*", *names], "n": size}, {"type": types}, cells)
 
 
 def _shares(likelihood: Floats, code: Ints, prior: Floats) -> Floats:

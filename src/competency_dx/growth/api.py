@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import block_diag
 
-from competency_dx.arrays import Bools, Floats, Ints, Names
+from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.competencies import DeficitProfiles, OwnEvidence, own_evidence
 from competency_dx.errors import GrowthError, checked
 from competency_dx.findings import Finding, Template, announce
@@ -65,7 +65,9 @@ def measure_growth(
     if not (both := before.persons[np.isin(before.persons, after.persons)].tolist()):
         raise GrowthError("growth.nobody", before=len(before), after=len(after))
     first, second, left_out = before.select(both), after.select(both), before.percent[~np.isin(before.persons, both), 0]
-    names, group = _groups(second.background[by] if by else None, len(both))
+    column = [str(x).strip() for x in second.background[by]] if by else [WITHOUT] * len(both)  # those without a programme come first
+    unique, group = np.unique(column, return_inverse=True)
+    names: tuple[str, ...] = tuple(unique.tolist())
     n = np.bincount(group, minlength=len(names))
     with one_blas_thread():
         sites, cut = (own_evidence(first), own_evidence(second)), before.standards.cuts[0]
@@ -119,12 +121,6 @@ def _refuse_other_scale(before: DeficitProfiles, after: DeficitProfiles) -> None
     if not same or not np.allclose(before.curves[[k for k, _ in common]], after.curves[[k for _, k in common]]):
         banks = [" ".join(x.provenance.inputs.get("bank", "?").split()[:2]) for x in (before, after)]
         raise GrowthError("growth.other_items", common=len(common), items=len(before.items), before=banks[0], after=banks[1])
-
-
-def _groups(column: Names | None, P: int) -> tuple[tuple[str, ...], Ints]:
-    """Return the programmes, those without one first, and the place of each person's (P,)."""
-    names, group = np.unique([WITHOUT] * P if column is None else [str(x).strip() for x in column], return_inverse=True)
-    return tuple(names.tolist()), group
 
 
 def _shown(n: Ints, smallest: int) -> Bools:

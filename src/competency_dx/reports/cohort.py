@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,27 +43,13 @@ class Summary:
 
 
 @value
-class GroupCell:
-    """One competency in a group of n: mean percent, share of confirmed deficits (NaN: not shown), 95 % intervals; none if not shown."""
-
-    n: int
-    percent: float
-    percent_low: float
-    percent_high: float
-    share: float
-    share_low: float
-    share_high: float
-    shown: bool
-
-
-@value
 class Group:
-    """One group of persons with a cell for each competency; `n` is 0 where it is not shown."""
+    """One group of persons; `n` is 0 where it is not shown. `cells` by competency: n, `shown` and `CELL_NUMBERS`, NaN if not shown."""
 
     name: str
     n: int
     shown: bool
-    cells: tuple[GroupCell, ...]
+    cells: tuple[Mapping[str, Any], ...]
 
 
 def summaries(profiles: DeficitProfiles, tree: Sequence[Branch]) -> tuple[Summary, ...]:
@@ -191,7 +177,7 @@ def everybody(percent: Floats, confirmed: Bools, silent: Bools) -> Group:
     return Group(name="", n=len(percent), shown=True, cells=tuple(cells))
 
 
-def _cells(percent: Floats, confirmed: Bools, members: Bools, hidden: Sequence[tuple[bool, bool]]) -> Iterator[GroupCell]:
+def _cells(percent: Floats, confirmed: Bools, members: Bools, hidden: Sequence[tuple[bool, bool]]) -> Iterator[Mapping[str, Any]]:
     """Yield the cells of a group by competency; hidden are the whole cell, the share alone."""
     for c, (closed, silent) in enumerate(hidden):
         x = percent[members, c]
@@ -203,4 +189,4 @@ def _cells(percent: Floats, confirmed: Bools, members: Bools, hidden: Sequence[t
             numbers = [mean, mean - half, mean + half, 100 * k / n]
             numbers += (100 * np.clip(wilson(np.array([k / n]), np.array([float(n)])), 0, 1)).ravel().tolist()
             numbers[3:] = [math.nan] * 3 if silent else numbers[3:]
-        yield GroupCell(n=n, shown=not closed, **dict(zip(CELL_NUMBERS, numbers, strict=True)))
+        yield {"n": n, "shown": not closed, **dict(zip(CELL_NUMBERS, numbers, strict=True))}

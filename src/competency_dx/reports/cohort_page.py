@@ -12,7 +12,6 @@ from competency_dx.display import IntervalRow, count, decimal, interval, interva
 from competency_dx.groups import SMALLEST
 from competency_dx.reports.cohort import Group, Summary, binned, groups, impersonal, measured, natural, summaries
 from competency_dx.reports.pages import several
-from competency_dx.reports.person_page import Unconcluded
 from competency_dx.reports.report_context import Branch, ReportContext, clusters, column_key, column_title, false_share, named
 
 MOST_SUPPRESSED_ROWS = 6
@@ -45,7 +44,7 @@ def aggregate_view(
     rows, units = impersonal(summaries(profiles, s.tree), profiles)[0], top_units(s)
     own = int((profiles.state < len(STATES) - 1).any(axis=1).sum())
     few = tuple(s.titles[row.competency.code] for row in rows if 0 < row.concluded < SMALLEST)
-    why = Unconcluded(titles=few, why=s.t["suppressed"].format(n=SMALLEST), target="")
+    why = {"titles": few, "why": s.t["suppressed"].format(n=SMALLEST), "target": ""}
     shown = [row for row in rows if row.concluded >= SMALLEST]
     deficits = int((profiles.state == 0).any(axis=1).sum())
     return {
@@ -56,9 +55,6 @@ def aggregate_view(
         "lines": shown,
         "unconcluded": [*_unconcluded(profiles, s), *([why] if few else [])],
         "means": _means(shown, s, persons=False),
-        "map": "",
-        "map_counts": "",
-        "on_map": (),
         "groups": [
             {"title": column_title(name, s.language, dict(found))} | _group_table(name, members, units, s, links)
             for name, members in found
@@ -72,7 +68,7 @@ def top_units(s: ReportContext) -> list[Branch]:
     return [*s.tree[:1], *(b for b in clusters(s.tree) if b.index != s.tree[0].index)]
 
 
-def _unconcluded(profiles: DeficitProfiles, s: ReportContext) -> list[Unconcluded]:
+def _unconcluded(profiles: DeficitProfiles, s: ReportContext) -> list[dict[str, Any]]:
     """Return the competencies on which nothing is concluded of anybody, with the most frequent reason."""
     found: dict[tuple[str, int], list[str]] = {}
     for b in s.tree:
@@ -82,7 +78,7 @@ def _unconcluded(profiles: DeficitProfiles, s: ReportContext) -> list[Unconclude
             found.setdefault((STATUSES[status], at), []).append(s.titles[b.competency.code])
     codes = [c.code for c in profiles.competencies]
     return [
-        Unconcluded(titles=tuple(titles), why=s.t[f"status_{status}"], target=s.titles[codes[at]] if at >= 0 else "")
+        {"titles": titles, "why": s.t[f"status_{status}"], "target": s.titles[codes[at]] if at >= 0 else ""}
         for (status, at), titles in found.items()
     ]
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from competency_dx.display import code_word, column_title
 from competency_dx.errors import needing
-from competency_dx.reports.pages import FindingLine, Language, Sheet, SheetCell, strings
+from competency_dx.reports.pages import Language, Sheet, SheetCell, strings
 from competency_dx.result import DataFrame
 
 RISKY = re.compile(r"'* *[=+\-@\t\r\n＝＋－＠]")
@@ -79,9 +79,9 @@ def sheet_of(name: str, columns: Mapping[str, Sequence[SheetCell]], language: La
     return Sheet(name=name, heads=tuple(heads.values()), columns=tuple(columns.values()), formats=formats, frozen=frozen)
 
 
-def findings_sheet(lines: Sequence[FindingLine], language: Language) -> Sheet:
+def findings_sheet(lines: Sequence[Mapping[str, str]], language: Language) -> Sheet:
     """Return the findings as a sheet."""
-    columns = {key: [getattr(line, key) for line in lines] for key in ("severity", "text", "scope", "code")}
+    columns = {key: [line[key] for line in lines] for key in ("severity", "text", "scope", "code")}
     return sheet_of(strings(language)["sheet_findings"], columns, language, 0)
 
 

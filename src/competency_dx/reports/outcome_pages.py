@@ -1,7 +1,7 @@
 """What follows from profiles: groups and their needs, routes of persons, decisions, changes between two diagnoses, next items."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 from urllib.parse import quote
@@ -13,11 +13,13 @@ from competency_dx.adaptive import NextItems
 from competency_dx.bank import Stimulus
 from competency_dx.competencies import OUTCOMES, REASONS, STATUSES, Decisions
 from competency_dx.display import IntervalRow, interval_table, percent
-from competency_dx.groups import GroupReport
+from competency_dx.errors import ReportError
+from competency_dx.groups import SMALLEST, GroupReport, total_demand
 from competency_dx.growth import SURE, Growth
 from competency_dx.reports.files import file_names, findings_sheet, frame_sheet, sheet_of
 from competency_dx.reports.pages import Language, Sheet, Written, about, bounded, finding_lines, pages_of, plain, render, strings
 from competency_dx.reports.report_context import branches, column_key, column_title, level_ranges, unit_title
+from competency_dx.result import DataFrame, Result
 from competency_dx.routes import WHY, Programme, Routes, day_text
 
 PLACES = ("column_school", "column_municipality", "column_region")
@@ -25,18 +27,46 @@ NEEDS, HALF = 3, 0.5
 JOINER = "\u2060"  # at which no line is broken
 
 
-def region_report(groups: GroupReport, language: Language) -> Written:
-    """Return how groups are written: the page of the whole, and a page for each group that is shown."""
+def region_report(groups: GroupReport, language: Language, *, back: str = "") -> Written:
+    """Return how groups are written: the page of the whole, with a way `back` if any, and a page for each group that is shown."""
     shown = [r for r in range(1, len(groups)) if groups.shown[r]]
     files = [f"groups/{file}.html" for file in file_names(groups.groups[r] for r in shown).values()]
     links = {r: quote(file) for r, file in zip(shown, files, strict=True)}
-    below, t = {r: f"../{link}" for r, link in links.items()}, strings(language)
+    below, t, above = {r: f"../{link}" for r, link in links.items()}, strings(language), {"back": back}
     template, title = ("self_report.html", "selfreport_title") if groups.of_statements else ("region.html", "group_title")
     tables = {"groups": lambda: groups.to_table(language), "indicators": groups.indicators}
     return Written(
-        page=lambda beside: render(template, language, _group_view(groups, 0, links if beside else {}, language)),
+        page=lambda beside: render(template, language, _group_view(groups, 0, links if beside else {}, language) | above),
         sheets=lambda: ([frame_sheet(t[f"sheet_{name}"], table(), language) for name, table in tables.items()], t[title]),
         further=lambda: pages_of(template, files, language, lambda k: _group_view(groups, shown[k], below, language)),
+    )
+
+
+def categories_report(reports: Sequence[Result], demand: Sequence[DataFrame], language: Language) -> Written:
+    """Return how group reports of several categories are written: one page on all, and in a folder each what stands in its report."""
+    if len(categories := [one for one in reports if isinstance(one, GroupReport)]) < max(len(reports), 1):
+        raise ReportError("reports.several", given=[type(one).__name__ for one in reports])
+    t, places, first = strings(language), total_demand(categories, demand), categories[0]
+    folders = file_names(groups.competencies[0].code for groups in categories).values()
+    inside = {folder: region_report(one, language, back="../index.html") for folder, one in zip(folders, categories, strict=True)}
+    values = {"places": places.to_dict("records"), "columns": column_title(first.by[0], language), "hours": len(demand) > 0}
+    values["categories"] = [(one.competencies[0].title.text(language), _group_view(one, 0, {}, language)) for one in categories]
+    links = [f"{quote(folder)}/index.html" for folder in folders]
+    tables = {folder: one.to_table for folder, one in zip(folders, categories, strict=True)}
+
+    def further() -> Iterator[tuple[str, bytes]]:
+        for folder, written in inside.items():
+            yield f"{folder}/index.html", written.page(True).encode()  # noqa: FBT003 - of a callable
+            yield from ((f"{folder}/{name}", content) for name, content in written.further())
+
+    return Written(
+        page=lambda beside: render("categories.html", language, values | {"links": [link * beside for link in links]}),
+        sheets=lambda: (
+            [frame_sheet(name, x(language), language) for name, x in ({t["categories_places"]: lambda _: places} | tables).items()],
+            t["categories_title"],
+        ),
+        further=further,
+        frames=lambda: [places],
     )
 
 
@@ -157,18 +187,26 @@ def decision_report(decisions: Decisions, language: Language) -> Written:
     )
 
 
-def growth_report(growth: Growth, language: Language) -> Written:
-    """Return how a growth is written: one page."""
-    t, shown = strings(language), np.flatnonzero(growth.shown).tolist()
+def growth_report(growth: Growth, language: Language, *, persons: bool = True) -> Written:
+    """Return how a growth is written: one page, with a table of the `persons` or without; raises `ReportError` where these are few."""
+    if not persons and len(growth) < SMALLEST:
+        raise ReportError("reports.too_few", n=len(growth), least=SMALLEST)
+    t, shown, (_, reliable, *more) = strings(language), np.flatnonzero(growth.shown).tolist(), growth.summary(language)
+    counts = np.bincount((growth.p_gain[:, 0] >= SURE) + 2 * (growth.p_gain[:, 0] <= 1 - SURE), minlength=3)
+    few = not persons and bool(((counts > 0) & (counts < SMALLEST)).any())  # how many gained or lost would tell of these
     values = about(growth, language) | {
+        "summary": more if few else [reliable, *more],
         "titles": [unit_title(c, language) for c in growth.competencies],
         "shown": [(g, growth.groups[g] or t["growth_without" if len(growth.groups) > 1 else "group_whole"]) for g in shown],
         "compared": bool(np.isfinite(growth.difference[shown, 0]).any()),
         "said": change_said,
         "ends": growth.ends_of_rule,
+        "persons": growth.persons if persons else (),
     }
-    frames = {"persons": growth.to_table(language), "growth_programmes": growth.programmes()}
+    frames = ({"persons": growth.to_table(language)} if persons else {}) | {"growth_programmes": growth.programmes()}
     return Written(
+        table="table" if persons else "programmes",
+        frames=tuple if persons else lambda: [growth.programmes()],
         page=lambda _: render("growth.html", language, values),
         sheets=lambda: ([frame_sheet(t[name].partition(",")[0], frame, language) for name, frame in frames.items()], t["growth_title"]),
     )

@@ -70,8 +70,8 @@ class Written(NamedTuple):
     sheets: Callable[[], tuple[Sequence[Sheet], str]]
     table: str = "table"
     further: Callable[[], Iterable[tuple[str, bytes]]] = tuple
-    frames: Callable[[], Iterable[DataFrame]] | None = None
-    document: Callable[[], Iterable[str]] | None = None
+    frames: Callable[[], Iterable[DataFrame]] = tuple
+    document: Callable[[], Iterable[str]] = tuple
     leads: bool = True
 
 
@@ -84,16 +84,6 @@ def strings(language: Language) -> Mapping[str, str]:
 def several(n: int, noun: str, language: Language) -> str:
     """Return a number with the right form of one of the nouns of ``strings.toml``, kept on one line."""
     return counted(n, strings(language)[f"noun_{noun}"].split("|"), language)
-
-
-@value
-class FindingLine:
-    """One finding in the language of the report."""
-
-    severity: str
-    text: str
-    scope: str
-    code: str
 
 
 def engine_line(made: Provenance, language: Language) -> tuple[str, str]:
@@ -123,13 +113,13 @@ def said_on_page(finding: Finding, language: Language) -> str:
     return " ".join(s for s in sentences if not CALL.search(s)) or text
 
 
-def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[FindingLine, ...]:
-    """Return findings for a table: at most five ids of the scope, the rest counted."""
+def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[Mapping[str, str], ...]:
+    """Return severity, text, scope and code of findings in a language: at most five ids of the scope, the rest counted."""
     t, out = strings(language), []
     for f in findings:
         rest = len(f.scope) - SHOWN_SCOPE
         ids = [*f.scope[:SHOWN_SCOPE], *([t["and_more"].format(n=rest)] if rest > 0 else [])]
-        out.append(FindingLine(severity=t[f.severity], text=said_on_page(f, language), scope=", ".join(ids), code=f.code))
+        out.append({"severity": t[f.severity], "text": said_on_page(f, language), "scope": ", ".join(ids), "code": f.code})
     return tuple(out)
 
 

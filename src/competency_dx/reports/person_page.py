@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from competency_dx.arrays import value
 from competency_dx.competencies import Conclusion, Evidence, Profile
 from competency_dx.display import IntervalRow, chance, count, decimal, interval_table, percent
 from competency_dx.reports.pages import bounded, plain, said_on_page
@@ -17,15 +16,6 @@ NUMBER = '</td><td class="n">'
 FELT = 0.01  # by how much an answer has to move P(deficit) to be named
 BORROWED = 0.25  # own share below which the interval is drawn as borrowed
 NOTABLE = 0.6  # share of the maximum by which points depart from what is expected before it is marked
-
-
-@value
-class Unconcluded:
-    """Competencies without a conclusion of their own for one reason; `target` is where to look, "" for nowhere."""
-
-    titles: tuple[str, ...]
-    why: str
-    target: str
 
 
 def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
@@ -127,10 +117,11 @@ def _interval_row(c: Conclusion, depth: int, s: ReportContext) -> IntervalRow:
     )
 
 
-def _unconcluded(members: Sequence[Conclusion], s: ReportContext) -> Iterator[Unconcluded]:
+def _unconcluded(members: Sequence[Conclusion], s: ReportContext) -> Iterator[dict[str, Any]]:
+    """Yield competencies without a conclusion for one reason, and the reason; `target` is where to look, "" for nowhere."""
     for status, at in dict.fromkeys((c.status, c.reported_at) for c in members):
         titles = tuple(s.titles[c.competency.code] for c in members if (c.status, c.reported_at) == (status, at))
-        yield Unconcluded(titles=titles, why=s.t[f"status_{status}"], target=s.titles.get(at, ""))
+        yield {"titles": titles, "why": s.t[f"status_{status}"], "target": s.titles.get(at, "")}
 
 
 def _figures(c: Conclusion, s: ReportContext) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from competency_dx.kernels.blocks import mapped_ahead
 from competency_dx.reports.cohort import CELL_NUMBERS, Group, Summary, everybody, impersonal, measured, summaries
 from competency_dx.reports.cohort_page import aggregate_view, background_groups, cohort_view
 from competency_dx.reports.files import file_names, findings_sheet, sheet_of
-from competency_dx.reports.pages import FindingLine, Language, Sheet, SheetCell, Written, finding_lines, macro, render, strings
+from competency_dx.reports.pages import Language, Sheet, SheetCell, Written, finding_lines, macro, render, strings
 from competency_dx.reports.person_page import evidence_list, figure_rows, person_view
 from competency_dx.reports.report_context import ReportContext, column_title, named, report_context
 from competency_dx.result import DataFrame, frame
@@ -158,17 +158,17 @@ def _table(divisions: Divisions, s: ReportContext) -> dict[str, list[SheetCell]]
         "persons": [group.n for _, group, _ in rows],
         "competency": [b.competency.code for _, _, b in rows],
         "title": [s.titles[b.competency.code] for _, _, b in rows],
-        "n": [cell.n if cell.shown else None for cell in cells],
-        **{number: [round(getattr(cell, number), 1) for cell in cells] for number in CELL_NUMBERS},
+        "n": [cell["n"] if cell["shown"] else None for cell in cells],
+        **{number: [round(cell[number], 1) for cell in cells] for number in CELL_NUMBERS},
     }
 
 
-def _impersonal(profiles: DeficitProfiles, language: Language) -> tuple[FindingLine, ...]:
+def _impersonal(profiles: DeficitProfiles, language: Language) -> tuple[Mapping[str, str], ...]:
     """Return the findings, the words of those that name a person left out."""
     persons = frozenset(map(str, profiles.persons))
     silent = strings(language)["finding_of_persons"]
     pairs = zip(profiles.findings, finding_lines(profiles.findings, language), strict=True)
-    return tuple(replace(line, text=silent, scope="") if _names_one(finding, persons) else line for finding, line in pairs)
+    return tuple({**line, "text": silent, "scope": ""} if _names_one(finding, persons) else line for finding, line in pairs)
 
 
 def _names_one(finding: Finding, persons: frozenset[str]) -> bool:

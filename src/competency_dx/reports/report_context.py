@@ -12,7 +12,7 @@ from competency_dx.arrays import value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
 from competency_dx.display import NBSP, decimal, interval, percent, tied, toml_content
 from competency_dx.display.theme import LOOKS, Look, symbol
-from competency_dx.reports.pages import FindingLine, Language, engine_line, finding_lines, of_input, several, strings
+from competency_dx.reports.pages import Language, engine_line, finding_lines, of_input, several, strings
 
 
 @value
@@ -55,7 +55,7 @@ class ReportContext:
     policy: str
     signs: Mapping[str, Sign]
     methods: tuple[tuple[str, str], ...]
-    findings: tuple[FindingLine, ...]
+    findings: tuple[Mapping[str, str], ...]
 
 
 def report_context(profiles: DeficitProfiles, language: Language) -> ReportContext:

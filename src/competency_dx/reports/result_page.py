@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -122,18 +122,13 @@ def item_sheets(items: ItemAnalysis, language: Language) -> tuple[Sheet, ...]:
 
 def result_report(result: Result, language: Language) -> Written:
     """Return how any result is written: one page, and its tables as sheets; in a folder the further ones are CSV files too."""
-
-    def files() -> Iterator[tuple[str, bytes]]:
-        for name, table in result.further_tables().items():
-            yield f"table-{name}.csv", b"".join(csv_parts([table], language))
-
     return Written(
         page=lambda _: render("result.html", language, {"v": result_view(result, language)}),
         sheets=lambda: (
             [frame_sheet(strings(language)[f"sheet_{name}"], table, language) for name, table in _tables(result, language).items()],
             result.summary(language)[0],
         ),
-        further=files,
+        further=lambda: ((f"table-{name}.csv", b"".join(csv_parts([x], language))) for name, x in result.further_tables().items()),
     )
 
 
