@@ -212,6 +212,9 @@ def test_intervals_of_random_experts_hold_with_few_marks(sd: float, quiet: Quiet
         width.append(out["se_severity"].mean())
     assert np.mean(held) > 0.9
     assert min(width) > 0.08
+    with quiet():
+        two = calibrate_raters(load_ratings(rated(np.zeros(2), 1)), facets=Facets(experts="random"))
+    assert two.spread[0] < 0.6
 
 
 def test_what_cannot_be_used_is_refused(quiet: Quiet) -> None:

@@ -2,9 +2,9 @@
 
 The log odds of a mark against the one below are those of the criterion less the severity of the expert (Linacre 1989; Eckes 2015).
 Items of a criterion differ in that alone, so one marginal likelihood with a design (`Items.design`) holds all of them, and keyed
-items beside them. A normal prior of random effects stands on items that nobody answered, one for each effect; its SD is that of
-the highest marginal likelihood times SD, which is never 0 (Chung et al. 2013, doi:10.1007/s11336-013-9328-2), and errors are integrated
-over it, effects being normal given it.
+items beside them. A normal prior of random effects stands on items that nobody answered, one for each effect; its SD is the
+mode of the marginal likelihood with the weak prior SD exp(-SD² / 2), which is never 0 (Chung et al. 2013,
+doi:10.1007/s11336-013-9328-2), and errors are integrated over it, effects being normal given it.
 """
 
 from dataclasses import replace
@@ -227,7 +227,7 @@ def _integrated(phi: Floats, V: Floats, at: Ints, spread: float) -> tuple[float,
     known, U = np.linalg.eigh(V[np.ix_(at, at)])
     more, y, X = (SDS**-2 - spread**-2)[:, None], U.T @ phi[at], V[:, at] @ U
     rest = np.maximum(1 + more * known, TINY)
-    log_weight = (1 - len(at)) * np.log(SDS) - 0.5 * (np.log(rest) + y**2 * more / rest).sum(axis=1)
+    log_weight = (1 - len(at)) * np.log(SDS) - 0.5 * SDS**2 - 0.5 * (np.log(rest) + y**2 * more / rest).sum(axis=1)
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
     off = X @ (y * more / rest).T
