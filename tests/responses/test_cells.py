@@ -603,3 +603,13 @@ def test_words_for_right_and_wrong_without_a_bank(right: str, wrong: str) -> Non
         read(wide(**said))
     found = read(wide(**said), None, Layout(cells="scored"))
     assert found.scores.T.tolist() == [[int(bool((row * k) % 3)) for row in range(15)] for k in range(1, 6)]
+
+
+@pytest.mark.parametrize(("slip", "items"), [(2, 5), (2, 9), (3, 5), (11, 5)])
+def test_a_second_point_of_one_person_is_a_slip(slip: int, items: int) -> None:
+    cells = {f"I{k}": [(row * k) % 3 % 2 for row in range(30)] for k in range(1, items + 1)}
+    once = {**cells, "I2": [slip, *cells["I2"][1:]]}
+    finding = next(f for f in read(wide(**once)).findings if f.code == "responses.codes_among_scores")
+    assert f"I2 {slip} (1)" in finding.en
+    assert "codes_among_scores" not in codes(read(wide(**{**cells, "I2": [2, 2, *cells["I2"][2:]]})))
+    assert "codes_among_scores" not in codes(read(wide(**{name: [2, *of[1:]] for name, of in cells.items()})))

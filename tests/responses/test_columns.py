@@ -674,7 +674,9 @@ def test_a_label_beside_an_id_takes_no_person(column: str, one: str, other: str,
     assert read(label, bank).persons.tolist() == ids
 
 
-@pytest.mark.parametrize("label", ["МАХ", "Макс. балл", "Первичный балл (макс.)", "Цена задания", "ΣМах", "Уровень сложности", "ТОТАL"])
+@pytest.mark.parametrize(
+    "label", ["МАХ", "Верно, %", "Макс. балл", "Первичный балл (макс.)", "Цена задания", "ΣМах", "Уровень сложности", "ТОТАL"]
+)
 @pytest.mark.parametrize("first", [True, False])
 def test_rows_of_maxima_are_no_persons(label: str, *, first: bool) -> None:
     rows = [[f"т-{k}", *(k * j % 3 for j in range(1, 6))] for k in range(12)]

@@ -32,6 +32,7 @@ USUAL_CODES = frozenset({7, 8, 9, *range(77, 80), *range(87, 90), *range(95, 100
 """What questionnaires write for refused, not applicable, missing."""
 WIDE, FAR = 3, 4  # so far above the other values are usual codes of missing answers, any values
 FEWEST, SEVERAL = 5, 50  # cells from which codes are doubtful; answers from which a score that nobody has is, where others have it
+MANY_ANSWERS, FEW_ITEMS = 20, 5  # where one person alone has a second point on one of so many items, it is a slip
 MINUS_SHARE = 0.1
 PAIR = 12  # most distinct contents of a column of words for right and wrong
 _PAIRS = toml_content("responses.reading", "words")["truth"]["pairs"]
@@ -202,7 +203,8 @@ def strange_values(items: Sequence[str], scores: Codes, reasons: Reasons) -> tup
         breaks = [(before, v) for before, v in pairwise(values) if v - before > 1]
         start = next((v for before, v in reversed(breaks) if v - before >= WIDE), values[-1] + 1)
         far = next((v for before, v in breaks if 0 < CLEARLY * before < v - before >= FAR), values[-1] + 1)
-        if after := [v for v in values if (v >= start and v in USUAL_CODES) or v >= far] if n >= FEWEST else []:
+        lone = n >= MANY_ANSWERS and counts[-1] == 1 and FEW_ITEMS * len(several) <= len(items)
+        if after := [v for v in values if (v >= start and v in USUAL_CODES) or v >= far or (lone and v == values[-1])] * (n >= FEWEST):
             codes.append(items[k])
             where += [f"{items[k]} {v} ({counts[v]})" for v in after]
         elif breaks and n >= SEVERAL:
