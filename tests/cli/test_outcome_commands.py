@@ -56,9 +56,10 @@ def test_groups_of_profiles(command: Command, profiles: Path, tmp_path: Path) ->
 
 
 def test_routes_with_mentors_of_the_same_place(command: Command, profiles: Path, tmp_path: Path) -> None:
-    given = ("--catalogue", "synthetic", "--hours", 36, "--mentors", "согласие", "--near", "город")
+    given = ("--catalogue", "synthetic", "--hours", 36, "--mentors", "согласие", "--near", "город", "--by", "город")
     assert command("routes", profiles, *given, "--out", tmp_path / "routes.json")[0] == 0
     found = Routes.from_json((tmp_path / "routes.json").read_text(encoding="utf-8"))
+    assert [*found.background] == ["город"]
     hours = np.array([one.hours for one in found.programmes] + [0.0])
     assert hours[found.steps].sum(axis=1).max() <= 36
     assert {*found.mentor[found.mentor >= 0] % 3} <= {0}  # only those who agreed

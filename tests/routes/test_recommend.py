@@ -18,6 +18,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from openpyxl import load_workbook  # type: ignore[import-untyped]  # it ships no types
 from scipy.stats import beta
 
 import competency_dx as cdx
@@ -745,6 +746,25 @@ def test_peers_are_those_of_one_place_with_one_deficit() -> None:
         assert town
     with pytest.raises(RouteError, match="no columns school"):
         routes.peers(found, "school")
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_page_and_workbook_tell_demand_and_peers_of_places_kept(tmp_path: Path, language: Any) -> None:
+    found, plain = cohort(12)
+    routes = plain.with_places(found, "town")
+    for table in ("demand", "peers"):
+        assert getattr(routes, table)(routes, "town").equals(getattr(plain, table)(found, "town"))
+        with pytest.raises(RouteError, match="no columns town"):
+            getattr(plain, table)(plain, "town")
+    again = type(routes).from_json(routes.to_json())
+    assert again.background["town"].tolist() == found.background["town"].tolist()
+    without, page = (cdx.report(x, tmp_path / f"{k}.html", language=language).read_text("utf-8") for k, x in enumerate((plain, again)))
+    assert 'id="by-1"' in page
+    assert 'id="by-1"' not in without
+    book = load_workbook(cdx.report(again, tmp_path / "r.xlsx", language=language))
+    hours, peers = ([*book[name].values] for name in book.sheetnames if name.endswith(" 1"))
+    assert len(hours) == 1 + len(plain.demand(found, "town"))
+    assert [row[3] for row in peers[1:]] == plain.peers(found, "town")["persons"].tolist()
 
 
 def mentors(routes: cdx.routes.Routes) -> dict[str, str]:

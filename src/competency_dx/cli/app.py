@@ -253,7 +253,7 @@ def growth(
     steps.summarised(found, out or Path(f"{after.stem}-growth"), terminal)
 
 
-@command(app, "Recommend programmes and mentors", out="out_routes")
+@command(app, "Recommend programmes and mentors", by="by_places", out="out_routes")
 def routes(
     profiles: Path,
     *,
@@ -265,6 +265,7 @@ def routes(
     since: datetime | None = None,
     mentors: str | None = None,
     near: str = "",
+    by: str | None = None,
     out: Given = None,
     terminal: Terminal,
 ) -> None:
@@ -279,6 +280,7 @@ def routes(
     found = heard(terminal, lambda: recommend(persons, offers, **limits), known=persons.findings)
     if mentors:
         found = found.with_mentors(persons, mentors, near=steps.columns_of(near))
+    found = found.with_places(persons, by) if by else found
     steps.summarised(found, out or Path(f"{profiles.stem}-routes"), terminal)
 
 

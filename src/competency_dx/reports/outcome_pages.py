@@ -20,7 +20,7 @@ from competency_dx.reports.files import file_names, findings_sheet, frame_sheet,
 from competency_dx.reports.pages import Language, Sheet, Written, about, bounded, finding_lines, pages_of, plain, render, strings
 from competency_dx.reports.report_context import branches, column_key, column_title, level_ranges, unit_title
 from competency_dx.result import DataFrame, Result
-from competency_dx.routes import WHY, Programme, Routes, day_text
+from competency_dx.routes import WHY, Routes, day_text
 
 PLACES = ("column_school", "column_municipality", "column_region")
 NEEDS, HALF = 3, 0.5
@@ -126,8 +126,9 @@ def route_report(routes: Routes, language: Language) -> Written:
         "order": sorted(range(len(routes.programmes)), key=lambda k: routes.programmes[k].id),
         "hours": np.array([*(one.hours for one in routes.programmes), 0.0])[routes.steps].sum(axis=1),
         "why": WHY,
-        "dates": lambda one: _dates(one, language),
+        "dates": lambda one: f"{JOINER}–{JOINER}".join(_day(x, language) for x in (one.start, one.end) if x) or t["route_any_time"],
         "day": lambda text: _day(date.fromisoformat(text), language),
+        "columns": {by: column_title(by, language) for by in routes.background},
         "named": lambda one: t["route_programme"].format(title=one.title.text(language), id=one.id),
     }
     return Written(
@@ -137,6 +138,11 @@ def route_report(routes: Routes, language: Language) -> Written:
                 frame_sheet(t["route_steps"], routes.to_table(language), language),
                 frame_sheet(t["route_why"], routes.reasons_frame(), language),
                 *([frame_sheet(t["demand_places"], routes.places_frame(), language)] if routes.budgets else []),
+                *(
+                    frame_sheet(f"{t[sheet]} {k}", table(routes, by).rename(columns={"group": column_title(by, language)}), language)
+                    for k, by in enumerate(routes.background, 1)
+                    for sheet, table in (("demand_sheet", routes.demand), ("peers_sheet", routes.peers))
+                ),
                 *([frame_sheet(t["route_mentor"], routes.mentors_frame(), language)] if (routes.mentor >= 0).any() else []),
             ],
             t["demand_title"],
@@ -151,12 +157,6 @@ def _level(routes: Routes, p: int, language: Language) -> tuple[str, str, str] |
         return None
     level = routes.standards.levels[routes.level[p]]
     return level_ranges(routes.standards, language)[level.code], level.title.text(language), level.route.text(language)
-
-
-def _dates(one: Programme, language: Language) -> str:
-    if one.start is None or one.end is None:
-        return strings(language)["route_any_time"]
-    return f"{JOINER}–{JOINER}".join(_day(day, language) for day in (one.start, one.end))
 
 
 def _day(day: date, language: Language) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from competency_dx.competencies import Conclusion, Evidence, Profile
 from competency_dx.display import IntervalRow, chance, count, decimal, interval_table, percent
 from competency_dx.reports.pages import bounded, plain, said_on_page
-from competency_dx.reports.report_context import Branch, ReportContext, Sign, column_key, column_title, false_share, named
+from competency_dx.reports.report_context import Branch, ReportContext, column_key, column_title, false_share, named
 
 FOUND, STOPS = ("confirmed", "likely"), ("misfit", "low_effort")
 FIRST = ("column_date", "column_school")
@@ -32,11 +32,9 @@ def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
         "facts": list(_facts(profile, s)),
         "remarks": [said_on_page(finding, s.language) for finding in profile.findings],
         "stopped": _stopped(profile, s),
-        "priorities": [
-            _statement(at[k], s.signs[at[k].state].name, at[k].p_deficit, s, s.signs[at[k].state]) for k in deficits[:PRIORITIES]
-        ],
+        "priorities": [_statement(at[k], s.t[at[k].state], at[k].p_deficit, s, s.signs[at[k].state]) for k in deficits[:PRIORITIES]],
         "other_deficits": [_named(at[k], s) for k in deficits[PRIORITIES:]],
-        "doubtful": [f"{_named(at[k], s)}, {s.signs[at[k].state].name}" for k in doubtful],
+        "doubtful": [f"{_named(at[k], s)}, {s.t[at[k].state]}" for k in doubtful],
         "unsure": [s.titles[at[k].competency.code] for k in _narrowest(s.tree, {k for k in drawn if at[k].state == "indeterminate"})],
         "misconceptions": [f"{m.misconception.title.text(s.language)} ({chance(m.probability, s.language)})" for m in held],
         "ask_next": [f"{fact.title.text(s.language)} ({fact.item})" for fact in profile.ask_next],
@@ -84,7 +82,7 @@ def _stopped(profile: Profile, s: ReportContext) -> str:
     return reasons[0] if reasons else "" if "reported" in statuses else s.t["nothing_concluded"]
 
 
-def _statement(c: Conclusion, name: str, p: float, s: ReportContext, sign: Sign | None = None) -> dict[str, Any]:
+def _statement(c: Conclusion, name: str, p: float, s: ReportContext, sign: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return a strength, or a deficit by its sign: how sure it is, the estimate, the answers it rests on, and whose support it."""
     answers = {e.item: e for e in c.evidence}
     rests = [answers[item] for item, moved in c.carriers if moved > 0] if sign else []
@@ -110,9 +108,9 @@ def _interval_row(c: Conclusion, depth: int, s: ReportContext) -> IntervalRow:
         label=s.titles[c.competency.code],
         depth=depth,
         at=at,
-        look=sign.look,
+        look=sign["look"],
         figures=bounded(*at, s.language),
-        words=s.t[f"strength_{c.strength}"] if c.strength in FOUND else sign.name,
+        words=s.t[f"strength_{c.strength}"] if c.strength in FOUND else sign["name"],
         borrowed=c.own_share < BORROWED,
     )
 

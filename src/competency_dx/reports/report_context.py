@@ -5,24 +5,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from competency_dx.arrays import value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
 from competency_dx.display import NBSP, decimal, interval, percent, tied, toml_content
-from competency_dx.display.theme import LOOKS, Look, symbol
+from competency_dx.display.theme import LOOKS, symbol
 from competency_dx.reports.pages import Language, engine_line, finding_lines, of_input, several, strings
-
-
-@value
-class Sign:
-    """One of the five states as it is shown everywhere: mark, picture of the mark, name, meaning."""
-
-    look: Look
-    symbol: str
-    name: str
-    meaning: str
 
 
 @value
@@ -53,7 +44,7 @@ class ReportContext:
     zones: tuple[str, str]
     ranges: Mapping[str, str]
     policy: str
-    signs: Mapping[str, Sign]
+    signs: Mapping[str, Mapping[str, Any]]
     methods: tuple[tuple[str, str], ...]
     findings: tuple[Mapping[str, str], ...]
 
@@ -122,11 +113,11 @@ def level_ranges(standards: Standards, language: Language) -> dict[str, str]:
     return {level.code: text for level, text in zip(standards.levels, [ends[0], *between, ends[1]], strict=True)}
 
 
-def signs(standards: Standards, rule: DeficitRule, language: Language) -> dict[str, Sign]:
-    """Return the five states with what they mean under this rule."""
+def signs(standards: Standards, rule: DeficitRule, language: Language) -> dict[str, Mapping[str, Any]]:
+    """Return how the five states are shown everywhere: look, picture of it, name, and meaning under this rule."""
     t, fill = strings(language), _thresholds(standards, rule, language)
     return {
-        state: Sign(look=look, symbol=symbol(look), name=t[state], meaning=t[f"legend_{state}"].format(**fill))
+        state: {"look": look, "symbol": symbol(look), "name": t[state], "meaning": t[f"legend_{state}"].format(**fill)}
         for state, look in zip(STATES, LOOKS, strict=True)
     }
 

@@ -168,7 +168,7 @@ class Routes(Result):
         made, mentored = replace(self.provenance, inputs=inputs, settings=settings), needed & strong[mentor] & (mentor >= 0)[:, None]
         return replace(self, mentor=mentor, mentored=mentored, findings=findings, provenance=made)
 
-    def _refuse_others(self, profiles: DeficitProfiles, columns: Set[str]) -> None:
+    def _refuse_others(self, profiles: DeficitProfiles | Routes, columns: Set[str]) -> None:
         if profiles.persons.tolist() != self.persons.tolist():
             raise RouteError("routes.other_profiles", persons=len(profiles), n_self=len(self))
         if absent := columns - profiles.background.keys():
@@ -179,7 +179,13 @@ class Routes(Result):
         return (self.chosen >= 0) | ((self.why > 0) & ~np.isin(self.why, (ASK_AGAIN, NO_CONCLUSION)))
 
     @checked(RouteError)
-    def peers(self, profiles: DeficitProfiles, by: str) -> DataFrame:
+    def with_places(self, profiles: DeficitProfiles, by: str) -> Self:
+        """Return the routes with a background column in them, by which page and workbook tell demand and peers; raises as `demand`."""
+        self._refuse_others(profiles, {by})
+        return replace(self, background={**self.background, by: names(profiles.background[by])})
+
+    @checked(RouteError)
+    def peers(self, profiles: DeficitProfiles | Routes, by: str) -> DataFrame:
         """Return who could learn together: by place in a background column, competency: n persons, two or more, with a deficit in it.
 
         It names persons and is for the methodist. Raises `RouteError` as `demand` does.
@@ -193,14 +199,14 @@ class Routes(Result):
         return frame(**dict(zip(("group", "competency", "n", "persons"), zip(*rows, strict=True) if rows else [()] * 4, strict=True)))
 
     @checked(RouteError)
-    def demand(self, profiles: DeficitProfiles, by: str, *, smallest: int = 10) -> DataFrame:
+    def demand(self, profiles: DeficitProfiles | Routes, by: str, *, smallest: int = 10) -> DataFrame:
         """Return a row for all, group "", and each group of a background column: persons, their steps, and the hours of these.
 
         A step is needed where one of the deficits it is for is there. `hours_expected` takes these as independent; `hours_low` and
         `hours_high` hold however they depend, from the largest of their probabilities to the sum (Fréchet's bounds), and 1.96 standard
         deviations beyond: those of independent persons whose steps are needed together. Groups of fewer than `smallest` persons
         are not shown, nor as many more, the smallest first, as keep those hidden from being one group or so few persons.
-        Raises `RouteError` when the profiles are not those of the routes or have no such column.
+        Raises `RouteError` when the profiles are not those of the routes or have no such column; routes with the column are as good.
         """
         self._refuse_others(profiles, {by})
         groups, hours = profiles.background[by].astype(str), np.array([one.hours for one in self.programmes])
