@@ -60,16 +60,11 @@ def item_statistics(parts: Sequence[Part], free: list[Ints] | None) -> tuple[dic
             continue
         slope, points = found[:, 1:, :k].transpose(0, 2, 1), known.points[item, :k]
         own, elsewhere = (slope, covariance[item]) if free is None else (slope[:, :, free[item]], None)
-        out[:, item], shown = item_misfit(found[:, 0, :k], own, x, points, _like(found[:, 0, :k] @ points), elsewhere)
+        order = np.argsort(np.round(found[:, 0, :k] @ points, 9), kind="stable")  # ties are broken by no rounding error
+        like = np.argsort(order) * max(1, min(GROUPS, len(who) // LEAST_GROUP)) // len(who)  # groups of equal size by expectation
+        out[:, item], shown = item_misfit(found[:, 0, :k], own, x, points, like, elsewhere)
         groups[item, :, : shown.shape[1]] = shown
     return dict(zip(COLUMNS, out, strict=True)), groups, prob
-
-
-def _like(mean: Floats) -> Ints:
-    """Return groups (n,) of persons of like expectation (n,), of equal size, at least 20 persons in each."""
-    G, rank = max(1, min(GROUPS, len(mean) // LEAST_GROUP)), np.empty(len(mean), dtype=np.int64)
-    rank[np.argsort(np.round(mean, 9), kind="stable")] = np.arange(len(mean))  # ties are broken by no rounding error
-    return rank * G // len(mean)
 
 
 def _expected(part: Part) -> Iterator[tuple[int, Floats]]:

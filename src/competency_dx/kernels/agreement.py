@@ -8,8 +8,6 @@ import numpy as np
 
 from competency_dx.arrays import Z95, Floats, Ints
 
-SAME = 1e-12  # marks no farther apart do not vary
-
 
 def wilson(p: Floats, n: Floats, z: float = Z95) -> Floats:
     """Return the interval (2, …) of shares of n cases (Wilson 1927), of 95 % or by another normal quantile."""
@@ -54,7 +52,7 @@ def icc_one_way(marks: Floats, work: Ints) -> Floats:
 
     _, work, size = np.unique(work, return_inverse=True, return_counts=True)
     n, N = len(size), len(marks)
-    if n < 2 or n == N or np.ptp(marks) < SAME:
+    if n < 2 or n == N or np.ptp(marks) < 1e-12:
         return np.full(3, np.nan)
     mean = np.bincount(work, weights=marks) / size
     within = ((marks - mean[work]) ** 2).sum() / (N - n)
@@ -71,7 +69,7 @@ def icc_two_way(x: Floats) -> Floats:
     from scipy.special import fdtri
 
     n, k = x.shape
-    if n < 3 or np.ptp(x) < SAME:
+    if n < 3 or np.ptp(x) < 1e-12:
         return np.full(3, np.nan)
     rows, columns, grand = x.mean(axis=1), x.mean(axis=0), x.mean()
     R, C = k * ((rows - grand) ** 2).sum() / (n - 1), n * ((columns - grand) ** 2).sum() / (k - 1)

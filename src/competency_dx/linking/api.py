@@ -238,8 +238,7 @@ def link(
     settings = {"method": type(method).__name__, "without": taken}
     whole |= {"parameters": parameters, "method": settings["method"], "provenance": provenance("link", inputs, settings)}
     out = Link(items=tuple(i for s in steps for i in s.items), findings=(), **of_items, **whole)
-    findings = _findings(out, [i for s in steps for i in compress(s.items, s.moved)], without)
-    announce(findings)
+    announce(findings := _findings(out, [i for s in steps for i in compress(s.items, s.moved)], without))
     return replace(out, findings=findings)
 
 

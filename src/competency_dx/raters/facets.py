@@ -25,7 +25,6 @@ from competency_dx.responses import Responses
 
 EFFECTS = ("s", "c", "x", "d")  # severity of an expert, that on one criterion, thresholds, drift
 PERIODS = 4  # into which days are put
-TINY = 1e-9
 START, SDS = 0.5, np.linspace(0.01, 3, 300)  # SDs of random effects
 
 
@@ -226,7 +225,7 @@ def _integrated(phi: Floats, V: Floats, at: Ints, spread: float) -> tuple[float,
     """
     known, U = np.linalg.eigh(V[np.ix_(at, at)])
     more, y, X = (SDS**-2 - spread**-2)[:, None], U.T @ phi[at], V[:, at] @ U
-    rest = np.maximum(1 + more * known, TINY)
+    rest = np.maximum(1 + more * known, 1e-9)
     log_weight = (1 - len(at)) * np.log(SDS) - 0.5 * SDS**2 - 0.5 * (np.log(rest) + y**2 * more / rest).sum(axis=1)
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
