@@ -18,7 +18,7 @@ from competency_dx.findings import announce
 from competency_dx.limits import limits_in_force, reading
 from competency_dx.provenance import SELF_REPORT, Provenance, digest_arrays, provenance, refuse_self_report
 from competency_dx.responses.explanation import RawAnswers
-from competency_dx.responses.missing import BLANK, Reason, Reasons, reason_name
+from competency_dx.responses.missing import BLANK, Reason, Reasons
 from competency_dx.responses.reading.answers import answer_roles, is_answers, refuse_impossible
 from competency_dx.responses.reading.layout import RIGHT_NAMES, Layout, id_form, refuse_results
 from competency_dx.responses.reading.roles import Roles, find_roles, refuse_personal
@@ -87,7 +87,7 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
     plan = replace(plan, kind="wide")
     roles = find_roles(table, bank, plan)
     scored, stated = score_columns(roles, bank, plan), plan.missing_codes or {}
-    said = {text: reason_name(code) for text, code in scored.codes.items()}
+    said = {text: "blank" if code == BLANK else Reason(code).name.lower() for text, code in scored.codes.items()}
     numeric = [i for i in bank.items if i.id in roles.items and is_numeric(i)] if bank and said else []
     coded = {i.id: {t: name for t, name in said.items() if not judge_of(i)(t).points} | dict(stated.get(i.id, {})) for i in numeric}
     settled: dict[str, Any] = {"cells": scored.mode, "unreadable": "leave_out", "missing_codes": {**stated, **coded} or None}

@@ -90,11 +90,6 @@ def reason_code(name: str, where: str) -> int:
     return _CODES[name]
 
 
-def reason_name(code: int) -> str:
-    """Return the name that `reason_code` reads."""
-    return "blank" if code == BLANK else Reason(code).name.lower()
-
-
 def token_code(text: str, stated: Mapping[str, int], *, usual: bool = True) -> int | None:
     """Return the `Reason`, `BLANK` or `ABSENT` of a text for a missing answer, by `stated` tokens of the user or by `usual` ones."""
     folded = fold_text(text)

@@ -39,10 +39,7 @@ MANY_WRONG = 10  # answers to an item, most of them the same and none right, tha
 
 
 class Scored(NamedTuple):
-    """Columns by item id, matrices (P, I) of points and status, `blanks` (I,) for empty cells, with `BLANK` still to be resolved.
-
-    `codes` are those of missing answers to items of numbers, which the other items of the table tell of.
-    """
+    """Columns by item id, points and status (P, I), `blanks` (I,) of empty cells, `BLANK` unresolved, `codes` of missing numbers."""
 
     columns: Mapping[str, Column]
     mode: Mode
