@@ -18,6 +18,7 @@ from scipy.special import ndtri
 from scipy.stats import norm
 
 import competency_dx as cdx
+from competency_dx.adaptive.follow_up import excluding
 from competency_dx.adaptive.selection import chance_decided, look_up, prospect
 from competency_dx.bank import Item, Stimulus
 from competency_dx.competencies import STATUSES, CertificationRule, Decisions, LeafOutlook, leaf_outlook, plan_of
@@ -206,6 +207,25 @@ def test_enemies_and_shared_passages_do_not_meet() -> None:
         assert free[0].id not in ids or len(ids) == 1
     with pytest.raises(BankError, match=r"enemies .* is no other item of the bank"):
         replace(bank(), items=(bank().items[0].model_copy(update={"enemies": ("nothing",)}), *bank().items[1:]))
+
+
+def test_an_instruction_that_many_items_have_is_not_one_question() -> None:
+    """Items of one short stem exclude each other where the words to answer with, or the stimulus, do not tell them apart."""
+    one, two, *_ = [i for i in bank().items if i.type == "matching"]
+    options = {code: f"иное {code}" for code in one.options}
+    table: dict[str, Any] = {"stem": "Установите соответствие.", "stimulus": None}
+    passage: dict[str, Any] = {"stem": 20 * "Условие опыта. "}
+    same = table | {"options": dict(one.options), "left": dict(one.left)}
+    other = table | {"options": options, "left": {code: f"другое {code}" for code in one.left}}
+    cases = [(table, other, False), (same, same, True), (same, other | {"left": dict(one.left)}, True), (same, other | passage, False)]
+    cases += [(same | passage, other | passage, True), (same, same | {"stimulus": Stimulus(text="опыт")}, False)]
+    for first_has, second_has, apart in cases:
+        pair = tuple(
+            Item.model_validate(i.model_dump() | {"key": one.key} | has)
+            for i, has in ((one, same | first_has), (two, same | second_has))
+        )
+        items = tuple({i.id: i for i in (*bank().items, *pair)}.values())
+        assert excluding(replace(bank(), items=items), [one.id, two.id])[0, 1] == apart
 
 
 def with_items(**changes: Any) -> cdx.ItemBank:

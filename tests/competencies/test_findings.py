@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,17 @@ def test_a_cohort_whose_competencies_are_one_has_a_population_within_reason() ->
     assert np.abs(np.sqrt(np.diag(found.population.central)) - 1.0).max() < 0.3
     decided = (np.abs(found.p_deficit - 0.5) >= 0.3).mean()
     assert decided >= (np.abs(cdx.diagnose(data, bank).p_deficit - 0.5) >= 0.3).mean() - 0.05
+
+
+@pytest.mark.parametrize(("mean", "sd"), [(0.0, 3.0), (-4.0, 1.5), (-5.0, 3.0), (5.0, 3.0), (-1.0, 1.5)])
+def test_the_grid_follows_a_cohort_far_from_the_population_of_the_bank(mean: float, sd: float) -> None:
+    physics = cdx.load_bank("physics")
+    sure = tuple(r.model_copy(update={"status": "calibrated", "se_a": 0.05, "se_b": (0.05,) * len(r.b)}) for r in physics.parameters)
+    bank, rng = replace(physics, parameters=sure), np.random.default_rng(4)
+    theta = mean + sd * rng.standard_normal(300)
+    found = cdx.diagnose(cdx.simulate(bank, theta, rng=rng), bank, population=cdx.Cohort()).population
+    assert found.mean.mean() == pytest.approx(theta.mean(), abs=0.25)
+    assert np.sqrt(np.diag(found.central)).mean() == pytest.approx(theta.std(), rel=0.14)
 
 
 def test_unreadable_cells_are_no_evidence_and_stand_in_the_profile_of_the_person(bank: cdx.ItemBank) -> None:

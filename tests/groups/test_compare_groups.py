@@ -263,7 +263,7 @@ def test_those_absent_are_as_the_weights_say() -> None:
     truth = (true[:, -1] < 60).mean()
     weighed, alone = (quiet(profiles, "part", weights="weight", population_sizes=x) for x in ({"": 1000}, None))
     assert weighed.share_low[0, 0, 0] < truth < weighed.share_high[0, 0, 0]
-    assert weighed.share[0, 0, 0] == pytest.approx(alone.share[0, 0, 0], abs=0.1)
+    assert weighed.share[0, 0, 0] == pytest.approx(alone.share[0, 0, 0], abs=0.12)
     assert weighed.need_low[0, 0] < 1000 * truth < weighed.need_high[0, 0]
     assert alone.need_low[0, 0] <= (true[rows, -1] < 60).sum() <= alone.need_high[0, 0]
     assert alone.need[0, 0] < 0.9 * 100 * alone.share[0, 0, 0]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from competency_dx.adaptive.follow_up import excluding, items_in_use
+from competency_dx.adaptive.follow_up import excluding
 from competency_dx.adaptive.selection import LEAST_GAIN, Problem, select
 from competency_dx.arrays import Bools, Floats, Ints, names, value
 from competency_dx.bank import ItemBank
@@ -139,7 +139,7 @@ def _sequence(
     """Return the length (S, P), and by number of items (S, N + 1) the share decided, the false share and the error of θ."""
     (most, least_gain), (theta, answers, deficit), S = stop, truth, len(ways)  # persons of all S ways in one table, way by way
     (P, I), D = answers.scores.shape, len(made.units.leaves)
-    excluded, in_use = excluding(bank, answers.items), items_in_use(bank, answers.items)
+    excluded, in_use = excluding(bank, answers.items), np.array([bank.item(item).status != "retired" for item in answers.items])
     on_leaf = made.units.leaf[:, None] == np.arange(D)
     asked, p = np.zeros((S * P, I), dtype=np.bool_), np.full((S * P, D), 0.5)
     mean, share = np.zeros((2, S * P, D))

@@ -10,7 +10,7 @@ from scipy.special import ndtri
 
 from competency_dx.adaptive.selection import SMALLEST, Problem, select
 from competency_dx.arrays import Bools, Floats, Ints, Names, value
-from competency_dx.bank import Item, ItemBank, ItemType, Stimulus, Text
+from competency_dx.bank import ItemBank, ItemType, Stimulus, Text
 from competency_dx.competencies import OUTCOMES, STATUSES, Competency, Decisions, DeficitProfiles, Plan, outlook_of
 from competency_dx.display import Chart, Series, point_chart, result_words
 from competency_dx.errors import DiagnosisError, checked
@@ -24,6 +24,7 @@ FormKind = Literal["person", "group"]
 Wanted = tuple[ItemBank, int, FormKind, Decisions | None]
 BORROWED = STATUSES.index("borrowed")
 STOPPED = [STATUSES.index(status) for status in ("misfit", "low_effort")]
+SHOWN = ("type", "stimulus", "stem", "options", "left", "unit", "max_score")  # of an item, to a person
 PASSAGE = 200  # characters of a first paragraph that make it a passage several items ask about
 
 
@@ -44,12 +45,6 @@ class Question:
     unit: Text | None
     max_score: Count
     competency: Annotated[str, held_to(among="competencies.code")]
-
-
-def question(item: Item, competency: str) -> Question:
-    """Return what a person sees of an item."""
-    shown: dict[str, Any] = {name: getattr(item, name) for name in ("type", "stimulus", "stem", "options", "left", "unit", "max_score")}
-    return Question(item=item.id, title=item.title or Text(ru=item.id, en=item.id), competency=competency, **shown)
 
 
 @value
@@ -222,7 +217,7 @@ def next_items(
         answered=answered,
         open=np.asarray(((np.maximum(p, 1 - p) < profiles.rule.confirmed) | bare) & going[:, None] & wanted),
         rule=profiles.rule,
-        allowed=~(met.astype(float) @ excluded > 0) & items_in_use(bank, made.parameters.items),
+        allowed=~(met.astype(float) @ excluded > 0) & np.array([bank.item(item).status != "retired" for item in made.parameters.items]),
         excluded=excluded,
         weight=np.eye(answered.shape[1]),
     )
@@ -260,26 +255,24 @@ def _by_rule(problem: Problem, decisions: Decisions, profiles: DeficitProfiles, 
     )
 
 
-def items_in_use(bank: ItemBank, items: Sequence[str]) -> Bools:
-    """Return which items are not retired (I,)."""
-    return np.array([bank.item(item).status != "retired" for item in items])
-
-
 def excluding(bank: ItemBank, items: Sequence[str]) -> Bools:
-    """Return which items exclude each other (I, I): an item itself, enemies, and items on one stimulus, stem or passage."""
+    """Return which items exclude each other (I, I): an item itself, enemies, items on one stimulus or passage, or of one question.
+
+    A short stem may be an instruction that many have: such items are one question if they share words to answer with, or have none.
+    """
     place = {item: k for k, item in enumerate(items)}
     out = np.eye(len(items), dtype=np.bool_)
-    shared: dict[str | Stimulus, list[int]] = {}
+    shared: dict[object, list[int]] = {}
     for item, k in place.items():
         definition = bank.item(item)
         for enemy in definition.enemies:
             if enemy in place:
                 out[k, place[enemy]] = out[place[enemy], k] = True
-        stem = definition.stem.strip()
-        first = stem.split("\n")[0]
-        for seen in {stem, definition.stimulus} | ({first} if len(first) >= PASSAGE else set()):
-            if seen:
-                shared.setdefault(seen, []).append(k)
+        stem, words = definition.stem.strip(), {*definition.options.values(), *definition.left.values()} or {""}
+        passages = {text for text in (stem, stem.split("\n")[0]) if len(text) >= PASSAGE}
+        questions = {(stem, definition.stimulus, text.strip()) for text in words if stem}
+        for seen in ({definition.stimulus} - {None}) | passages | questions:
+            shared.setdefault(seen, []).append(k)
     for together in shared.values():
         out[np.ix_(together, together)] = True
     return out
@@ -308,7 +301,10 @@ def _result(profiles: DeficitProfiles, made: Plan, problem: Problem, chosen: Int
     return NextItems(
         persons=profiles.persons,
         competencies=tuple(made.units.competencies[c] for c in _targets(profiles, made, decisions)),
-        questions=tuple(question(bank.item(made.parameters.items[k]), leaf[k]) for k in asked),
+        questions=tuple(
+            Question(title=i.title or Text(ru=i.id, en=i.id), item=i.id, competency=of, **{name: getattr(i, name) for name in SHOWN})
+            for i, of in ((bank.item(made.parameters.items[k]), leaf[k]) for k in asked)
+        ),
         form=form,
         most=most,
         chosen=place[chosen],

@@ -251,7 +251,7 @@ def inconsistencies(bank: ItemBank) -> Iterator[BankError]:
     if faults := tuple(_check_codes(bank)):
         yield from faults
         return  # what follows looks codes up
-    for check in (_check_items, _check_leaves, _check_forms, _check_parameters, _check_population):
+    for check in (_check_items, _check_forms, _check_parameters, _check_population):
         yield from check(bank)
 
 
@@ -282,14 +282,6 @@ def _check_items(bank: ItemBank) -> Iterator[BankError]:
                 yield BankError("bank.misconception_undeclared", k=k, item=item.id, option=option, name=code, declared=declared)
         if stray := [i for i in item.enemies if i not in known or i == item.id]:
             yield BankError("bank.enemies", k=k, item=item.id, stray=stray)
-
-
-def _check_leaves(bank: ItemBank) -> Iterator[BankError]:
-    leaves = dict.fromkeys(bank.leaves.values())
-    for node in leaves:
-        if below := [leaf for leaf in leaves if leaf != node and bank.framework.within(leaf, node)]:
-            items = [item for item, leaf in bank.leaves.items() if leaf == node]
-            yield BankError("bank.items_above_leaves", node=node, items=items, below=below)
 
 
 def _check_forms(bank: ItemBank) -> Iterator[BankError]:
@@ -333,6 +325,10 @@ def _check_parameters(bank: ItemBank) -> Iterator[BankError]:
 
 def _check_population(bank: ItemBank) -> Iterator[BankError]:
     population, leaves = bank.header.population, dict.fromkeys(bank.leaves.values())
+    for node in leaves:
+        if below := [leaf for leaf in leaves if leaf != node and bank.framework.within(leaf, node)]:
+            items = [item for item, leaf in bank.leaves.items() if leaf == node]
+            yield BankError("bank.items_above_leaves", node=node, items=items, below=below)
     pairs = population.correlations.leaves if isinstance(population.correlations, CorrelationMatrix) else ()
     for place, codes in (("leaves", population.leaves), ("correlations.leaves", pairs)):
         if stray := [code for code in codes if code not in leaves]:

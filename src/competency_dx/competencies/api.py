@@ -169,7 +169,7 @@ def diagnosed(
     absent = ~matched.observed.any(axis=1, keepdims=True)  # whoever gave no answer omitted none either
     reasons = np.where(absent & (reasons != Reason.INVALID), np.uint8(Reason.NOT_ADMINISTERED), reasons)
     if isinstance(population, Cohort):
-        population = cohort_populations(joint_answers(matched, reasons, made, rule.missing), made, population)
+        population = cohort_populations(lambda on: joint_answers(matched, reasons, on, rule.missing), made, population)
         made = plan(bank, standards, population)  # a grid that suits it
     closed = {item.id for item in bank.items if item.type == "single"}
     effortless = conclusion.one_option(matched.data, np.flatnonzero([item in closed for item in matched.data.items]))

@@ -10,8 +10,8 @@ variance that of the sum, with Cov(D_k, D_l) = Σ_r ρ_kl^r d_kr d_lr from Hermi
 a beta distribution with these two moments gives probabilities and interval (beside draws of the posterior of the
 shipped banks: P off by .003 to .009 RMS and .03 at most, ends of the interval by .8 RMS and 1.7 percent at most).
 
-The population of the persons at hand is estimated with the items held: means, SD and correlations of the leaves in one fit. The
-marginal likelihood log Z of `ep_e_step` is maximised with priors over a common shift, departures of the leaves from it, the SD
+The population of the persons at hand is estimated with the items held: means, SD and correlations of the leaves in one fit.
+The marginal likelihood log Z of `ep_e_step` is maximised with priors over a common shift, departures of the leaves from it, the SD
 and the bank's directions of correlation; its gradient follows from the moments of the posteriors (ep_e_step says why):
 
 ∂ log Z / ∂μ = Σ⁻¹ Σ_p E[θ - μ]        ∂ log Z / ∂Σ = ½ Σ⁻¹ (Σ_p E[(θ - μ)(θ - μ)ᵀ] - P Σ) Σ⁻¹
@@ -32,7 +32,7 @@ from scipy.special import betainc, betaincinv, ndtr
 
 from competency_dx.arrays import Floats, Ints, choice, evenly
 from competency_dx.competencies.conclusion import CARRIERS, FELT, HALF, OF_EVIDENCE, DeficitRule
-from competency_dx.competencies.plan import Plan, averaged, influence, percent_at, quantiles, taken_back
+from competency_dx.competencies.plan import POINTS, Plan, averaged, influence, percent_at, quantiles, taken_back
 from competency_dx.competencies.population import LeafPopulations, Pattern
 from competency_dx.errors import DiagnosisError
 from competency_dx.kernels.blocks import even_product
@@ -40,21 +40,21 @@ from competency_dx.kernels.grid import by_dimension, prepare
 from competency_dx.kernels.propagation import Settled, Sites, SweepControl
 from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, no_sites
 from competency_dx.kernels.propagation.settled_persons import EvenModel, Mixture, even_model
-from competency_dx.models import cubature
-from competency_dx.persons import EPPosterior, Matched
+from competency_dx.models import NormalPopulation, cubature, measuring
+from competency_dx.persons import EPPosterior, Matched, curves_of
 from competency_dx.responses import MissingPolicy, Reason, Reasons
 
 SMALLEST = 1e-9
 FLAT = 1e-3  # skewness
+USUAL = np.log(1 / 2000)  # log-probability of answers that are no misfit, however they look
 LOG_ODDS, SPREAD = -3.0, 1.8  # 5 % omitted; between persons of one group SD 1.5, between groups 1
 CORRELATION, CORRELATION_SE = -0.4, 0.4  # with each leaf; the error of Fisher's z
 PROPENSITY = "omission"
 NOTHING = -690.0  # log-probability of a category an item does not have
-LEAF_SD = 0.3  # of the leaves' means about a common shift
-SPREAD_SD = 1.0  # of log SD
-SHIFT_SD = 3.0
+LEAF_SD, SPREAD_SD, SHIFT_SD = 0.3, 1.0, 3.0  # priors of the leaves' means about a common shift, of log SD, of the shift
 STEP = 1e-2  # of finite differences of the gradient
 CONTROL = SweepControl(1e-5, 60)
+GRIDS, BEYOND = 6, 5.0  # grids that are tried; SD of the estimate that one has to reach
 
 
 class JointAnswers(NamedTuple):
@@ -169,6 +169,7 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     of_leaves, hermite = (percent, low, high, below.transpose(1, 0, 2)), np.stack([first.T, second.T], axis=2)
     moved = influence(tables, weight, (by_theta[0], below[:, :, 0]), (made.standards.deficit_cut - at.mean) / at.sd, at.sd)
     misfit = _normal_score(*((even_product(weight, column) * chosen).sum(axis=(0, 2)) for column in tables.surprise))
+    misfit = np.where(settled.evidence > USUAL, 0.0, misfit)  # of few answers a pattern that others give, too, may lie that far out
     theta, se, (percent, low, high, below), of_sums = _units(settled, made, of_leaves, (variance, hermite), rule)
     interval = np.clip(percent, 0.0, 100.0), np.minimum(low, high), np.maximum(low, high)
     of_units = theta, se, *interval, np.clip(below, 0.0, 1.0)  # of sums that rounding moves
@@ -177,7 +178,8 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     changed = (x - y[:, :, None] for x, y in zip(taken_back(tables, weight, made.theta, at), held, strict=True))
     given, *without = (np.take_along_axis(x.transpose(1, 0, 2).reshape(len(codes), -1), place, axis=1) for x in (moved, *changed))
     carried = _carriers(settled, made, (*of_sums, hermite[:, :, 0] / sd.T), (observed, *without))
-    return UnitEstimates(*of_units, *_own_share(settled, made, hermite), np.where(observed, given, 0.0), misfit, *carried)
+    of_own = _own_share(settled, own_shares(mixture, settled), made, hermite)
+    return UnitEstimates(*of_units, *of_own, np.where(observed, given, 0.0), misfit, *carried)
 
 
 def leaves_of(settled: Settled, D: int) -> Settled:
@@ -251,13 +253,26 @@ def _carriers(settled: Settled, made: Plan, of_sums: tuple[Floats, ...], without
     return carriers, carried
 
 
-def _own_share(settled: Settled, made: Plan, hermite: Floats) -> tuple[Floats, NDArray[np.int16]]:
+def own_shares(mixture: Mixture, settled: Settled) -> Floats:
+    """Return what share of the variance of θ given the answers to other items the own ones take away, of each leaf (p, D).
+
+    Without its site a leaf has the precision 1/V - τ under each population; how far apart its means then are counts as variance, too.
+    """
+    k, parts = np.arange(len(settled.mean)), [leaves_of(part, len(settled.mean)) for part in mixture.parts]
+    V, tau, nu, mean = (np.stack(x) for x in zip(*((p.covariance[k, k], *p.sites, p.mean) for p in parts), strict=True))
+    without = V / np.maximum(1 - tau * V, SMALLEST)
+    mean, weight = without * (mean / V - nu), mixture.weight[:, None]
+    before = (weight * (without + (mean - (weight * mean).sum(axis=0)) ** 2)).sum(axis=0)
+    return np.asarray(np.where((tau != 0).any(axis=0), np.clip(1 - settled.covariance[k, k] / before, 0.0, 1.0), 0.0).T)
+
+
+def _own_share(settled: Settled, own_leaf: Floats, made: Plan, hermite: Floats) -> tuple[Floats, NDArray[np.int16]]:
     """Return what share of the variance given the others the own answers take away, and on which leaf the unit leans (p, C)."""
-    V, tau = settled.covariance.transpose(2, 0, 1), settled.sites.tau.T
+    V = settled.covariance.transpose(2, 0, 1)
     slope = hermite[:, :, 0] / settled.deviations.T  # of percent on θ
     pull = V * (settled.sites.nu - settled.sites.tau * made.populations.mean[:, None]).T[:, None, :]
     units, k = made.units, np.arange(V.shape[1])
-    leaf, own_leaf = units.below.argmax(axis=1), np.clip(tau * V[:, k, k], 0.0, 1.0)  # without its site: 1/V - τ
+    leaf, tau = units.below.argmax(axis=1), own_leaf / V[:, k, k]  # without its site: 1/V - τ
     own = own_leaf[:, leaf]
     moved = np.abs(np.where(units.below, 0.0, pull[:, leaf]))
     for c in units.wide:
@@ -317,14 +332,22 @@ class _Fit(NamedTuple):
         return self.mean + self.group[:, 0] * x[0] + x[1 : D + 1], correlation * scale, slopes * scale
 
 
-def cohort_populations(answers: JointAnswers, made: Plan, cohort: Cohort) -> LeafPopulations:
-    """Return the population estimated from persons whose plan `made` is the bank's; raises `DiagnosisError` when too few answered."""
+def cohort_populations(answers_by: Callable[[Plan], JointAnswers], made: Plan, cohort: Cohort) -> LeafPopulations:
+    """Return the population estimated from persons whose plan `made` is the bank's; raises `DiagnosisError` when too few answered.
+
+    An estimate beyond the grid of the bank is held back by it: the grid follows, and the fit goes on.
+    """
     from scipy.optimize import minimize
 
-    some, fit = _chosen(answers.matched, cohort), _started(answers, made)
+    answers, D = answers_by(made), len(made.units.leaves)
+    some, fit = np.flatnonzero(answers.matched.observed.any(axis=1)), _started(answers, made)
+    if len(some) < cohort.min_persons:
+        raise DiagnosisError("competencies.cohort_small", min_persons=cohort.min_persons, n_some=len(some))
+    ordered = some[np.argsort(answers.matched.persons[some].astype(str), kind="stable")]
+    some = np.sort(ordered[evenly(len(ordered), cohort.most_persons)])  # who stand for all, whatever their order
     prepared = prepare(answers.matched.codes[some], answers.matched.observed[some], answers.n_categories)
     design = by_dimension(prepared, answers.leaf, regressors=np.ones((len(some), 1)))
-    kept = {"sites": no_sites(design)}
+    kept, x = {"sites": no_sites(design)}, np.zeros(len(fit.prior_sd))
 
     def objective(x: Floats) -> tuple[float, Floats]:
         mean, covariance, slopes = fit.at(x)
@@ -338,13 +361,28 @@ def cohort_populations(answers: JointAnswers, made: Plan, cohort: Cohort) -> Lea
         penalty = x / fit.prior_sd
         return -(out.log_likelihood - 0.5 * float(penalty @ penalty)), -(gradient - penalty / fit.prior_sd)
 
-    best = minimize(objective, np.zeros(len(fit.prior_sd)), jac=True, method="L-BFGS-B", options={"maxiter": 60})
-    at, sd = objective(best.x)[1], np.outer(fit.prior_sd, fit.prior_sd)
-    rows = np.array([(objective(best.x + step)[1] - at) / STEP for step in STEP * np.eye(len(best.x))]) * sd
+    for _ in range(GRIDS):
+        x = minimize(objective, x, jac=True, method="L-BFGS-B", options={"maxiter": 60}).x
+        mean, covariance, _ = fit.at(x)
+        reach = BEYOND * np.sqrt(np.diag(covariance))
+        if (mean - reach).min() > made.theta[0] and (mean + reach).max() < made.theta[-1]:
+            break
+        wide = NormalPopulation(dimensions=made.units.leaf_codes, mean=mean[:D], covariance=covariance[:D, :D])
+        theta, log_prob = curves_of(measuring(made.parameters.single(), made.units.leaf, wide), POINTS, "provisional")
+        made = made._replace(theta=theta, log_prob=log_prob)
+        answers = answers_by(made)
+    at, sd = objective(x)[1], np.outer(fit.prior_sd, fit.prior_sd)
+    rows = np.array([(objective(x + step)[1] - at) / STEP for step in STEP * np.eye(len(x))]) * sd
     values, vectors = np.linalg.eigh((rows + rows.T) / 2)
     # nowhere above the prior's covariance: at the edge of proper ones differences say nothing
     covariance = np.asarray((vectors / np.maximum(values, 1.0)) @ vectors.T * sd)
-    return _with_uncertainty(answers.populations.leaves, fit, best.x, covariance)
+    H = len(fit.sd)
+    to_means, root = np.concatenate([fit.group[:, :1], np.eye(H)], axis=1), np.linalg.cholesky(covariance[H + 1 :, H + 1 :])
+    of_means = to_means @ covariance[: H + 1, : H + 1] @ to_means.T
+    points, weights = cubature(len(root), 0)
+    moved = [fit.at(np.concatenate([x[: H + 1], x[H + 1 :] + root @ point]))[1] + of_means for point in points]
+    (mean, central, _), log_weight, leaves = fit.at(x), np.log(weights), answers.populations.leaves
+    return LeafPopulations(leaves=leaves, mean=mean, covariances=np.stack(moved), log_weight=log_weight, central=central + of_means)
 
 
 def _started(answers: JointAnswers, made: Plan) -> _Fit:
@@ -358,26 +396,3 @@ def _started(answers: JointAnswers, made: Plan) -> _Fit:
     departures = np.append(leaf_sd, np.ones(len(central) - leaves))
     prior_sd = (np.array([SHIFT_SD]), departures, np.full(group.shape[1], SPREAD_SD), np.ones(len(pattern.directions)))
     return _Fit(answers.populations.mean, np.sqrt(np.diag(central)), group, pattern, np.concatenate(prior_sd))
-
-
-def _chosen(matched: Matched, cohort: Cohort) -> Ints:
-    """Return the persons (n,) that stand for all, whatever their order."""
-    some = np.flatnonzero(matched.observed.any(axis=1))
-    if len(some) < cohort.min_persons:
-        raise DiagnosisError("competencies.cohort_small", min_persons=cohort.min_persons, n_some=len(some))
-    if len(some) <= cohort.most_persons:
-        return some
-    ordered = some[np.argsort(matched.persons[some].astype(str), kind="stable")]
-    return np.sort(ordered[evenly(len(ordered), cohort.most_persons)])
-
-
-def _with_uncertainty(leaves: tuple[str, ...], fit: _Fit, x: Floats, covariance: Floats) -> LeafPopulations:
-    """Return populations at the points of a cubature over SD and correlations, the covariance of the means in each."""
-    D, to_means = len(fit.sd), np.concatenate([fit.group[:, :1], np.eye(len(fit.sd))], axis=1)
-    of_means = to_means @ covariance[: D + 1, : D + 1] @ to_means.T
-    root = np.linalg.cholesky(covariance[D + 1 :, D + 1 :])
-    points, weights = cubature(len(root), 0)
-    moved = [fit.at(np.concatenate([x[: D + 1], x[D + 1 :] + root @ point])) for point in points]
-    mean, central, _ = fit.at(x)
-    covariances, log_weight = np.stack([one[1] + of_means for one in moved]), np.log(weights)
-    return LeafPopulations(leaves=leaves, mean=mean, covariances=covariances, log_weight=log_weight, central=central + of_means)

@@ -2,8 +2,8 @@
 
 A diagnosis propagates normal sites: the posterior of a person's leaves is N(V(Σ⁻¹μ + ν), V) with V = (Σ⁻¹ + diag τ)⁻¹, where
 N(μ, Σ) is the population and (τ, ν) what the own items of each leaf say (Minka 2001; `competency_dx.persons`). A profile keeps
-the means of θ, their SDs and `own_share` = τ_d V_dd, and from these the sites follow. With them a person can be put into
-another population, that of the group, without being diagnosed anew.
+the means of θ, their SDs and `own_share` = τ_d V_dd (nearly, where the population is uncertain), and from these the sites follow.
+With them a person can be put into another population, that of the group, without being diagnosed anew.
 
 Given the answers so far, the points X_j of an unanswered item and the percent D_k of a leaf have moments under the tilted
 marginals. Those of X_j on θ of its leaf are the regression of points on θ; where the item's own parameters are uncertain and it
@@ -21,7 +21,7 @@ import numpy as np
 from competency_dx.arrays import Floats
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.conclusion import DeficitRule
-from competency_dx.competencies.joint import joint_answers, leaves_of
+from competency_dx.competencies.joint import joint_answers, leaves_of, own_shares
 from competency_dx.competencies.plan import Plan, averaged, percent_at, plan
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile import DeficitProfiles
@@ -138,5 +138,6 @@ def _block(matched: Matched, made: Plan, mixture: Mixture) -> LeafOutlook:
         shared = even_product(weight[d], made.score_variance[of].T) * (100 / top * reference)
         by_item[:, :, of] = slope, np.maximum(noise, SMALLEST), shared
     by_leaf = below.T, (along * at.mean).sum(axis=2).T, variance.T
-    V, precision = settled.covariance.transpose(2, 0, 1), np.maximum(settled.sites.tau.T, 0.0)
+    V = settled.covariance.transpose(2, 0, 1)
+    precision = own_shares(mixture, settled) / np.diagonal(V, axis1=1, axis2=2)
     return LeafOutlook(settled.mean.T, V, precision, *by_leaf, *by_item)

@@ -7,7 +7,6 @@ answers weigh by their probability.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import chain
 from typing import Annotated, Any, NamedTuple
 
@@ -154,7 +153,8 @@ def leaf_populations(bank: ItemBank, units: Units, stated: Stated) -> LeafPopula
     if isinstance(stated, NormalPopulation):
         at = _places(stated.dimensions, units.leaf_codes, "population=")
         central = stated.covariance[np.ix_(at, at)]
-        return _evenly_weighted(units, stated.mean[at], central[None], central)
+        mean, one = stated.mean[at], np.zeros(1)
+        return LeafPopulations(leaves=units.leaf_codes, mean=mean, covariances=central[None], log_weight=one, central=central)
     population = bank.header.population if stated is None else stated
     leaves = [population.leaves.get(code) for code in units.leaf_codes]
     mean = np.array([population.mean if leaf is None else leaf.mean for leaf in leaves])
@@ -166,15 +166,14 @@ def leaf_populations(bank: ItemBank, units: Units, stated: Stated) -> LeafPopula
         scale = sd * np.exp(point[0] * population.sd_se)
         return np.asarray(both.with_slopes(point[1])[0] * np.outer(scale, scale) + population.mean_se**2 * np.eye(len(sd)))
 
-    central, uncertain = covariance_at(np.zeros(2)), population.sd_se or both.directions[0].any()
-    points, weights = cubature(2) if population.sd_se > WIDE else (TRIANGLE, None)
-    found = _evenly_weighted(units, mean, np.stack([covariance_at(p) for p in points]) if uncertain else central[None], central)
-    return found if weights is None else replace(found, log_weight=np.log(weights))
-
-
-def _evenly_weighted(units: Units, mean: Floats, covariances: Floats, central: Floats) -> LeafPopulations:
-    weight = np.zeros(len(covariances)) - np.log(len(covariances))
-    return LeafPopulations(leaves=units.leaf_codes, mean=mean, covariances=covariances, log_weight=weight, central=central)
+    points, log_weight = np.zeros((1, 2)), np.zeros(1)
+    if population.sd_se or both.directions[0].any():
+        points, log_weight = TRIANGLE, np.zeros(3) - np.log(3)
+    if population.sd_se > WIDE:
+        points, weights = cubature(2)
+        log_weight = np.log(weights)
+    central, covariances = covariance_at(np.zeros(2)), np.stack([covariance_at(p) for p in points])
+    return LeafPopulations(leaves=units.leaf_codes, mean=mean, covariances=covariances, log_weight=log_weight, central=central)
 
 
 def clusters(units: Units) -> Ints:
