@@ -112,6 +112,10 @@ class CompetencyFramework(Document):
         """Return the codes to use in place of a retired one; none for a code in force and for one that is not there."""
         return self._by_code[code].replaced_by if code in self else ()
 
+    def title_of(self, code: str, language: str = "ru") -> str:
+        """Return the title of a competency."""
+        return self.node(code).title.text(language)
+
     def lineage(self, code: str) -> Iterator[Node]:
         """Yield the node and its ancestors, upwards."""
         yield (node := self.node(code))

@@ -203,7 +203,7 @@ class _Pages:
         if column.choices and content in column.choices:
             content = column.word(content, self.language)
         elif column.refers == "competency" and content in framework:
-            content = f"{content} — {framework.node(content).title.text(self.language)}"
+            content = f"{content} — {framework.title_of(content, self.language)}"
         return content, text
 
     def _facts(self, page: Any, plan: SheetPlan) -> None:  # noqa: ANN401
@@ -229,7 +229,7 @@ class _Pages:
         near = {SHARED, [*framework.lineage(subject)][-1].code} if subject else set()
         tops = [(n.code, [*framework.lineage(n.code)][-1]) for n in framework.nodes if not n.replaced_by]
         codes = [code for code, top in tops if not subject or top.kind != "category" or top.code in near]  # of none, or of these
-        competencies = [f"{code} — {framework.node(code).title.text(self.language)}" for code in codes]
+        competencies = [f"{code} — {framework.title_of(code, self.language)}" for code in codes]
         judged = [both[self.language] for both in self.said["difficulty"]["words"].values()]
         lists = {"competency": [named["competencies"][self.language], *competencies], "b": [named["b"][self.language], *judged]}
         for column in (column for plan in self.plans for column in plan.columns if column.choices):
