@@ -119,13 +119,26 @@ class RestScores(NamedTuple):
         return who, share - (self.expected[who] - self.weight[i]) / others, share, x
 
     def correlations(self) -> Floats:
-        """Return the correlation (I,) of the points on each item with u without it, NaN where either is constant."""
+        """Return the correlation (I,) of the points x on each item with u without it, NaN where either is constant.
+
+        Where all answered all items, u without an item is the sum of points e less x, but for a constant and a factor.
+        """
+        if everywhere(self.observed) and len(self.highest) > 1:
+            x, xx, ex = np.sum(list(map_blocks(self._complete_sums, len(self.codes))), axis=0) / len(self.codes)
+            of_x, both = xx - x**2, ex - self.earned.mean() * x
+            of_u = self.earned.var() - 2 * both + of_x
+            there = (np.minimum(of_x, of_u) > NO_VARIANCE) & (len(self.codes) > 2)
+            return np.where(there, (both - of_x) / np.sqrt(np.where(there, of_x * of_u, 1.0)), np.nan)
         out = np.full(len(self.highest), np.nan)
         for i in range(len(out)):
             _, u, _, x = self.without(i)
             if len(x) > 2 and x.var() > NO_VARIANCE and u.var() > NO_VARIANCE:
                 out[i] = np.corrcoef(x, u)[0, 1]
         return out
+
+    def _complete_sums(self, block: slice) -> Floats:
+        x = self.codes[block].astype(np.float64)
+        return np.stack([x.sum(axis=0), np.einsum("pi,pi->i", x, x), self.earned[block] @ x])
 
 
 def _evidence(responses: Responses, i: int, others: RestScores, r: float) -> SuspectedKey:
