@@ -94,12 +94,9 @@ class CompetencyDxError(Exception):
 
     Parameters
     ----------
-    code : str
-        ``room.what``, the sentence in the catalogue of the room; any other text stands for itself.
-    state : object, optional
-        Where an estimation stood when it was given up.
-    **facts : object
-        What the places of the sentence are filled with: ids as an iterable, numbers, texts, other errors.
+    code : ``room.what``, the sentence in the catalogue of the room; any other text stands for itself.
+    state : Where an estimation stood when it was given up.
+    **facts : What the places of the sentence are filled with: ids as an iterable, numbers, texts, other errors.
     """
 
     def __init__(self, code: str, /, *, state: object = None, **facts: object) -> None:

@@ -94,18 +94,13 @@ def simulate_adaptive(
 
     Parameters
     ----------
-    bank : ItemBank
-        Items to choose from; retired ones are asked of nobody.
-    persons : int or ndarray, shape (P, D)
-        How many, or their θ on the D competencies that items are evidence for directly.
-    rng : numpy.random.Generator
-        Source of randomness; the same state gives the same simulation.
+    bank : Items to choose from; retired ones are asked of nobody.
+    persons : int or ndarray, shape (P, D). How many, or their θ on the D competencies that items are evidence for directly.
+    rng : Source of randomness; the same state gives the same simulation.
     standards, rule
         As in `diagnose`.
-    most : int, default 24
-        At most so many items.
-    least_gain : float, default 0.02
-        Least promise of the items that are left.
+    most : At most so many items.
+    least_gain : Least promise of the items that are left.
     """
     if most < 1 or not 0 <= least_gain < np.inf:
         raise DiagnosisError("adaptive.limits", most=most, least_gain=least_gain)

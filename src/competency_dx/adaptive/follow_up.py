@@ -187,19 +187,13 @@ def next_items(
 
     Parameters
     ----------
-    profiles : DeficitProfiles
-        What `diagnose` returned.
-    bank : ItemBank
-        The bank they were made with.
-    n : int, default 12
-        At most so many items; fewer where no further one helps or the bank has no more.
-    form : {"person", "group"}
-        A form for each person, or one for all of them, of items that nobody among those asked was given.
-    competencies : str or sequence of str, optional
-        Codes of the competencies to decide, with all below them; every undecided one when None.
-    decisions : Decisions, optional
-        What `certify` decided of these persons: then the minima of its rule are what is to be decided, with the certainty of the
-        rule, of those who got no verdict, and nothing else.
+    profiles : What `diagnose` returned.
+    bank : The bank they were made with.
+    n : At most so many items; fewer where no further one helps or the bank has no more.
+    form : A form for each person, or one for all of them, of items that nobody among those asked was given.
+    competencies : Codes of the competencies to decide, with all below them; every undecided one when None.
+    decisions : What `certify` decided of these persons: then the minima of its rule are what is to be decided, with the certainty of
+        the rule, of those who got no verdict, and nothing else.
     """
     if n < 1:
         raise DiagnosisError("adaptive.form", n=n)

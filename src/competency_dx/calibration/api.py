@@ -233,28 +233,22 @@ def calibrate(
 
     Parameters
     ----------
-    responses : Responses, data frame, array or path
-        Persons by items; whatever `load_responses` reads.
-    model : {"Rasch", "1PL", "2PL", "3PL", "4PL", "PCM", "RSM", "GPCM", "GRM", "NRM"} or mapping of item to one of them
-        GPCM and GRM take dichotomous items too, as 2PL; PCM and RSM as Rasch. "2PLNRM", "3PLNRM", "4PLNRM" are nested logits of
-        keyed multiple choice and need raw answers. "DINA", "DINO", "ACDM", "LLM", "GDINA" are diagnostic classification models
-        and need a Q-matrix in `dimensions`.
-    dimensions : {"competencies", "clusters", "testlets"}, mapping, Q-matrix frame, sets of items or Exploratory, optional
-        ``"competencies"``: each item measures the domain that the bank counts it for (``bank.leaves``); ``"clusters"``: the
-        node above that; ``"testlets"``: all measure a general competency, those on one stimulus of the bank a specific one too.
-        Or the competency of each item; or a frame of items by competencies with 1 where an item measures one; or sets of items
-        to be testlets (``fit.testlets``).
-        None is one competency for all. ``Exploratory(n=2)`` lets the data show dimensions; see `rotated`.
-    bank : ItemBank, optional
-        Keys for raw answers, the score categories of every item, and what items measure.
-    anchors : ItemBank or Calibration, optional
-        Items whose parameters stay fixed; mean and variance of the population are then estimated.
-    priors : "weak", None or Priors
-        ``"weak"``: a ~ N(1, 0.75²), d_k ~ N(0, 3²), logit c ~ N(-1.4, 0.7²) …, stated in the result. None: plain maximum
-        likelihood.
-    method : MarginalML, Girth or ClassificationML
-        Support points, tolerance, population, survey design, constraints, executor, progress; `Girth` estimates by the
-        package girth, for a second opinion without standard errors.
+    responses : Responses, data frame, array or path. Persons by items; whatever `load_responses` reads.
+    model : {"Rasch", "1PL", "2PL", "3PL", "4PL", "PCM", "RSM", "GPCM", "GRM", "NRM"} or mapping of item to one of them. GPCM and GRM
+        take dichotomous items too, as 2PL; PCM and RSM as Rasch. "2PLNRM", "3PLNRM", "4PLNRM" are nested logits of keyed multiple
+        choice and need raw answers. "DINA", "DINO", "ACDM", "LLM", "GDINA" are diagnostic classification models and need a Q-matrix in
+        `dimensions`.
+    dimensions : {"competencies", "clusters", "testlets"}, mapping, Q-matrix frame, sets of items or Exploratory. ``"competencies"``:
+        each item measures the domain that the bank counts it for (``bank.leaves``); ``"clusters"``: the node above that;
+        ``"testlets"``: all measure a general competency, those on one stimulus of the bank a specific one too. Or the competency of
+        each item; or a frame of items by competencies with 1 where an item measures one; or sets of items to be testlets
+        (``fit.testlets``). None is one competency for all. ``Exploratory(n=2)`` lets the data show dimensions; see `rotated`.
+    bank : Keys for raw answers, the score categories of every item, and what items measure.
+    anchors : Items whose parameters stay fixed; mean and variance of the population are then estimated.
+    priors : "weak", None or Priors. ``"weak"``: a ~ N(1, 0.75²), d_k ~ N(0, 3²), logit c ~ N(-1.4, 0.7²) …, stated in the result. None:
+        plain maximum likelihood.
+    method : MarginalML, Girth or ClassificationML. Support points, tolerance, population, survey design, constraints, executor,
+        progress; `Girth` estimates by the package girth, for a second opinion without standard errors.
     """
     data = answers_to_tests(responses, bank)
     names = {model} if isinstance(model, str) else set(model.values())

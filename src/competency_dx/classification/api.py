@@ -291,14 +291,11 @@ def classify(
 
     Parameters
     ----------
-    responses : Responses, data frame, array or path
-        Items of 0 and 1 point; missing answers are allowed.
-    q_matrix : pandas.DataFrame
-        Items x attributes of 0 and 1; item ids in the index or in a column `item`. Rows of items that are not in the
-        data are left aside.
+    responses : Responses, data frame, array or path. Items of 0 and 1 point; missing answers are allowed.
+    q_matrix : Items x attributes of 0 and 1; item ids in the index or in a column `item`. Rows of items that are not in the data are
+        left aside.
     model : {"DINA", "DINO", "ACDM", "LLM", "GDINA"} or mapping of item to one of them
-    method : ClassificationML
-        Distribution of the attributes, hierarchy, order, starts, tolerance.
+    method : Distribution of the attributes, hierarchy, order, starts, tolerance.
     """
     data = answers_to_tests(responses)
     codes, observed = data.effective(method.missing)

@@ -140,17 +140,13 @@ def diagnose(
 
     Parameters
     ----------
-    responses : Responses, data frame, array or path
-        Raw answers are scored with the bank's keys; items are matched by id.
-    bank : ItemBank
-        Items with parameters, framework and reference set.
-    standards : Standards, default R201()
-        Cuts on the percent scale; the first decides deficits, the last strengths.
-    rule : DeficitRule, default DeficitRule()
-        Thresholds of the states and of what may be concluded.
-    population : Cohort, BankPopulation, NormalPopulation, LeafPopulations or None
-        Where the persons come from: None is the bank's population, `Cohort()` estimates it from these persons; a normal one
-        names the leaves of the bank, and nothing of it is uncertain; that of other profiles is their `population`.
+    responses : Responses, data frame, array or path. Raw answers are scored with the bank's keys; items are matched by id.
+    bank : Items with parameters, framework and reference set.
+    standards : Cuts on the percent scale; the first decides deficits, the last strengths.
+    rule : Thresholds of the states and of what may be concluded.
+    population : Cohort, BankPopulation, NormalPopulation, LeafPopulations or None. Where the persons come from: None is the bank's
+        population, `Cohort()` estimates it from these persons; a normal one names the leaves of the bank, and nothing of it is
+        uncertain; that of other profiles is their `population`.
     """
     data = as_responses(responses, bank)
     with one_blas_thread(), in_turn(len(data.persons)):  # its products are small: threads would cost more than they give

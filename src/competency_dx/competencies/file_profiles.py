@@ -106,15 +106,13 @@ def diagnose_file(
 
     Parameters
     ----------
-    source, target : path
-        Parquet files; an existing target is replaced. A target that ends in ``.jsonl`` gets one document of a `Profile` a line.
+    source, target : Parquet files; an existing target is replaced. A target that ends in ``.jsonl`` gets one document of a `Profile` a
+        line.
     bank : ItemBank
-    standards, rule : Standards, DeficitRule
-        As for `diagnose`.
-    population : BankPopulation, NormalPopulation, LeafPopulations or None
-        As for `diagnose`; `Cohort()` is for persons in memory: take ``diagnose(sample, …, population=Cohort()).population``.
-    executor : concurrent.futures.Executor or None
-        Where blocks are diagnosed (processes, a cluster's ``get_executor()``); None is here, one after the other.
+    standards, rule : Standards, DeficitRule. As for `diagnose`.
+    population : BankPopulation, NormalPopulation, LeafPopulations or None. As for `diagnose`; `Cohort()` is for persons in memory: take
+        ``diagnose(sample, …, population=Cohort()).population``.
+    executor : Where blocks are diagnosed (processes, a cluster's ``get_executor()``); None is here, one after the other.
     """
     if isinstance(population, Cohort):
         raise DiagnosisError("competencies.cohort_of_a_stream")

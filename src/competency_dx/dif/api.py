@@ -139,21 +139,15 @@ def check_dif(
 
     Parameters
     ----------
-    responses : Responses, data frame, array or path
-        Booklets are fine.
-    by : str, mapping or sequence
-        Groups: a background column, or the group of each person, by id (a mapping or an index of pandas) or in order. A column of
-        many numbers, such as years of experience, is cut into thirds. Groups with answers of under ten persons are left out.
-    reference : str, optional
-        The group that others are compared with; the largest without it.
-    model : {"Rasch", "1PL", "2PL", "PCM", "RSM", "GPCM", "GRM"}
-        By maximum likelihood. Small groups bear Rasch and PCM.
-    dimensions : mapping of str to str, optional
-        The competency of each item, one for all without it: persons are then as able in the item's own.
-    cut : float
-        A deficit is less than this percent of the points.
-    explanations : mapping of str to str, optional
-        A reviewer's words on items.
+    responses : Responses, data frame, array or path. Booklets are fine.
+    by : str, mapping or sequence. Groups: a background column, or the group of each person, by id (a mapping or an index of pandas) or
+        in order. A column of many numbers, such as years of experience, is cut into thirds. Groups with answers of under ten persons
+        are left out.
+    reference : The group that others are compared with; the largest without it.
+    model : By maximum likelihood. Small groups bear Rasch and PCM.
+    dimensions : The competency of each item, one for all without it: persons are then as able in the item's own.
+    cut : A deficit is less than this percent of the points.
+    explanations : A reviewer's words on items.
     """
     data = answers_to_tests(responses)
     if model not in MODELS or not 0 < cut < 100:

@@ -59,10 +59,9 @@ def check_fit(
     ----------
     responses : Responses, data frame, array or path
     parameters : ItemBank or Calibration
-    clusters : mapping of item to cluster, optional
-        For DETECT; without it the leaves of a bank, or the competencies of a calibration. Unknown items are refused.
-    tried, missing : int, MissingPolicy, optional
-        For how many items, those with the most trouble, it is worked out which conclusions change without them; as in `calibrate`.
+    clusters : For DETECT; without it the leaves of a bank, or the competencies of a calibration. Unknown items are refused.
+    tried, missing : int, MissingPolicy. For how many items, those with the most trouble, it is worked out which conclusions change
+        without them; as in `calibrate`.
     """
     policy = missing or MissingPolicy()
     policy.check_scored()

@@ -83,23 +83,17 @@ def compare_groups(
     Parameters
     ----------
     profiles : DeficitProfiles
-    by : str or sequence of str
-        Background columns, the widest first: ``["municipality", "school"]``.
-    population_sizes : mapping of str to int, optional
-        Persons that a group has, by its name (``"Тюмень"``, ``"Тюмень / Школа 5"``, ``""`` for the whole). Numbers of such a
-        group are of all its persons: those not assessed are taken to be like the assessed of the same narrowest group, as their
+    by : Background columns, the widest first: ``["municipality", "school"]``.
+    population_sizes : Persons that a group has, by its name (``"Тюмень"``, ``"Тюмень / Школа 5"``, ``""`` for the whole). Numbers of
+        such a group are of all its persons: those not assessed are taken to be like the assessed of the same narrowest group, as their
         weights tell. A wider group is always the sum of its parts. `headcount` is accepted for this name.
-    weights : str, optional
-        Background column with survey weights, positive numbers: how many persons of the group each assessed one stands for. A group
-        counts by its effective number of persons, (Σw)² / Σw² (Kish, Survey Sampling, 1965): where a few persons have most of the
+    weights : Background column with survey weights, positive numbers: how many persons of the group each assessed one stands for. A
+        group counts by its effective number of persons, (Σw)² / Σw² (Kish, Survey Sampling, 1965): where a few persons have most of the
         weight it is suppressed as one of so few.
-    smallest : int or Suppression
-        Groups of fewer persons are suppressed, and as many more as keep their numbers from being computed from the rest; a
+    smallest : Groups of fewer persons are suppressed, and as many more as keep their numbers from being computed from the rest; a
         `Suppression` also names the reports that are published of the same persons.
-    draws : int
-        Number of draws, at least 100.
-    linking_error : float, default 0
-        Standard error of the shift of the scale, in θ, where parameters were linked: all groups share it.
+    draws : Number of draws, at least 100.
+    linking_error : Standard error of the shift of the scale, in θ, where parameters were linked: all groups share it.
     """
     columns = (by,) if isinstance(by, str) else tuple(by)
     if absent := [c for c in (*columns, *([weights] if weights else [])) if c not in profiles.background]:
@@ -185,12 +179,10 @@ def compare_self_reports(
 
     Parameters
     ----------
-    responses : Responses, data frame, array or path
-        Answers to the statements, with the background columns of `by`.
+    responses : Responses, data frame, array or path. Answers to the statements, with the background columns of `by`.
     by, population_sizes, weights, smallest, draws
         As in `compare_groups`; `smallest` is at least 10.
-    bank : ItemBank, optional
-        The statements; `load_self_report()` by default.
+    bank : The statements; `load_self_report()` by default.
     """
     bank = load_self_report() if bank is None else bank
     if any(item.part != SELF_REPORT for item in bank.items):

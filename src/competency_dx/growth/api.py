@@ -44,15 +44,11 @@ def measure_growth(
 
     Parameters
     ----------
-    before, after : DeficitProfiles
-        Diagnoses with the same bank and standards; persons are matched by id, those of one wave alone are counted.
-    by : str, optional
-        Background column of `after` that names each person's programme, blank for none. Changes are then given by programme, and
+    before, after : Diagnoses with the same bank and standards; persons are matched by id, those of one wave alone are counted.
+    by : Background column of `after` that names each person's programme, blank for none. Changes are then given by programme, and
         beside those of persons without one who started as high: a comparison, which proves no effect, as nobody drew lots.
-    linking_error : float, default 0
-        Standard error of the shift between the scales of the two waves, in units of θ; 0 where parameters are the same.
-    smallest : int, default 10
-        Programmes with fewer persons are not shown, nor what so few had before who did not come again.
+    linking_error : Standard error of the shift between the scales of the two waves, in units of θ; 0 where parameters are the same.
+    smallest : Programmes with fewer persons are not shown, nor what so few had before who did not come again.
     draws : int, default 400
     """
     if by is not None and by not in after.background:

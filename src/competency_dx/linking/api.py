@@ -211,13 +211,10 @@ def link(
 
     Parameters
     ----------
-    new, old : ItemBank or Calibration
-        Of one competency.
+    new, old : Of one competency.
     method : StockingLord, Haebara, MeanSigma or MeanMean
-    without : tuple of str, or "drifted"
-        Common items not to link by; or those that moved. Either way they are named.
-    through : sequence of ItemBank or Calibration
-        Forms or years between, from the new to the old: a chain, each linked with the next.
+    without : tuple of str, or "drifted". Common items not to link by; or those that moved. Either way they are named.
+    through : Forms or years between, from the new to the old: a chain, each linked with the next.
     """
     scales = alike([scale_of(source) for source in (new, *through, old)])
     steps = steps_between(scales, method, without)
@@ -278,12 +275,9 @@ def compare_links(
 
     Parameters
     ----------
-    new, old : Calibration
-        Of one competency.
-    responses : pair of Responses, optional
-        The answers that `new` and `old` were calibrated on.
-    without : tuple of str
-        Common items not to link by.
+    new, old : Of one competency.
+    responses : The answers that `new` and `old` were calibrated on.
+    without : Common items not to link by.
     """
     links = [link(new, old, method=m, without=without) for m in METHODS]
     without = tuple(compress(links[0].items, ~links[0].used))

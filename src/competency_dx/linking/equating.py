@@ -37,12 +37,9 @@ def equate(
 
     Parameters
     ----------
-    new, old : ItemBank or Calibration
-        Of one competency, each with the items of its form.
-    scores : "true" or "observed"
-        Points expected at the θ where so many are expected on the new form; or points of the same percentile rank.
-    weight : float, default 0.5
-        Of observed scores: the share of the new population among those whose ranks are taken.
+    new, old : Of one competency, each with the items of its form.
+    scores : Points expected at the θ where so many are expected on the new form; or points of the same percentile rank.
+    weight : Of observed scores: the share of the new population among those whose ranks are taken.
     method, without
         As in `link`.
     """

@@ -238,14 +238,10 @@ def find_misconceptions(
 
     Parameters
     ----------
-    responses : Responses, data frame, array or path
-        Raw answers; points do not tell which option was chosen.
-    bank : ItemBank
-        Items with marked options, and the declared misconceptions.
-    calibration : Calibration, optional
-        Where item parameters and population come from; the bank when not given.
-    rule : MisconceptionRule, default MisconceptionRule()
-        Thresholds.
+    responses : Responses, data frame, array or path. Raw answers; points do not tell which option was chosen.
+    bank : Items with marked options, and the declared misconceptions.
+    calibration : Where item parameters and population come from; the bank when not given.
+    rule : Thresholds.
     """
     data, source = _checked(responses, bank), calibration or bank
     check_one_dimension(source, "misconceptions")

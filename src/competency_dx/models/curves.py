@@ -169,14 +169,12 @@ def simulate(parameters: ItemBank | Parametrised | ItemParameters, persons: int 
 
     Parameters
     ----------
-    parameters : ItemBank or Calibration
-        Item parameters and population.
-    persons : int or ndarray, shape (P,) or (P, D)
-        Number of persons, drawn from the population, or their abilities θ in logits on D competencies.
-    rng : numpy.random.Generator
-        Source of randomness; the same state gives the same answers, on every machine: abilities are drawn first, person by
-        person, from standard normal draws z (P, D) as mean + z Lᵀ with the Cholesky factor L of the covariance; then come
-        uniform draws, one for each answer, in blocks of persons.
+    parameters : Item parameters and population.
+    persons : int or ndarray, shape (P,) or (P, D). Number of persons, drawn from the population, or their abilities θ in logits on D
+        competencies.
+    rng : Source of randomness; the same state gives the same answers, on every machine: abilities are drawn first, person by person,
+        from standard normal draws z (P, D) as mean + z Lᵀ with the Cholesky factor L of the covariance; then come uniform draws, one
+        for each answer, in blocks of persons.
     """
     source = bank_parameters(parameters) if isinstance(parameters, ItemBank) else parameters
     known = (source if isinstance(source, ItemParameters) else source.parameters).in_group()

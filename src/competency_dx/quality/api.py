@@ -187,12 +187,10 @@ def check_items(
 
     Parameters
     ----------
-    responses : Responses, data frame, array or path
-        Persons by items; raw answers with a bank or as `load_responses` kept them, otherwise points.
-    bank : ItemBank, optional
-        Keys for raw answers, the highest points of every item, the options with their words.
-    missing : MissingPolicy, optional
-        Which missing answers count as wrong, as in `calibrate`.
+    responses : Responses, data frame, array or path. Persons by items; raw answers with a bank or as `load_responses` kept them,
+        otherwise points.
+    bank : Keys for raw answers, the highest points of every item, the options with their words.
+    missing : Which missing answers count as wrong, as in `calibrate`.
 
     Examples
     --------

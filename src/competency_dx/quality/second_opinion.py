@@ -138,14 +138,10 @@ def cross_check(
 
     Parameters
     ----------
-    calibration : Calibration
-        Of Rasch, 1PL, 2PL, GRM or GPCM items (2PL items may stand beside GRM or GPCM), one competency.
-    responses : Responses, data frame, array or path
-        The responses it was made from.
-    bank : ItemBank, optional
-        Keys, where the responses are raw answers.
-    method : Girth, optional
-        Quadrature of girth, and the missing policy of the calibration where it was not the default.
+    calibration : Of Rasch, 1PL, 2PL, GRM or GPCM items (2PL items may stand beside GRM or GPCM), one competency.
+    responses : Responses, data frame, array or path. The responses it was made from.
+    bank : Keys, where the responses are raw answers.
+    method : Quadrature of girth, and the missing policy of the calibration where it was not the default.
     """
     parameters = calibration.parameters
     if len(parameters.dimensions) > 1:

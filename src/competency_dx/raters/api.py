@@ -39,10 +39,8 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
     Parameters
     ----------
     ratings : Ratings
-    responses : Responses, optional
-        Answers of the same persons to keyed items, which then place persons too.
-    facets : Facets
-        Model, severity by criterion, thresholds by expert, drift over days, fixed or random experts.
+    responses : Answers of the same persons to keyed items, which then place persons too.
+    facets : Model, severity by criterion, thresholds by expert, drift over days, fixed or random experts.
     """
     given, (ratings, extreme), R = ratings, _estimable(ratings, facets), len(ratings.experts)
     loose = (*Template("raters.extreme_only").about(extreme), *_checked(ratings, facets, keyed=responses is not None))

@@ -139,17 +139,13 @@ def load_ratings(
 
     Parameters
     ----------
-    source : path, data frame, list of records, or Ratings
-        What `load_responses` reads as well; usual headings are known in Russian and in English.
-    bank : ItemBank, optional
-        Tells the highest marks: tasks are its items, criteria those of their rubrics.
-    maximum : int or mapping, optional
-        The highest mark of all, or by ``task/criterion`` or task; what nothing tells is the highest mark seen,
-        but for codes of missing answers and slips, which are not used.
-    experts : sequence of str, optional
-        Who the experts are; marks of others are kept and not used.
-    columns : mapping of str to str, optional
-        Headings of ``person``, ``task``, ``criterion``, ``expert``, ``mark``, ``day`` where they are others.
+    source : path, data frame, list of records, or Ratings. What `load_responses` reads as well; usual headings are known in Russian and
+        in English.
+    bank : Tells the highest marks: tasks are its items, criteria those of their rubrics.
+    maximum : The highest mark of all, or by ``task/criterion`` or task; what nothing tells is the highest mark seen, but for codes of
+        missing answers and slips, which are not used.
+    experts : Who the experts are; marks of others are kept and not used.
+    columns : Headings of ``person``, ``task``, ``criterion``, ``expert``, ``mark``, ``day`` where they are others.
     """
     if isinstance(source, Ratings):
         return source

@@ -57,28 +57,22 @@ def report(
 
     Parameters
     ----------
-    result : Result, or sequence of GroupReport
-        `DeficitProfiles` become a cohort page and one page per person; `GroupReport` the pages of a region, its municipalities
-        and schools; `Routes` the demand for programmes and a draft for each person; `Decisions` the protocol and an extract
-        for each person; `Growth`, `ItemBank` (its technical passport), `ItemAnalysis` and any other result one page; `NextItems`
-        the follow-up form. Tables stand beside them: ``profiles.csv``, ``.xlsx`` and ``.json``, or ``table.csv``,
+    result : Result, or sequence of GroupReport. `DeficitProfiles` become a cohort page and one page per person; `GroupReport` the pages
+        of a region, its municipalities and schools; `Routes` the demand for programmes and a draft for each person; `Decisions` the
+        protocol and an extract for each person; `Growth`, `ItemBank` (its technical passport), `ItemAnalysis` and any other result one
+        page; `NextItems` the follow-up form. Tables stand beside them: ``profiles.csv``, ``.xlsx`` and ``.json``, or ``table.csv``,
         ``table.xlsx`` and ``result.json``. Reports on groups of several categories of teachers, each with its own bank, become one page
         that compares none of them and sums what is needed (`groups.total_demand`), with a folder of pages for each; no JSON.
-    folder_or_file : str or Path
-        A folder, which may exist, keeps what else is in it and is exchanged as a whole; or a file ending in .html, .csv,
+    folder_or_file : A folder, which may exist, keeps what else is in it and is exchanged as a whole; or a file ending in .html, .csv,
         .xlsx, .json, .docx or .pdf, and only this one is written. A .docx or .pdf has all pages one after the other, of
         `DeficitProfiles` those of the persons.
-    language : {"ru", "en"}
-        Language of pages and workbook, and decimal comma or point in the CSV.
-    show : {"persons", "aggregates"}
-        Aggregates are written of profiles: the cohort page, a page for each group and ``cohort.csv`` and ``.xlsx``; of a growth:
-        its page, ``programmes.csv`` and ``.xlsx``. No person and nothing about fewer than ten stands in these or can be computed
-        from them (`suppression.suppressed`). What an earlier report with persons wrote into the folder is removed.
-    executor : concurrent.futures.Executor or None
-        Where the pages of persons are made (processes; threads gain nothing); None is here, one after the other. The files have
+    language : Language of pages and workbook, and decimal comma or point in the CSV.
+    show : Aggregates are written of profiles: the cohort page, a page for each group and ``cohort.csv`` and ``.xlsx``; of a growth: its
+        page, ``programmes.csv`` and ``.xlsx``. No person and nothing about fewer than ten stands in these or can be computed from them
+        (`suppression.suppressed`). What an earlier report with persons wrote into the folder is removed.
+    executor : Where the pages of persons are made (processes; threads gain nothing); None is here, one after the other. The files have
         the same bytes.
-    demand : sequence of DataFrame
-        Beside reports on several categories: the tables of `Routes.demand`, one for each in their order.
+    demand : Beside reports on several categories: the tables of `Routes.demand`, one for each in their order.
     """
     one = result if isinstance(result, Result) and not len(demand) else None
     target = target_of(folder_or_file, "aggregates" if one is None else show)

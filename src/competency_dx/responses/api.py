@@ -44,14 +44,12 @@ def load_responses(source: object, *, bank: ItemBank | None = None, layout: Layo
 
     Parameters
     ----------
-    source : path, data frame, list of records, document of answers, 2-D array, or Responses
-        ``.csv .tsv .xlsx .parquet .json .jsonl``; pandas, polars, pyarrow; one row per person or per answer. In an array
-        persons are "1", "2" …, items those of the bank in order, or "item1" … Responses are returned as they are. A document of
-        answers, a mapping or a file, is ``{"persons": [{"person": "a", "answers": {"M-1": ["1", "3"]}}]}``.
-    bank : ItemBank, optional
-        Scores raw answers by the keys of its items; columns are matched by item id. Without it the table must hold points.
-    layout : Layout, optional
-        What is to be known about the table; what is not said is found out.
+    source : path, data frame, list of records, document of answers, 2-D array, or Responses. ``.csv .tsv .xlsx .parquet .json .jsonl``;
+        pandas, polars, pyarrow; one row per person or per answer. In an array persons are "1", "2" …, items those of the bank in order,
+        or "item1" … Responses are returned as they are. A document of answers, a mapping or a file, is ``{"persons": [{"person": "a",
+        "answers": {"M-1": ["1", "3"]}}]}``.
+    bank : Scores raw answers by the keys of its items; columns are matched by item id. Without it the table must hold points.
+    layout : What is to be known about the table; what is not said is found out.
 
     Examples
     --------

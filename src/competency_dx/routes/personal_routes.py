@@ -145,15 +145,11 @@ class Routes(Result):
 
         Parameters
         ----------
-        profiles : DeficitProfiles
-            Those that the routes were made of.
-        agreed : str, mapping of str to int or iterable of str
-            Who agreed to be a mentor: ids, ids with the number of mentees each takes, or a background column with such numbers or
-            yes and no. Nobody else is offered.
-        mentees : int
-            How many mentees one takes at most where no number is said.
-        near : sequence of str
-            Background columns, a mentor with the same value is preferred: ``["municipality", "school"]``.
+        profiles : Those that the routes were made of.
+        agreed : str, mapping of str to int or iterable of str. Who agreed to be a mentor: ids, ids with the number of mentees each
+            takes, or a background column with such numbers or yes and no. Nobody else is offered.
+        mentees : How many mentees one takes at most where no number is said.
+        near : Background columns, a mentor with the same value is preferred: ``["municipality", "school"]``.
         """
         self._refuse_others(profiles, {*near, *([agreed] if isinstance(agreed, str) else [])})
         room, shared = room_of(profiles, agreed, mentees), [profiles.background[name] for name in near]
@@ -282,15 +278,11 @@ def recommend(
     ----------
     profiles : DeficitProfiles
     catalogue : Catalogue
-    hours, price : float
-        What the programmes of one person take and cost at most.
-    budget : float or mapping of str to mapping of str to float
-        What those of all persons cost at most; or those of the persons of each place, by the background column that has the places:
-        ``{"municipality": {"Тюмень": 300_000, "Ишим": 90_000}}``. A place that is not named has no money.
-    weights : mapping of str to float, optional
-        What a point of a competency counts, 1 where nothing is said.
-    wishes : mapping of str to sequence of str, optional
-        Programmes that persons ask for; what they close counts a tenth more.
+    hours, price : What the programmes of one person take and cost at most.
+    budget : What those of all persons cost at most; or those of the persons of each place, by the background column that has the
+        places: ``{"municipality": {"Тюмень": 300_000, "Ишим": 90_000}}``. A place that is not named has no money.
+    weights : What a point of a competency counts, 1 where nothing is said.
+    wishes : Programmes that persons ask for; what they close counts a tenth more.
     """
     weights, wishes, every, since = weights or {}, wishes or {}, catalogue.programmes, catalogue.since
     purse, money, payer = _budgets(profiles, budget)

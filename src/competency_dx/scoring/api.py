@@ -127,10 +127,9 @@ def score(
 
     Parameters
     ----------
-    responses : Responses, data frame, array or path
-        Raw answers are scored with the keys of the bank when one is given.
-    parameters : ItemBank, Calibration or ClassCalibration
-        Where the item parameters and the population come from. With a ClassCalibration scores are probabilities of mastery.
+    responses : Responses, data frame, array or path. Raw answers are scored with the keys of the bank when one is given.
+    parameters : ItemBank, Calibration or ClassCalibration. Where the item parameters and the population come from. With a
+        ClassCalibration scores are probabilities of mastery.
     method : EAP, MAP, ML, WLE or SumScore, default EAP()
     """
     data = as_responses(responses, parameters)

@@ -112,15 +112,11 @@ def pool(estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | N
 
     Parameters
     ----------
-    estimates : array_like, shape (M,) or (M, F)
-        Estimates of each data set.
-    variances : array_like, shape (M,) or (M, F)
-        Their sampling variances (squared standard errors).
-    names : sequence of str, optional
-        Names of the F estimates.
-    df : float
-        Degrees of freedom of the analysis of one complete data set, such as the number of persons less the number of
-        coefficients; infinite gives Rubin's large-sample rule.
+    estimates : array_like, shape (M,) or (M, F). Estimates of each data set.
+    variances : array_like, shape (M,) or (M, F). Their sampling variances (squared standard errors).
+    names : Names of the F estimates.
+    df : Degrees of freedom of the analysis of one complete data set, such as the number of persons less the number of coefficients;
+        infinite gives Rubin's large-sample rule.
 
     Examples
     --------
@@ -235,18 +231,13 @@ def plausible_values(
     Parameters
     ----------
     responses : Responses, data frame, array or path
-    parameters : ItemBank or Calibration
-        Item parameters, held fixed, and the population where there is no conditioning model.
-    n : int
-        Number of sets.
-    rng : numpy.random.Generator
-        Source of randomness; the same state gives the same bytes.
-    conditioning : data frame or sequence of str, optional
-        Covariates of the persons: a frame with a column ``person`` (or ids as index), or names of background columns of
-        the responses. Every statistic computed from the values later should have its variables here; what is left out
-        is shrunk towards nothing. Texts become indicators.
-    method : EAP
-        Support points, carried item uncertainty and the policy for missing answers.
+    parameters : Item parameters, held fixed, and the population where there is no conditioning model.
+    n : Number of sets.
+    rng : Source of randomness; the same state gives the same bytes.
+    conditioning : Covariates of the persons: a frame with a column ``person`` (or ids as index), or names of background columns of the
+        responses. Every statistic computed from the values later should have its variables here; what is left out is shrunk towards
+        nothing. Texts become indicators.
+    method : Support points, carried item uncertainty and the policy for missing answers.
     """
     if n < 1:
         raise ScoringError("scoring.number_of_sets", n=n)

@@ -293,13 +293,11 @@ def cut_accuracy(
 
     Parameters
     ----------
-    parameters : ItemBank, Calibration or ItemParameters
-        Of one competency.
-    cuts : sequence of float
-        Rising, on θ.
+    parameters : ItemBank, Calibration or ItemParameters. Of one competency.
+    cuts : Rising, on θ.
     by : {"sum", "theta"}
-    theta : array of float, shape (P,), optional
-        Persons to average over; without them the normal population of the parameters, on 121 points over ±6 SD.
+    theta : array of float, shape (P,). Persons to average over; without them the normal population of the parameters, on 121 points
+        over ±6 SD.
     """
     known = parameters if isinstance(parameters, ItemParameters) else parameters_of(parameters)
     at = np.asarray(cuts, dtype=np.float64)

@@ -122,17 +122,12 @@ def score_file(
 
     Parameters
     ----------
-    source, target : path
-        Parquet files; an existing target is replaced.
-    parameters : ItemBank or Calibration
-        With a bank raw answers are scored by its keys; with a calibration the columns named by its items hold points.
+    source, target : Parquet files; an existing target is replaced.
+    parameters : With a bank raw answers are scored by its keys; with a calibration the columns named by its items hold points.
     method : EAP, MAP, ML, WLE or SumScore, default EAP()
-    block : int
-        Rows held in memory at a time; it does not change the estimates.
-    person : str, optional
-        Column of ids; without it a column of a usual name, or else row numbers from 1.
-    layout : Layout, optional
-        What else is to be known about the table.
+    block : Rows held in memory at a time; it does not change the estimates.
+    person : Column of ids; without it a column of a usual name, or else row numbers from 1.
+    layout : What else is to be known about the table.
     """
     if block < 1:
         raise ScoringError("scoring.block", block=block)
