@@ -149,8 +149,10 @@ def test_growth_needs_two_diagnoses_of_one_bank(command: Command, profiles: Path
 def test_decisions_by_minima(command: Command, profiles: Path, tmp_path: Path) -> None:
     given = ("--minimum", "PHY=50", "--minimum", "PHY.S = 40,5 %", "--purpose", "certification", "--out", tmp_path / "decisions.json")
     assert command("certify", profiles, *given)[0] == 0
-    assert command("certify", profiles, *given[:4], "--certain", "0,75", "--out", tmp_path / "sure.json")[0] == 0
-    assert Decisions.from_json((tmp_path / "sure.json").read_text(encoding="utf-8")).rule.certain == 0.75
+    more = ("--certain", "0,75", "--compensation", "2,5", "--out", tmp_path / "sure.json")
+    assert command("certify", profiles, *given[:4], *more)[0] == 0
+    sure = Decisions.from_json((tmp_path / "sure.json").read_text(encoding="utf-8")).rule
+    assert (sure.certain, sure.compensation) == (0.75, 2.5)
     found = Decisions.from_json((tmp_path / "decisions.json").read_text(encoding="utf-8"))
     assert (dict(found.rule.minimum), found.rule.purpose) == ({"PHY": 50.0, "PHY.S": 40.5}, "certification")
     code, printed, err = command("certify", profiles, "--minimum", "sixty")

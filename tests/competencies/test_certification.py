@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,28 @@ def test_more_minima_are_never_easier_and_zones_are_kept(codes: list[str], least
     assert (higher.p_reached <= found.p_reached).all()
 
 
-def test_decisions_are_as_often_right_as_they_say() -> None:
+def test_sections_compensate_each_other_within_the_limit_and_never_the_whole() -> None:
+    """The more may be missed the likelier all is reached, up to what the lowest allowed give; what holds sections is reached itself."""
+    some, sections = profiles().select(profiles().persons[:60].tolist()), {"CHE.S": 60, "CHE.M": 55}
+    p = [decided(CertificationRule(minimum=sections, compensation=d), some).p_reached for d in (0, 1e-9, 4, 12, 54)]
+    np.testing.assert_allclose(p[1], p[0], atol=0.01)
+    for less, more in pairwise(p[1:]):
+        assert (more >= less - 2 / 512).all()  # a draw or two that quantiles of other percents put beyond a minimum
+    assert (p[3] - p[0]).max() > 0.05
+    for d, reached in ((4, p[2]), (12, p[3])):
+        lowest = decided(CertificationRule(minimum={code: x - d for code, x in sections.items()}), some)
+        assert (reached <= lowest.p_reached + 1e-12).all()
+    for minimum in ({"CHE": 60}, {"CHE": 60, "CHE.S": 50}, {"CHE": 60, "CHE.S": 50, "CHE.S.06": 50}):  # nothing to compensate with
+        plain, alone = (decided(CertificationRule(minimum=minimum, compensation=d), some).p_reached for d in (0, 9))
+        np.testing.assert_array_equal(plain, alone)
+    held = decided(CertificationRule(minimum=sections | {"CHE": 60}, compensation=12), some)
+    assert (held.p_reached <= held.p_each[:, 2] + 1e-12).all()
+    assert Decisions.from_json(held.to_json()).rule.compensation == 12
+    assert "up to 12 points" in "\n".join(held.summary("en"))
+
+
+@pytest.mark.parametrize(("minimum", "compensation"), [({"CHE": 55, "CHE.M": 50}, 0), ({"CHE.S": 55, "CHE.M": 62}, 5)])
+def test_decisions_are_as_often_right_as_they_say(minimum: dict[str, float], compensation: float) -> None:
     """True percents drawn for each person from the population: the expected confusion is that of the truth."""
     bank = cdx.load_bank("chemistry")
     theta = np.random.default_rng(11).standard_normal(1500)
@@ -95,10 +117,11 @@ def test_decisions_are_as_often_right_as_they_say() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CompetencyDxWarning)
         of = cdx.diagnose(drawn, bank)
-    found, sites = decided(CertificationRule(minimum={"CHE": 55, "CHE.M": 50}), of), own_evidence(of)
+    found, sites = decided(CertificationRule(minimum=minimum, compensation=compensation), of), own_evidence(of)
     codes = [c.code for c in of.competencies]
     percent = sites.percents(np.repeat(theta[:, None], len(sites.mean), axis=1))
-    truth = (percent[:, codes.index("CHE")] >= 55) & (percent[:, codes.index("CHE.M")] >= 50)
+    beyond = percent[:, [codes.index(code) for code in minimum]] - [*minimum.values()]
+    truth = (beyond >= -compensation).all(axis=1) & ((beyond.sum(axis=1) >= 0) | (compensation == 0))
     right = np.where(found.outcome == 0, truth, ~truth)[found.outcome < 2].mean()
     assert abs(right - found.accuracy) < 0.02
     assert abs(truth.mean() - found.p_reached.mean()) < 0.03
@@ -188,6 +211,9 @@ def test_rules_that_decide_nothing_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(DiagnosisError) as caught:
         CertificationRule(**wrong)
     assert caught.value.code == "competencies.certification_rule"
+    for missed in (-1, 50, np.nan):
+        with pytest.raises(DiagnosisError, match="compensation"):
+            CertificationRule(minimum={"CHE": 60, "CHE.S": 50}, compensation=missed)
 
 
 def test_unknown_competencies_are_refused() -> None:

@@ -286,13 +286,21 @@ def routes(
 
 @command(app, "Decide by minima", out="out_decisions")
 def certify(
-    profiles: Path, *, minimum: list[str], certain: float = 0.8, purpose: Purpose = "support", out: Given = None, terminal: Terminal
+    profiles: Path,
+    *,
+    minimum: list[str],
+    certain: float = 0.8,
+    compensation: float = 0.0,
+    purpose: Purpose = "support",
+    out: Given = None,
+    terminal: Terminal,
 ) -> None:
     """Decide who reaches the minima, who does not, and who needs more evidence: how sure, how right, on what."""
     from competency_dx.competencies import CertificationRule
     from competency_dx.competencies import certify as certify_persons
 
-    persons, rule = steps.profiles_of(profiles), CertificationRule(minimum=steps.minima_of(minimum), certain=certain, purpose=purpose)
+    persons, minima = steps.profiles_of(profiles), steps.minima_of(minimum)
+    rule = CertificationRule(minimum=minima, certain=certain, purpose=purpose, compensation=compensation)
     found = heard(terminal, lambda: certify_persons(persons, rule), known=persons.findings)
     steps.summarised(found, out or Path(f"{profiles.stem}-decisions"), terminal)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Literal
+from dataclasses import field
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from competency_dx.schemas import Finite, Ids, held_to
 OUTCOMES = ("passed", "not_passed", "more_evidence", "no_responses")
 REASONS = ("", "zone", "evidence", "flagged")
 DRAWS, SECOND_TESTS, AT_ONCE = 512, 128, 100
+POINTS = 33  # percents between which quantiles of a section are linear
 FLAGS = tuple(STATUSES.index(status) for status in ("misfit", "low_effort"))
 FARTHEST_Z, SMALLEST = 3.0, 1e-12
 FROM_PROFILES = ("percent", "percent_low", "percent_high")
@@ -36,7 +38,9 @@ class CertificationRule:
     """What has to be reached, and how sure a decision must be.
 
     `minimum` is the least percent by competency; all must be reached. The whole test alone is a compensatory rule, its parts a
-    sectional one, every domain a conjunctive one. A person passes from P(all reached) of `certain`, and does not pass up to 1 -
+    sectional one, every domain a conjunctive one. With a `compensation` of some points (Chester 2003) a section may miss its minimum by
+    so many at most where the sections reach theirs on average; sections are the minima that no other one of the rule lies inside,
+    and the others have to be reached as they stand. A person passes from P(all reached) of `certain`, and does not pass up to 1 -
     `certain`; between the two more evidence is needed. `purpose` is what the decisions are used for, "support" or "certification",
     which has to be said.
     """
@@ -44,11 +48,27 @@ class CertificationRule:
     minimum: Annotated[Mapping[str, Finite], held_to(each="minima")]
     certain: Finite = 0.8
     purpose: Literal["support", "certification"] = "support"
+    compensation: Finite = field(default_factory=float)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "minimum", FrozenDict({str(k): float(x) for k, x in self.minimum.items()}))
         if not self.minimum or not all(0 < x < 100 for x in self.minimum.values()) or not 0.5 < self.certain < 1:
             raise DiagnosisError("competencies.certification_rule", minimum=dict(self.minimum), certain=self.certain)
+        if not 0 <= self.compensation < min(self.minimum.values()):
+            raise DiagnosisError("competencies.compensation", compensation=self.compensation, least=min(self.minimum.values()))
+
+
+class _Sections(NamedTuple):
+    """Percents from the lowest allowed to 100, less the minimum and 0 where that is of no section (K, M), and their z (K, P, M)."""
+
+    beyond: Floats
+    quantiles: Floats
+
+    def compensate(self, g: Floats) -> Bools:
+        """Return where sections reach their minima on average, at normal scores g (P, n, M) of their percents (P, n)."""
+        of = zip(g, self.quantiles.swapaxes(0, 1), strict=True)
+        gaps = np.array([[np.interp(x[:, m], q[:, m], gap) for m, gap in enumerate(self.beyond.T)] for x, q in of])
+        return np.asarray(gaps.sum(axis=1) >= 0)
 
 
 @value
@@ -61,7 +81,7 @@ class Decisions(Result):
         verdict.
     reason : (P,) Why more evidence is needed, places in "", zone, evidence, flagged: the probability lies between the two that decide;
         the profile concludes nothing on a minimum, `status` says why; the answers contradict each other or look filled in.
-    p_reached : (P,) Probability that all minima are reached.
+    p_reached : (P,) Probability that all minima are reached, or compensated as the rule allows.
     p_same : (P,) Probability that a second such test has the same outcome; NaN where the profile concludes nothing on a minimum.
     p_each, percent, percent_low, percent_high : (P, M) Of each minimum: the probability that it is reached, the percent with its
         interval.
@@ -74,7 +94,7 @@ class Decisions(Result):
     """
 
     kind: ClassVar[str] = "decisions"
-    schema_version: ClassVar[int] = 3
+    schema_version: ClassVar[int] = 4
     oldest: ClassVar[int] = 3
     pictures: ClassVar[tuple[str, ...]] = ("probabilities",)
     persons: Annotated[Names, held_to(uniqueItems=True)]
@@ -140,6 +160,7 @@ class Decisions(Result):
         lines += [say("unanswered", n=counts["no_responses"])] if counts["no_responses"] else []
         lines += [say("decided", accuracy=100 * self.accuracy)] if np.isfinite(self.accuracy) else []
         lines += [say("consistent", consistency=100 * self.consistency)] if np.isfinite(self.consistency) else []
+        lines += [say("compensated", points=self.rule.compensation)] if self.rule.compensation else []
         for code, title, se in zip(self.minima, self.titles, self.se_at_minimum, strict=True):
             line = say("at_minimum", code=code, title=title.text(language), least=self.rule.minimum[code])
             lines.append(line + (say("error_there", se=float(se)) if np.isfinite(se) else ""))
@@ -165,7 +186,7 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     at, least = [profiles.index(code) for code in rule.minimum], np.array([*rule.minimum.values()])
     z, se = _below(profiles, at, least)
     with one_blas_thread():
-        p_all, p_same, equal = _twice(profiles, at, z, se, rule.certain)
+        p_all, p_same, equal = _twice(profiles, at, z, se, rule)
     status, answered, p_each = profiles.status[:, at], (profiles.n_items > 0).any(axis=1), ndtr(-z)
     told = status == REPORTED
     fit = told.all(axis=1)
@@ -176,6 +197,8 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
     announce(findings)
     chosen = [profiles.competencies[c] for c in at]
     minima = ", ".join(f"{code} {least:g}" for code, least in rule.minimum.items())
+    settings = {"minima": minima, "certain": f"{rule.certain:g}", "purpose": rule.purpose}
+    settings |= {"compensation": f"{rule.compensation:g}"} if rule.compensation else {}
     nearest = np.where(told, np.abs(profiles.percent[:, at] - least), np.inf).argsort(axis=0, kind="stable").argsort(axis=0)
     return Decisions(
         persons=profiles.persons,
@@ -195,7 +218,7 @@ def certify(profiles: DeficitProfiles, rule: CertificationRule) -> Decisions:
         consistency_two_way=_mean(equal, told),
         confusion=np.array([[p_all[outcome == k].sum(), (1 - p_all[outcome == k]).sum()] for k in range(3)]),
         findings=tuple(findings),
-        provenance=provenance("certify", profiles.inputs, {"minima": minima, "certain": f"{rule.certain:g}", "purpose": rule.purpose}),
+        provenance=provenance("certify", profiles.inputs, settings),
     )
 
 
@@ -239,7 +262,19 @@ def _below(profiles: DeficitProfiles, at: list[int], least: Floats) -> tuple[Flo
     return np.select([*(least == cuts)], [*z_cut], z), (high - low) / (-2 * tail)
 
 
-def _twice(profiles: DeficitProfiles, at: list[int], z: Floats, se: Floats, certain: float) -> tuple[Floats, Floats, Floats]:
+def _sections(profiles: DeficitProfiles, at: list[int], share: Floats, rule: CertificationRule) -> _Sections | None:
+    """Return the sections of a rule that compensate each other, None where none does; `share` (M, D) is of minima by leaf."""
+    least, on = np.array([*rule.minimum.values()]), share > 0
+    holds = np.all(on[:, None] >= on, axis=2)
+    inside = ~np.any(holds & ~holds.T, axis=1)
+    if not rule.compensation or inside.sum() < 2:
+        return None
+    percents = np.linspace(least - rule.compensation * inside, 100.0, POINTS)
+    quantiles = np.stack([_below(profiles, at, x)[0] for x in percents])
+    return _Sections(np.where(inside, percents - least, 0.0), np.maximum.accumulate(quantiles, axis=0))
+
+
+def _twice(profiles: DeficitProfiles, at: list[int], z: Floats, se: Floats, rule: CertificationRule) -> tuple[Floats, Floats, Floats]:
     """Return P(all minima reached) (P,), P(a second such test has the same outcome) (P,), and of each minimum alone (P, M).
 
     Percents have the dependence of draws of θ from the joint posterior, the same for everybody, and marginals with the given
@@ -248,10 +283,12 @@ def _twice(profiles: DeficitProfiles, at: list[int], z: Floats, se: Floats, cert
     What equals the outcome at hand then is what two tests have in common, on average over persons (Lee 2010, Rudner 2005).
     """
     sites, (P, M) = own_evidence(profiles), z.shape
+    sections = _sections(profiles, at, sites.share[at], rule)
+    floor = z if sections is None else sections.quantiles[0]
     D = len(sites.mean)
     normal = ndtri(even_uniforms(b"certify", names(["everybody"]), DRAWS, D)[0])
     again = ndtri(even_uniforms(b"again", names(["everybody"]), SECOND_TESTS, M)[0])
-    score, inverse, p_each = ndtri((np.arange(DRAWS) + 0.5) / DRAWS), np.linalg.inv(sites.covariance), ndtr(-z)
+    score, inverse = ndtri((np.arange(DRAWS) + 0.5) / DRAWS), np.linalg.inv(sites.covariance)
     p_all, p_same, equal = np.empty(P), np.empty(P), np.empty((P, M))
     for rows in blocks(P, AT_ONCE):
         tau = sites.tau[rows, :, None]
@@ -267,15 +304,25 @@ def _twice(profiles: DeficitProfiles, at: list[int], z: Floats, se: Floats, cert
         sd = np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
         equal[rows] = ndtr(-np.where(z[rows] < 0, 1, -1) * middle / np.maximum(sd, SMALLEST))
         later = middle[:, None] + np.matmul(again, np.linalg.cholesky(spread + ROUNDING * np.eye(M)).transpose(0, 2, 1))
-        p_all[rows] = _all(g, z[rows, None], p_each[rows, None])[:, 0]
-        now, then = (_outcome(p, certain) for p in (p_all[rows, None], _all(g[:, :SECOND_TESTS], later, ndtr(-later))))
+        few = sections and sections._replace(quantiles=sections.quantiles[:, rows])
+        p_all[rows] = _all(g, floor[rows, None], few, np.zeros_like(z[rows, None]))[:, 0]
+        second = _all(g[:, :SECOND_TESTS], later + (floor - z)[rows, None], few, later - z[rows, None])
+        now, then = (_outcome(p, rule.certain) for p in (p_all[rows, None], second))
         p_same[rows] = (now == then).mean(axis=1)
     return p_all, p_same, equal
 
 
-def _all(g: Floats, z: Floats, p: Floats) -> Floats:
-    """Return P(all reached) (p, R) by draws (p, n, M) where each is reached from z (p, R, M) with P (p, R, M), within its bounds."""
+def _all(g: Floats, z: Floats, sections: _Sections | None, moved: Floats) -> Floats:
+    """Return P(all reached) (p, R) by draws (p, n, M) where each is reached from z (p, R, M), within its bounds.
+
+    Where `sections` compensate each other z is of the lowest percents allowed, and quantiles are `moved` (p, R, M).
+    """
+    p = ndtr(-z)
     if p.shape[2] == 1:
         return p[:, :, 0]
-    together = np.stack([(g >= z[:, r, None]).all(axis=2).mean(axis=1) for r in range(z.shape[1])], axis=1)
-    return np.asarray(np.clip(together, np.maximum(1 - (1 - p).sum(axis=2), 0.0), p.min(axis=2)))
+    reached = ((g >= z[:, r, None]).all(axis=2) for r in range(z.shape[1]))
+    if sections is not None:
+        reached = (held & sections.compensate(g - moved[:, r, None]) for r, held in enumerate(reached))
+    together = np.stack([held.mean(axis=1) for held in reached], axis=1)
+    least = 0.0 if sections else np.maximum(1 - (1 - p).sum(axis=2), 0.0)
+    return np.asarray(np.clip(together, least, p.min(axis=2)))

@@ -12,7 +12,7 @@ import numpy as np
 from competency_dx.adaptive import NextItems
 from competency_dx.bank import Stimulus
 from competency_dx.competencies import OUTCOMES, REASONS, STATUSES, Decisions
-from competency_dx.display import IntervalRow, interval_table, percent
+from competency_dx.display import IntervalRow, interval_table, number, percent
 from competency_dx.errors import ReportError
 from competency_dx.groups import SMALLEST, GroupReport, total_demand
 from competency_dx.growth import SURE, Growth
@@ -170,10 +170,11 @@ def decision_report(decisions: Decisions, language: Language) -> Written:
     files = [f"persons/{name}.html" for name in file_names(map(str, decisions.persons)).values()]
     frames = {"log": decisions.to_table(language), "minima": decisions.minima_frame()}
     minima = [(title.text(language), code, rule.minimum[code]) for code, title in zip(decisions.minima, decisions.titles, strict=True)]
+    made_up = t["decision_compensation"].format(points=number(rule.compensation, "g", language)) if rule.compensation else ""
     shared = about(decisions, language) | {
         "minima": minima,
         "facts": [
-            (t["decision_minima"], "; ".join(f"{title}: {percent(least, language)}" for title, _, least in minima)),
+            (t["decision_minima"], "; ".join(f"{title}: {percent(least, language)}" for title, _, least in minima) + made_up),
             (t["decision_certain"], percent(100 * rule.certain, language)),
         ],
         "outcomes": OUTCOMES,
