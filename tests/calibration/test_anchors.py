@@ -96,6 +96,7 @@ def test_difficulties_that_are_all_fixed_leave_the_mean_free(draw: Draw) -> None
         np.testing.assert_allclose(found.estimates, anchored.estimates, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:The calibration took items of several competencies for one")
 def test_what_is_provisional_stays_provisional() -> None:
     """Anchors keep status, standard errors, number of answers and date, in the calibration and in every later bank."""
     bank = cdx.load_bank("mathematics")

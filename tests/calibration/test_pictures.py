@@ -18,8 +18,8 @@ def found() -> cdx.Calibration:
     theta, a = rng.normal(size=(900, 1, 1)), rng.uniform(0.9, 1.6, (6, 1))
     steps = (rng.random((900, 6, 1)) < expit(a * (theta - np.array([-0.6, 0.7])))).sum(axis=2)
     data = pd.DataFrame(steps, columns=[f"s{k}" for k in range(6)])
-    data["q"] = (rng.random(900) < 0.2 + 0.8 * expit(theta[:, 0, 0])).astype(int)
-    model = dict.fromkeys(data.columns, "GPCM") | {"s1": "GRM", "s2": "NRM", "q": "3PL"}
+    data["s6"] = (rng.random(900) < 0.2 + 0.8 * expit(theta[:, 0, 0])).astype(int)
+    model = dict.fromkeys(data.columns, "GPCM") | {"s1": "GRM", "s2": "NRM", "s6": "3PL"}
     return cdx.calibrate(data, model=model)
 
 
@@ -41,7 +41,7 @@ def test_curves_are_probabilities_with_expected_scores_and_information(found: cd
 
 
 def test_some_items_can_be_chosen_and_unknown_ones_are_named(found: cdx.Calibration) -> None:
-    assert set(found.curves(items=["q", "s1"])["item"]) == {"q", "s1"}
+    assert set(found.curves(items=["s6", "s1"])["item"]) == {"s6", "s1"}
     with pytest.raises(CalibrationError, match="nobody"):
         found.curves(items=["nobody"])
 
