@@ -92,9 +92,9 @@ def _estimable(ratings: Ratings, facets: Facets) -> tuple[Ratings, list[str]]:
         low, high = np.full(I, np.iinfo(np.int64).max), np.full(I, -1)
         np.minimum.at(low, item, mark)
         np.maximum.at(high, item, mark)
-        (who, _), cell = np.unique([expert, item * (facets.severity == "criterion")], axis=1, return_inverse=True)
-        inside = [np.bincount(cell.ravel(), weights=mark != end[item]) for end in (low, high)]
-        endless = np.isin(np.arange(len(ratings.experts)), who[np.min(inside, axis=0) == 0])
+        marked, cell = np.unique(expert * I + item * (facets.severity == "criterion"), return_inverse=True)
+        inside = [np.bincount(cell, weights=mark != end[item]) for end in (low, high)]
+        endless = np.isin(np.arange(len(ratings.experts)), marked[np.min(inside, axis=0) == 0] // I)
         if not endless.any() or (low == high).any():
             break
         gone += compress(ratings.experts, endless)

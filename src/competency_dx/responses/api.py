@@ -229,7 +229,8 @@ def _points(array: NDArray[Any]) -> tuple[Codes, Reasons] | None:
 def _from_points(scores: Codes, reasons: Reasons, items: tuple[str, ...], layout: Layout) -> Responses:
     """Make responses of points (P, I) of persons who have no ids."""
     ids, tops = numbered(len(scores)), np.maximum(scores.max(axis=0), 1).astype(np.int64)
-    left = np.bincount(reasons.ravel(), minlength=len(Reason)) * (np.arange(len(Reason)) > 0)
+    left = np.zeros(len(Reason), dtype=np.int64)
+    left[Reason.NOT_ADMINISTERED] = np.count_nonzero(reasons)
     further = (*only_right(items, scores, reasons, tops), *emptiness(ids, items, reasons)) if reasons.any() else ()
     return Responses(
         persons=ids,
