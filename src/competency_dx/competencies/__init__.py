@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from competency_dx.competencies.api import bank_impact, diagnose, diagnosed
 from competency_dx.competencies.certification import OUTCOMES, REASONS, CertificationRule, Decisions, certify
 from competency_dx.competencies.conclusion import (
+    FELT,
     R201,
     STATES,
     STATUSES,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DeficitProfiles", "FileProfiles", "Profile", "bank_impact", "diagnose", "diagnose_file", "diagnosed"]
 __all__ += ["R201", "DeficitRule", "Level", "Standards", "standards_of"]
-__all__ += ["STATES", "STATUSES", "Competency", "Conclusion", "Evidence", "State", "one_option"]
+__all__ += ["FELT", "STATES", "STATUSES", "Competency", "Conclusion", "Evidence", "State", "one_option"]
 __all__ += ["HeldMisconception", "ItemFact", "Misconception"]
 __all__ += ["OUTCOMES", "REASONS", "CertificationRule", "Decisions", "certify"]
 __all__ += ["Cohort", "LeafOutlook", "LeafPopulations", "OwnEvidence", "Plan", "leaf_outlook", "outlook_of", "own_evidence", "plan_of"]

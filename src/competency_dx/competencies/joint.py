@@ -32,7 +32,7 @@ from scipy.special import betainc, betaincinv, ndtr
 
 from competency_dx.arrays import Floats, Ints, choice, evenly
 from competency_dx.competencies.conclusion import CARRIERS, FELT, HALF, OF_EVIDENCE, DeficitRule
-from competency_dx.competencies.plan import POINTS, Plan, averaged, influence, percent_at, quantiles, taken_back
+from competency_dx.competencies.plan import POINTS, Plan, averaged, influence, percent_at, quantiles, remaining, taken_back
 from competency_dx.competencies.population import LeafPopulations, Pattern
 from competency_dx.errors import DiagnosisError
 from competency_dx.kernels.blocks import even_product
@@ -167,7 +167,8 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     second = ((powers[:, :, 2] - 2 * m * powers[:, :, 1] + m**2 * powers[:, :, 0]) / sd**2 - powers[:, :, 0]) / np.sqrt(2)
     percent, variance, low, high = (x.T for x in (*moments[:2], low, high))
     of_leaves, hermite = (percent, low, high, below.transpose(1, 0, 2)), np.stack([first.T, second.T], axis=2)
-    moved = influence(tables, weight, (by_theta[0], below[:, :, 0]), (made.standards.deficit_cut - at.mean) / at.sd, at.sd)
+    total = remaining(tables, weight)
+    moved = influence(tables, weight, total, (by_theta[0], below[:, :, 0]), (made.standards.deficit_cut - at.mean) / at.sd, at.sd)
     misfit = _normal_score(*((even_product(weight, column) * chosen).sum(axis=(0, 2)) for column in tables.surprise))
     misfit = np.where(settled.evidence > USUAL, 0.0, misfit)  # of few answers a pattern that others give, too, may lie that far out
     theta, se, (percent, low, high, below), of_sums = _units(settled, made, of_leaves, (variance, hermite), rule)
@@ -175,7 +176,7 @@ def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) ->
     of_units = theta, se, *interval, np.clip(below, 0.0, 1.0)  # of sums that rounding moves
     place = tables.answers.place[np.arange(codes.shape[1]), codes]
     held = m, sd**2, moments[0]
-    changed = (x - y[:, :, None] for x, y in zip(taken_back(tables, weight, made.theta, at), held, strict=True))
+    changed = (x - y[:, :, None] for x, y in zip(taken_back(tables, weight, total, made.theta, at), held, strict=True))
     given, *without = (np.take_along_axis(x.transpose(1, 0, 2).reshape(len(codes), -1), place, axis=1) for x in (moved, *changed))
     carried = _carriers(settled, made, (*of_sums, hermite[:, :, 0] / sd.T), (observed, *without))
     of_own = _own_share(settled, own_shares(mixture, settled), made, hermite)

@@ -86,26 +86,30 @@ def leaf_tables(
     return LeafTables(answers, percent, variance, added, ~loose, columns[0], moved, (columns[3], columns[4], columns[5]))
 
 
-def influence(tables: LeafTables, weight: Floats, below: tuple[Floats, Floats], z: Floats, sd: Floats) -> Floats:
+def remaining(tables: LeafTables, weight: Floats) -> Floats:
+    """Return what tilted marginals (D, p, Q) add up to without each possible answer (D, p, M), 1 where nothing is left."""
+    total = even_product(weight, tables.inverse)
+    return np.where(total > 0, total, 1.0)
+
+
+def influence(tables: LeafTables, weight: Floats, total: Floats, below: tuple[Floats, Floats], z: Floats, sd: Floats) -> Floats:
     """Return P(D below the cut) less what it would be without each possible answer (D, p, M).
 
-    `weight` (D, p, Q) are the tilted marginals and `below` P(D below the cut), by θ and overall (D, p); z = (cut - m) / s with
-    `sd` s, (D, p, Q) or (D, 1, Q). Where items are uncertain the answer also moved mean and variance of D given θ, by δ and η; as
-    Φ((cut - m) / s) solves the heat equation, taking them back is, to second order, Φ + δ φ / s - (δ² - η) z φ / 2 s².
+    `weight` (D, p, Q) are the tilted marginals, `total` what of them is `remaining`, and `below` P(D below the cut), by θ and
+    overall (D, p); z = (cut - m) / s with `sd` s, (D, p, Q) or (D, 1, Q). Where items are uncertain the answer also moved mean and
+    variance of D given θ, by δ and η; as Φ((cut - m) / s) solves the heat equation, taking them back is, to second order, Φ + δ φ /
+    s - (δ² - η) z φ / 2 s².
     """
-    total = even_product(weight, tables.inverse)
     without = even_product(weight * below[0], tables.inverse)
     if tables.moved is not None:
         density = weight * np.exp(-0.5 * z**2) / (np.sqrt(2 * np.pi) * sd)
         without += even_product(density, tables.moved[0])
         without -= 0.5 * even_product(density * z / sd, tables.moved[1])
-    return np.asarray(below[1][:, :, None] - without / np.where(total > 0, total, 1.0))
+    return np.asarray(below[1][:, :, None] - without / total)
 
 
-def taken_back(tables: LeafTables, weight: Floats, theta: Floats, at: PercentAt) -> tuple[Floats, Floats, Floats]:
+def taken_back(tables: LeafTables, weight: Floats, total: Floats, theta: Floats, at: PercentAt) -> tuple[Floats, Floats, Floats]:
     """Return mean and variance of θ and mean of D, each (D, p, M), as they would be without each possible answer; see `influence`."""
-    total = even_product(weight, tables.inverse)
-    total = np.where(total > 0, total, 1.0)
     first, second, percent = (even_product(weight * x, tables.inverse) / total for x in (theta, theta**2, at.mean))
     if tables.moved is not None:
         percent -= even_product(weight, tables.moved[0]) / total

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from competency_dx.competencies import Conclusion, Evidence, Profile
+from competency_dx.competencies import FELT, Conclusion, Evidence, Profile
 from competency_dx.display import IntervalRow, chance, count, decimal, interval_table, percent
 from competency_dx.reports.pages import bounded, plain, said_on_page
 from competency_dx.reports.report_context import Branch, ReportContext, column_key, column_title, false_share, named
@@ -13,7 +13,6 @@ FOUND, STOPS = ("confirmed", "likely"), ("misfit", "low_effort")
 FIRST = ("column_date", "column_school")
 PRIORITIES = 3
 NUMBER = '</td><td class="n">'
-FELT = 0.01  # by how much an answer has to move P(deficit) to be named
 BORROWED = 0.25  # own share below which the interval is drawn as borrowed
 NOTABLE = 0.6  # share of the maximum by which points depart from what is expected before it is marked
 
