@@ -35,6 +35,7 @@ _AND = re.compile(r"(?<=\w)\s+(?:и|and)\s+(?=\w)", re.IGNORECASE)
 _CALLED = re.compile(rf"^(?:[AА][OО]?0*|(?:{_WORDS['option']})\s*[№:]?\s*)(?=\d)", re.IGNORECASE)
 _LABEL = re.compile(r"((?:^|[;,>→=\n])\s*)\w[).:]\s+")  # a code before the words of an option
 _NEXT, _QUOTES = re.compile(r"\s*(?:\n|->|→|\s>\s)\s*"), re.compile(r"[\"'\[\]]")
+_MARKS = (", ", "; ", ",", ";", "., ", ".; ")  # between the words of options
 _LINKS = r"[\s\-=:)>→.?!\"']*"
 
 
@@ -142,11 +143,16 @@ def plain(number: Fraction) -> str:
 
 @value
 class CodeBook:
-    """The codes of an item; `index` leads from forms of `fold_code` that one code has to codes, `texts` from the words of options."""
+    """The codes of an item; `index` leads from forms of `fold_code` that one code has to codes, `texts` from the words of options.
+
+    `looks` leads from `fold_look` of the words, and from the forms of the codes; `ends` from words with a mark behind them.
+    """
 
     codes: tuple[str, ...]
     index: Mapping[str, str]
     texts: Mapping[str, str]
+    looks: Mapping[str, str]
+    ends: Mapping[str, str]
 
     def find(self, raw: str) -> str | None:
         """Return the one code that was meant: the code itself, ``"B)"``, the words of the option, or both; a code wins."""
@@ -183,18 +189,18 @@ class CodeBook:
         return tuple(out) or None
 
     def _by_words(self, raw: str) -> tuple[str, ...] | None:
-        marks = (", ", "; ", ",", ";", "., ", ".; ")
-        ends = {_QUOTES.sub("", words) + mark: code for words, code in self.texts.items() for mark in marks}
         texts = (_QUOTES.sub("", fold_text(text)) + ", " for text in (raw, _NEXT.sub("; ", _LABEL.sub(r"\1", raw))))
-        pieces = next(filter(None, (segment(text, [*ends]) for text in texts)), None)
-        return None if pieces is None else tuple(ends[p] for p in pieces)
+        pieces = next(filter(None, (segment(text, [*self.ends]) for text in texts)), None)
+        return None if pieces is None else tuple(self.ends[p] for p in pieces)
 
 
 def code_book(codes: Iterable[str], words: Mapping[str, str] | None = None) -> CodeBook:
     """Make the book of an item's codes and, where they are known, the words of its options."""
-    every, texts = tuple(codes), ((fold_text(text), code) for code, text in (words or {}).items())
-    index = _unambiguous((fold_code(c), c) for c in every)
-    return CodeBook(codes=every, index=index, texts=_unambiguous(pair for pair in texts if pair[0]))
+    every, folded = tuple(codes), ((fold_text(text), code) for code, text in (words or {}).items())
+    index, texts = _unambiguous((fold_code(c), c) for c in every), _unambiguous(pair for pair in folded if pair[0])
+    looks = {**{fold_look(text): code for text, code in texts.items()}, **index}
+    ends = {_QUOTES.sub("", text) + mark: code for text, code in texts.items() for mark in _MARKS}
+    return CodeBook(codes=every, index=index, texts=texts, looks=looks, ends=ends)
 
 
 def _unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -207,10 +213,12 @@ def segment(text: str, pieces: Sequence[str]) -> tuple[str, ...] | None:
     """Return the only way to cut `text` into `pieces`; None when there is none, or more than one."""
     if len(text) > LONGEST or not text:
         return None
-    ways: list[list[tuple[str, ...]]] = [[()]]
-    for end in range(1, len(text) + 1):
-        found = [w + (p,) for p in pieces if p and text.endswith(p, 0, end) for w in ways[end - len(p)]]  # noqa: RUF005
-        ways.append(found[:2])
+    ways: list[list[tuple[str, ...]]] = [[()], *([] for _ in text)]  # two at most to each place
+    for start, before in enumerate(ways[:-1]):
+        for piece in pieces if before else ():
+            if piece and text.startswith(piece, start):
+                after = ways[start + len(piece)]
+                after += [(*way, piece) for way in before][: 2 - len(after)]
     return ways[-1][0] if len(ways[-1]) == 1 else None
 
 
@@ -227,14 +235,20 @@ def _explicit_pairs(raw: str, left: CodeBook, options: CodeBook) -> dict[str, st
     text = fold_look(raw)
     if len(text) > LONGEST or not (re.search(r"[-=:)>→]", text) or set(left.index).isdisjoint(options.index)):
         return None
-    codes = [{**{fold_look(words): code for words, code in book.texts.items()}, **book.index} for book in (left, options)]
-    first, second = ("|".join(map(re.escape, sorted(of, key=len, reverse=True))) for of in codes)
-    pair = rf"(?>({first}){_LINKS}({second})[\s;,.|/()?!\"']*)"
-    if not first or not second or not re.fullmatch(rf"(?>{pair})+", text):
+    pair, row = _pair_patterns(tuple(left.looks), tuple(options.looks))
+    if not left.looks or not options.looks or not row.fullmatch(text):
         return None
     found: dict[str, str] = {}
-    for match in re.finditer(pair, text):
-        code, option = codes[0][match[1]], codes[1][match[2]]
+    for match in pair.finditer(text):
+        code, option = left.looks[match[1]], options.looks[match[2]]
         if found.setdefault(code, option) != option:
             return None
     return found
+
+
+@lru_cache(maxsize=1024)
+def _pair_patterns(left: tuple[str, ...], options: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return the patterns of one pair of such texts and of a row of pairs."""
+    first, second = ("|".join(map(re.escape, sorted(of, key=len, reverse=True))) for of in (left, options))
+    pair = rf"(?>({first}){_LINKS}({second})[\s;,.|/()?!\"']*)"
+    return re.compile(pair), re.compile(rf"(?>{pair})+")

@@ -28,6 +28,7 @@ from competency_dx.result import DataFrame, parse_json
 from competency_dx.wording import cut
 
 HEAD = 40  # rows in which the header is looked for
+_QUOTED = re.compile(r'"[^"\n]*"')
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
 DELIMITERS = (";", "\t", ",", "|")
 GUARDED = re.compile(r"'+ *[=+\-@\t\r\n＝＋－＠]")
@@ -171,12 +172,14 @@ def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> Dat
 
 def _short_rows(text: str, frame: DataFrame, mark: str, columns: int) -> list[int]:
     """Return the numbers of the lines with fewer cells than the header, lines of footers aside; their last cell is empty."""
-    empty = np.flatnonzero(frame[columns - 1].to_numpy() == "") if columns > 2 else np.zeros(0, dtype=np.intp)
-    lines, rows = text.split("\n"), csv.reader(io.StringIO(text if len(empty) else "", newline=""), delimiter=mark)
-    if len(frame) == len(lines) - (not lines[-1]):  # a line a row: without quotes its delimiters count its cells
-        doubtful = (k for k in empty if '"' in lines[k] or lines[k].count(mark) < columns - 1)
-        numbered = ((int(k) + 1, next(csv.reader([lines[k]], delimiter=mark))) for k in doubtful)
+    empty = np.flatnonzero(frame[columns - 1].to_numpy() == "").tolist() if columns > 2 else []
+    lines = text.split("\n") if empty else []
+    if not empty or len(frame) == len(lines) - (not lines[-1]):  # a line a row: the delimiters outside quotes count its cells
+        bare = _QUOTED.sub("", text).split("\n") if empty and '"' in text else lines
+        doubtful = (k for k in empty if bare[k].count(mark) < columns - 1)
+        numbered = ((k + 1, next(csv.reader([lines[k]], delimiter=mark))) for k in doubtful)
     else:
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
         numbered = ((rows.line_num, row) for row in rows)
     return [number for number, row in numbered if 1 < len(row) < columns and not strength_of_label(row[0])]
 
@@ -187,8 +190,9 @@ def _shown_mark(mark: str) -> Mapping[str, str] | str:
 
 def _refuse_other_mark(path: Path, frame: DataFrame, mark: str, columns: int, skip: int) -> None:
     """Raise when a row is one cell that another delimiter splits into the columns of the header."""
-    alone = frame[frame[1].to_numpy() == ""] if columns > 2 else frame[:0]
-    alone = alone[[len(str(cell)) >= columns - 1 for cell in alone[0]]]
+    first = frame[0].to_numpy()
+    empty = np.flatnonzero(frame[1].to_numpy() == "").tolist() if columns > 2 else []
+    alone = frame.iloc[[k for k in empty if len(str(first[k])) >= columns - 1]]
     for row, (cell, *rest) in zip(alone.index, alone.itertuples(index=False), strict=True):
         other = next((d for d in DELIMITERS if d != mark and str(cell).count(d) == columns - 1), None)
         if other and not any(isinstance(c, str) and c for c in rest):

@@ -101,7 +101,7 @@ def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored
     read = [_coded(c, r, codes) if codes and item and is_numeric(item) else r for (c, _, item, _), r in zip(asked, read, strict=True)]
     judged = [_once(_judged, *one, mode, r) for one, r in zip(asked, read, strict=True)]
     kept, points, status, highest, unread, remarks = zip(*judged, strict=True)
-    found += unreadable.doubtful_answers(unread, layout)
+    found += unreadable.doubtful_answers([*_moved(asked, unread)], layout)
     unreadable.refuse_unreadable(unread, layout, lambda cells: [_judged(*one, cells, _read(*one, cells))[4] for one in asked])
     return Scored(
         columns=dict(zip(roles.items, kept, strict=True)),
@@ -282,19 +282,29 @@ def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
     counts, codes = np.where(r.tokens | p.tokens, 0, column.counts()).tolist(), [*item.options]
     texts = [""] * len(counts) if isinstance(item.rule, Given | Rubric) or len(counts) > POINTS else as_points(column, {})
     coded = codes == [*"12345678"[: len(codes)]] and {*item.left}.isdisjoint(codes) and not isinstance(item.rule, CodeMap)
-    judge, out = judge_of(item), Tally()
+    out, ends = Tally(), ((1, len(codes), 0), (-1, 1, len(codes) + 1)) if coded and codes else ()
     worth = (np.where(v.status == Reason.INVALID, -1, v.points).tolist() for v in (r, p))
     for n, *cell in zip(counts, column.vocabulary, texts, r.several.tolist(), *worth, strict=True):
         signs = {*_signs(item, *cell)}
-        moves = ((1, len(codes), 0), (-1, 1, len(codes) + 1)) if coded and codes else ()  # as codes were lower, or higher, by 1
-        for step, end, beyond in moves:
-            right = judge("".join(chr(ord(c) + step) if c.isdigit() else c for c in cell[0])).points > 0
-            found = right, str(end) in cell[0], str(beyond) in cell[0]
-            signs |= {"coded", *compress((f"right {step}", f"end {step}", f"beyond {step}"), found)}
+        for step, end, beyond in ends:  # as codes were lower, or higher, by 1
+            found = str(end) in cell[0], str(beyond) in cell[0]
+            signs |= {"coded", *compress((f"end {step}", f"beyond {step}"), found)}
         for sign in signs:
             out[sign] += n
     few = set(compress(column.vocabulary, counts)) == {"1", "2"} and len(codes) > 2 and out["cells"] >= unreadable.SEVERAL
     return out + Tally(twos=int(few))
+
+
+def _moved(asked: Sequence[Asked], judged: Sequence[Unread]) -> Iterator[Unread]:
+    """Yield columns with how many answers would be right with codes a step higher or lower, where hardly any is the last code."""
+    every = sum((u.signs for u in judged if u.signs["coded"]), Tally())
+    steps = [step for step in (1, -1) if every["coded"] and every[f"end {step}"] <= unreadable.ENDS * every["coded"]]
+    for (column, _, item, _), u in zip(asked, judged, strict=True):
+        signs = Tally()
+        for step in steps if item and u.signs["coded"] else ():
+            judge, texts = judge_of(item), ("".join(chr(ord(c) + step) if c.isdigit() else c for c in v) for v in column.vocabulary)
+            signs[f"right {step}"] = sum(compress(column.counts().tolist(), (judge(text).points > 0 for text in texts)))
+        yield u._replace(signs=u.signs + signs)
 
 
 def _signs(item: Item, cell: str, text: str, *judged: int) -> Iterator[str]:
