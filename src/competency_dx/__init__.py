@@ -26,7 +26,7 @@ __all__ = ["__version__", *sorted(_HOME.keys() - _ROOMS)]  # noqa: PLE0604 - pin
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        return import_module("competency_dx.provenance").library_version()
+        return import_module("competency_dx.result").library_version()
     if name in _ROOMS:
         return import_module(f"competency_dx.{name}")
     if name not in _HOME:

@@ -1,4 +1,4 @@
-"""Frozen values: the decorator of every value class, and read-only copies of arrays."""
+"""Frozen values: the decorator of every value class, types of their fields, and read-only copies of arrays."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import UnionType
-from typing import Any, NoReturn, Self, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NoReturn, Self, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -84,6 +84,20 @@ class FrozenDict(dict[K, V]):
 
     def __reduce__(self) -> tuple[type[FrozenDict[K, V]], tuple[dict[K, V]]]:
         return (FrozenDict, (dict(self),))
+
+
+def held_to(*axes: str | int, **keywords: Any) -> FrozenDict[str, Any]:  # noqa: ANN401 - JSON values
+    """Return sizes and keywords (see `schemas`) as the annotation of a type; an annotation that is a text is its description."""
+    return FrozenDict({"axes": axes} | keywords if axes else keywords)
+
+
+Finite = Annotated[float, held_to(type="number")]  # a number that is never NaN: its document has no null
+NotNegative = Annotated[float, held_to(minimum=0)]
+Probability = Annotated[float, held_to(minimum=0, maximum=1)]
+Percent = Annotated[float, held_to(minimum=0, maximum=100)]
+Count = Annotated[int, held_to(minimum=0)]
+Ids = Annotated[tuple[str, ...], held_to(uniqueItems=True)]
+Status = Annotated[str, held_to(enum=("provisional", "pilot", "calibrated"))]  # what stands behind the parameters of an item
 
 
 def _frozen(part: Any) -> Any:  # noqa: ANN401

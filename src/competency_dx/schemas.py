@@ -26,24 +26,9 @@ from typing import Annotated, Any, Literal, NotRequired, cast
 
 import numpy as np
 
-from competency_dx.arrays import FrozenDict, dtype_of
+from competency_dx.arrays import dtype_of
 
 OF_CELLS = ("type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "enum")
-
-
-def held_to(*axes: str | int, **keywords: Any) -> FrozenDict[str, Any]:  # noqa: ANN401 - JSON values
-    """Return sizes and keywords as the annotation of a type; an annotation that is a text is its description."""
-    return FrozenDict({"axes": axes} | keywords if axes else keywords)
-
-
-Finite = Annotated[float, held_to(type="number")]  # a number that is never NaN: its document has no null
-NotNegative = Annotated[float, held_to(minimum=0)]
-Probability = Annotated[float, held_to(minimum=0, maximum=1)]
-Percent = Annotated[float, held_to(minimum=0, maximum=100)]
-Count = Annotated[int, held_to(minimum=0)]
-Ids = Annotated[tuple[str, ...], held_to(uniqueItems=True)]
-Status = Annotated[str, held_to(enum=("provisional", "pilot", "calibrated"))]  # what stands behind the parameters of an item
-
 _NAMED = {str: "string", bool: "boolean", int: "integer", float: ["number", "null"], type(None): "null"}
 _PLAIN: Mapping[Any, dict[str, Any]] = {Any: {}, **{of: {"type": name} for of, name in _NAMED.items()}}
 _CELLS = {"f": float, "i": int, "u": int, "b": bool, "O": str}

@@ -25,7 +25,7 @@ from competency_dx.engine.several_dimensions import product_grid_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import prepare
 from competency_dx.kernels.rotation import Criterion, Method, oblique, orthogonal, quartimin, rotate, rotated_from, varimax
-from competency_dx.provenance import provenance
+from competency_dx.result import provenance
 
 RNG = np.random.default_rng
 

@@ -19,8 +19,8 @@ import competency_dx as cdx
 from competency_dx.bank import Item, shipped_banks
 from competency_dx.errors import ResponsesError
 from competency_dx.personal_data import personal_in
-from competency_dx.provenance import provenance
 from competency_dx.responses import Layout, load_responses
+from competency_dx.result import provenance
 
 PEOPLE = ["т-1", "т-2", "т-3", "т-4"]
 

@@ -24,8 +24,7 @@ import small_documents as small
 
 import competency_dx as cdx
 from competency_dx.errors import LANGUAGES, CompetencyDxError, CompetencyDxWarning, DocumentError
-from competency_dx.provenance import digest_text
-from competency_dx.result import JsonDocument, Result
+from competency_dx.result import JsonDocument, Result, digest_text
 from competency_dx.routes import load_catalogue
 
 ORDINARY, LONG, ARRAYS = 24, 800, 8

@@ -8,17 +8,15 @@ import numpy as np
 
 from competency_dx.adaptive.follow_up import excluding
 from competency_dx.adaptive.selection import LEAST_GAIN, Problem, select
-from competency_dx.arrays import Bools, Floats, Ints, names, value
+from competency_dx.arrays import Bools, Floats, Ids, Ints, held_to, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import R201, DeficitRule, Plan, Standards, leaf_outlook, plan_of
 from competency_dx.display import Chart, Series, code_word, decimal, result_words
 from competency_dx.errors import DiagnosisError, ModelError, checked
 from competency_dx.models import ItemParameters, abilities, bank_parameters, curve_information, expected_scores, measuring, simulate
 from competency_dx.persons import uncertain_items
-from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Reason, Responses
-from competency_dx.result import DataFrame, Result, crossed
-from competency_dx.schemas import Ids, held_to
+from competency_dx.result import DataFrame, Provenance, Result, crossed, provenance
 
 WORLDS = 32  # draws of the parameters of uncertain items, shared out among the persons
 WIDTHS = (8, 12, 10, 8)  # of the columns of the summary

@@ -9,16 +9,14 @@ import numpy as np
 from scipy.special import ndtri
 
 from competency_dx.adaptive.selection import SMALLEST, Problem, select
-from competency_dx.arrays import Bools, Floats, Ints, Names, value
+from competency_dx.arrays import Bools, Count, Finite, Floats, Ints, Names, held_to, value
 from competency_dx.bank import ItemBank, ItemType, Stimulus, Text
 from competency_dx.competencies import OUTCOMES, STATUSES, Competency, Decisions, DeficitProfiles, Plan, outlook_of
 from competency_dx.display import Chart, Series, point_chart, result_words
 from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, Template, announce
-from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Reason
-from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Count, Finite, held_to
+from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, frame, provenance
 
 FormKind = Literal["person", "group"]
 Wanted = tuple[ItemBank, int, FormKind, Decisions | None]

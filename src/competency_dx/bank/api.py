@@ -25,8 +25,7 @@ from competency_dx.bank.item_bank import ItemBank, save_bank
 from competency_dx.bank.parameter_record import read_parameters
 from competency_dx.errors import BankError, checked
 from competency_dx.limits import reading
-from competency_dx.provenance import digest_document
-from competency_dx.result import DataFrame, frame
+from competency_dx.result import DataFrame, digest_document, frame
 from competency_dx.storage import only_writer, write_whole
 from competency_dx.wording import toml_content
 

@@ -11,8 +11,7 @@ from competency_dx.bank.bank_file import read_yaml, shipped_folder, shipped_fram
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.errors import BankError, phrase, repeated
 from competency_dx.limits import limits_in_force
-from competency_dx.provenance import digest_document
-from competency_dx.result import DataFrame
+from competency_dx.result import DataFrame, digest_document
 from competency_dx.schemas import document_schema
 
 Kind = Literal["category", "cluster", "domain", "topic"]

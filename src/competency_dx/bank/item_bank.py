@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, NotRequired, Self, TypedDict
 
 import numpy as np
 
-from competency_dx.arrays import Z95, FrozenDict, value
+from competency_dx.arrays import Z95, FrozenDict, held_to, value
 from competency_dx.bank.bank_file import BankDocument, Form, compiled, compiled_path, inconsistencies, write_yaml
 from competency_dx.bank.document import Text, parse
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
@@ -28,9 +28,7 @@ from competency_dx.bank.parameter_record import (
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.errors import BankError, DocumentError, checked, repeated
 from competency_dx.findings import Finding, Template, announce
-from competency_dx.provenance import Provenance, digest_document, provenance
-from competency_dx.result import DataFrame, Result, encode, encode_fields
-from competency_dx.schemas import held_to
+from competency_dx.result import DataFrame, Provenance, Result, digest_document, encode, encode_fields, provenance
 from competency_dx.storage import whole_folder
 
 FARTHEST, STEEPEST = 10.0, 6.0

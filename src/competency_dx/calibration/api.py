@@ -28,8 +28,8 @@ from competency_dx.findings import Finding, Template, announce, findings_of, gat
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.grid import Answers, prepare
 from competency_dx.models import FAMILIES
-from competency_dx.provenance import digest_answers, provenance
 from competency_dx.responses import Responses, answers_to_tests, item_rest, suspected_keys, tail_findings, zero_tails
+from competency_dx.result import digest_answers, provenance
 
 Source = Any  # Responses, or any table that load_responses reads
 Dimensions = Any  # a level of the bank, a mapping of item to competency, or a frame of items by competencies

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Z95, Floats, Ints, value
+from competency_dx.arrays import Z95, Count, Floats, Ids, Ints, NotNegative, held_to, value
 from competency_dx.bank import BankPopulation, ParameterRecord
 from competency_dx.calibration import pictures
 from competency_dx.calibration.frames import asymptote_errors, parameter_frame, population_for_bank, threshold_frame
@@ -18,9 +18,7 @@ from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.rotation import Method
 from competency_dx.models import ItemParameters, NormalPopulation
-from competency_dx.provenance import Provenance, digest_arrays, digest_document
-from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Count, Ids, NotNegative, held_to
+from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, digest_document, frame
 
 KEPT = 64  # digests remembered
 

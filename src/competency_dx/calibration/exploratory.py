@@ -14,16 +14,14 @@ from typing import Annotated, ClassVar
 import numpy as np
 from scipy.linalg import qr
 
-from competency_dx.arrays import Bools, Codes, Floats, choice, value
+from competency_dx.arrays import Bools, Codes, Floats, Ids, choice, held_to, value
 from competency_dx.calibration.calibration import Calibration
 from competency_dx.display import Chart, Series, result_words
 from competency_dx.engine import Items, Marginal, PriorTerms, holding, orthogonal, populations_of, product_grid_likelihood
 from competency_dx.errors import CalibrationError, checked
 from competency_dx.kernels.grid import Answers
 from competency_dx.kernels.rotation import Method, Rotation, rotate, rotated_from
-from competency_dx.provenance import Provenance, provenance
-from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Ids, held_to
+from competency_dx.result import DataFrame, Provenance, Result, frame, provenance
 
 SCALE, LARGEST_COMMUNALITY, PRINCIPAL_STEPS, DIFFERENCE = 1.702, 0.8, 10, 1e-3
 ATTENUATION = 1.25  # loadings of 0/1 scores fall short of those of what lies behind them by about this factor

@@ -25,8 +25,8 @@ from competency_dx.errors import LANGUAGES, CalibrationError, ConvergenceError, 
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.grid import points_needed, prepare
 from competency_dx.models import FAMILIES, ItemParameters, moved
-from competency_dx.provenance import digest_answers, provenance
 from competency_dx.responses import MissingPolicy, Responses, item_rest, suspected_keys, tail_findings, zero_tails
+from competency_dx.result import digest_answers, provenance
 
 FUNCTIONS = {"Rasch": "onepl_mml", "1PL": "onepl_mml", "2PL": "twopl_mml", "GRM": "grm_mml", "GPCM": "pcm_mml"}
 SLOPE_BOUNDS = {"onepl_mml": (0.25, 10.0), "twopl_mml": (0.2, 5.0), "grm_mml": (0.2, 5.0), "pcm_mml": (0.25, 4.0)}

@@ -23,9 +23,8 @@ from competency_dx.kernels.classes import ItemGroups, additive_design, attribute
 from competency_dx.kernels.classes.attribute_distributions import FARTHEST
 from competency_dx.kernels.classes.item_classes import BOUND, Predictor
 from competency_dx.models import CALIBRATED_FROM, NormalPopulation
-from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import answers_to_tests
-from competency_dx.result import DataFrame
+from competency_dx.result import DataFrame, digest_arrays, provenance
 
 NAMED_PROFILES = 2048
 FLAT_SHARE = 1e-6

@@ -5,14 +5,12 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Z95, Codes, Floats, Ints, value
+from competency_dx.arrays import Z95, Codes, Count, Floats, Ids, Ints, Status, held_to, value
 from competency_dx.display import Chart, interval_chart, point_chart, result_words, setting_word
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.classes import Binary, attribute_patterns
 from competency_dx.models import NormalPopulation
-from competency_dx.provenance import Provenance, digest_arrays, digest_document
-from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Count, Ids, Status, held_to
+from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, digest_document, frame
 
 SHOWN_PROFILES = 40
 

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Codes, Floats, Ints, Names, blocks, value
+from competency_dx.arrays import Codes, Floats, Ids, Ints, Names, Probability, blocks, held_to, value
 from competency_dx.classification.class_calibration import ClassCalibration, ItemClasses
 from competency_dx.classification.problem import distinct_patterns
 from competency_dx.display import Chart, Series, point_chart, result_words
@@ -21,10 +21,8 @@ from competency_dx.findings import Finding, gathered
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.classes.item_classes import BLOCK, Patterns, log_joint
 from competency_dx.kernels.grid import normalise
-from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import MissingPolicy, Responses
-from competency_dx.result import DataFrame, Result, crossed, frame
-from competency_dx.schemas import Ids, Probability, held_to
+from competency_dx.result import DataFrame, Provenance, Result, crossed, digest_arrays, frame, provenance
 
 LEVELS = 20
 Estimate = Literal["MAP", "EAP"]

@@ -10,17 +10,15 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Codes, Floats, Ints, value
+from competency_dx.arrays import Codes, Floats, Ids, Ints, Probability, held_to, value
 from competency_dx.classification.class_calibration import ClassCalibration
 from competency_dx.classification.posteriors import MatchedClasses, fingerprint, matched, posterior_blocks
 from competency_dx.display import Chart, Series, result_words
 from competency_dx.errors import CalibrationError, checked
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.classes import Binary, attribute_patterns, permissible_profiles
-from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import MissingPolicy, Responses
-from competency_dx.result import DataFrame, Result, crossed, frame
-from competency_dx.schemas import Ids, Probability, held_to
+from competency_dx.result import DataFrame, Provenance, Result, crossed, frame, provenance
 
 MOST_ATTRIBUTES = 12
 SHOWN_ITEMS = 4

@@ -12,7 +12,7 @@ from competency_dx.cli.arguments import Estimation, command
 from competency_dx.cli.bank_commands import bank_app
 from competency_dx.cli.terminal import Terminal, heard
 from competency_dx.errors import CommandError, phrase
-from competency_dx.provenance import library_version
+from competency_dx.result import library_version
 from competency_dx.storage import write_whole
 
 if TYPE_CHECKING:

@@ -24,9 +24,8 @@ from competency_dx.errors import DiagnosisError, ModelError, checked
 from competency_dx.findings import Finding, Severity, Template, announce, gathered
 from competency_dx.kernels.blocks import in_turn, one_blas_thread
 from competency_dx.persons import Matched, as_responses, match, reasons_of
-from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import Omissions, Reason, Reasons, Responses, answers_given
-from competency_dx.result import DataFrame, frame
+from competency_dx.result import DataFrame, Provenance, digest_arrays, frame, provenance
 
 LEAST_PERSONS, LEAST_SHIFTED = 100, 20  # of a cohort whose spread can be told, and whose mean
 SHIFT = 0.3  # population SD

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from competency_dx.arrays import Bools, Floats, FrozenDict, Names, blocks, choice, names, value
+from competency_dx.arrays import Bools, Finite, Floats, FrozenDict, Ids, Names, blocks, choice, held_to, names, value
 from competency_dx.bank import Text
 from competency_dx.competencies.conclusion import REPORTED, ROUNDING, STATUSES
 from competency_dx.competencies.outlook import own_evidence
@@ -20,9 +20,7 @@ from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import even_uniforms
-from competency_dx.provenance import Provenance, provenance
-from competency_dx.result import DataFrame, Result, crossed, frame, refuse_others
-from competency_dx.schemas import Finite, Ids, held_to
+from competency_dx.result import DataFrame, Provenance, Result, crossed, frame, provenance, refuse_others
 
 OUTCOMES = ("passed", "not_passed", "more_evidence", "no_responses")
 REASONS = ("", "zone", "evidence", "flagged")

@@ -15,13 +15,12 @@ from typing import Annotated, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Floats, Ints, choice, value
+from competency_dx.arrays import Bools, Count, Finite, Floats, Ids, Ints, choice, held_to, value
 from competency_dx.bank import Text
 from competency_dx.display import Chart, Series, column_title, result_words
 from competency_dx.errors import LANGUAGES, DiagnosisError
 from competency_dx.responses import MissingPolicy, Reason, Reasons, Responses, answers_given
 from competency_dx.result import decode
-from competency_dx.schemas import Count, Finite, Ids, held_to
 from competency_dx.wording import toml_content
 
 Boundary = Literal["upper", "lower"]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, value
+from competency_dx.arrays import Count, Floats, Ids, Ints, Probability, held_to, value
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.api import DEFAULT_RULE, DEFAULT_STANDARDS, diagnose
 from competency_dx.competencies.conclusion import STATES, DeficitRule, Standards, deficit_chart, state_lines
@@ -22,10 +22,8 @@ from competency_dx.display import Chart, result_words
 from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, of_blocks, worth_a_line
 from competency_dx.kernels.blocks import mapped_ahead
-from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses
-from competency_dx.result import MAX_LINES, DataFrame, Result, encode_fields, frame
-from competency_dx.schemas import Count, Ids, Probability, held_to
+from competency_dx.result import MAX_LINES, DataFrame, Provenance, Result, digest_document, encode_fields, frame, provenance
 from competency_dx.scoring import answer_blocks, complete_file, parquet_writer
 
 BLOCK = 10_000

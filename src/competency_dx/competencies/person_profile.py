@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
-from competency_dx.arrays import FrozenDict, value
+from competency_dx.arrays import Count, Finite, FrozenDict, Ids, NotNegative, Probability, held_to, value
 from competency_dx.bank import Text
 from competency_dx.competencies.conclusion import (
     NUMBERS,
@@ -26,9 +26,7 @@ from competency_dx.competencies.profile_document import CARRIED_BY, JudgedRecord
 from competency_dx.display import result_words
 from competency_dx.errors import DiagnosisError, DocumentError
 from competency_dx.findings import Finding, worth_a_line
-from competency_dx.provenance import Provenance, digest_text
-from competency_dx.result import JsonDocument, decode, encode
-from competency_dx.schemas import Count, Finite, Ids, NotNegative, Probability, held_to
+from competency_dx.result import JsonDocument, Provenance, decode, digest_text, encode
 
 Standing = Literal["draft", "final", "amended", "withdrawn"]
 AS_THEY_ARE = ("person", "background", "language", "status", "standing", "issued", "supersedes")

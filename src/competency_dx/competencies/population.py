@@ -13,12 +13,11 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Bools, Floats, Ints, value
+from competency_dx.arrays import Bools, Floats, Ids, Ints, held_to, value
 from competency_dx.bank import BankPopulation, CorrelationMatrix, ItemBank
 from competency_dx.competencies.conclusion import Competency
 from competency_dx.errors import DiagnosisError
 from competency_dx.models import ItemParameters, NormalPopulation, cubature
-from competency_dx.schemas import Ids, held_to
 
 HIGHEST = 0.98  # correlation: leaves stay distinct
 SMALLEST = 1e-4  # eigenvalue of a correlation matrix

@@ -29,9 +29,8 @@ from competency_dx.competencies.profile_document import (
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, Template
-from competency_dx.provenance import Provenance, digest_arrays, digest_document
 from competency_dx.responses import Reason, Responses
-from competency_dx.result import MAX_LINES, DataFrame, Result, crossed, refuse_others
+from competency_dx.result import MAX_LINES, DataFrame, Provenance, Result, crossed, digest_arrays, digest_document, refuse_others
 from competency_dx.storage import whole_file
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypedDic
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Names, names, value
+from competency_dx.arrays import Count, Finite, Floats, Names, NotNegative, Percent, Probability, held_to, names, value
 from competency_dx.bank import Text
 from competency_dx.competencies.conclusion import (
     CARRIERS,
@@ -26,9 +26,7 @@ from competency_dx.competencies.conclusion import (
 )
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.findings import Finding
-from competency_dx.provenance import Provenance, digest_document
-from competency_dx.result import decode, encode
-from competency_dx.schemas import Count, Finite, NotNegative, Percent, Probability, held_to
+from competency_dx.result import Provenance, decode, digest_document, encode
 
 if TYPE_CHECKING:
     from competency_dx.competencies.profile import DeficitProfiles

@@ -23,8 +23,8 @@ from competency_dx.errors import DIFError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.residual_fit import adjusted
-from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.responses import Responses, answers_to_tests, read_number
+from competency_dx.result import digest_arrays, provenance
 
 LEAST_IN_FORM, TINY = 20, 1e-12
 MODELS = ("Rasch", "1PL", "2PL", "PCM", "RSM", "GPCM", "GRM")

@@ -5,13 +5,11 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Z95, Bools, Floats, Ints, Names, value
+from competency_dx.arrays import Z95, Bools, Floats, Ids, Ints, Names, Percent, held_to, value
 from competency_dx.display import Chart, Series, interval_chart, result_words
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.residual_fit import adjusted
-from competency_dx.provenance import Provenance
-from competency_dx.result import MAX_LINES, DataFrame, Result, frame
-from competency_dx.schemas import Ids, Percent, held_to
+from competency_dx.result import MAX_LINES, DataFrame, Provenance, Result, frame
 
 OfItems = Annotated[Floats, held_to("items")]
 OfGroups = Annotated[Floats, held_to("items", "groups")]

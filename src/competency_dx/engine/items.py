@@ -12,12 +12,11 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, Ints, value
+from competency_dx.arrays import Bools, Floats, Ints, held_to, value
 from competency_dx.engine.priors import PriorTerms, prior_terms
 from competency_dx.kernels import families
 from competency_dx.kernels.families import Groups
 from competency_dx.models import FAMILIES, Family, ItemParameters
-from competency_dx.schemas import held_to
 
 Kind = Literal["a", "d", "e", "c", "u", "slope", "threshold", "mean", "coefficient", "variance", "covariance", "correlation"]
 KINDS: tuple[str, ...] = get_args(Kind)

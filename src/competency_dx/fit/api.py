@@ -22,9 +22,9 @@ from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.residual_fit import adjusted, detect, tied_sets
 from competency_dx.models import ItemParameters
 from competency_dx.persons import Matched, as_calibration, as_responses, by_population, match, parameters_of
-from competency_dx.provenance import digest_answers, provenance
 from competency_dx.quality import ItemAnalysis, Verdict, check_items
 from competency_dx.responses import LEAST_ANSWERS, MissingPolicy
+from competency_dx.result import digest_answers, provenance
 
 LEAST_PERSONS, LEAST_ITEMS, TRIED = 30, 3, 12
 SUMS, LIMITED = ("s_x2", "s_df", "s_p"), ("m2", "c2")

@@ -7,15 +7,13 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Z95, Floats, Ints, Names, value
+from competency_dx.arrays import Z95, Floats, Ids, Ints, Names, held_to, value
 from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.errors import FitError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.fit.item_statistics import COLUMNS
-from competency_dx.provenance import Provenance
 from competency_dx.quality import VERDICTS, Verdict
-from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Ids, held_to
+from competency_dx.result import DataFrame, Provenance, Result, frame
 
 OfItems = Annotated[Floats, held_to("items")]
 ORDER: tuple[Verdict, ...] = tuple(VERDICTS)

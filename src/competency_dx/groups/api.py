@@ -24,8 +24,8 @@ from competency_dx.groups.suppression import SMALLEST, Suppression, effective, s
 from competency_dx.groups.target_population import TargetPopulation, target_population
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.two_level import NORMAL, SPREADS, Shape, group_draws, newcomers, person_draws, person_shape
-from competency_dx.provenance import SELF_REPORT, provenance
 from competency_dx.responses import load_responses
+from competency_dx.result import SELF_REPORT, provenance
 
 DRAWS, SEED = 400, 20261129
 INTERVAL, HALF = 0.95, 0.5

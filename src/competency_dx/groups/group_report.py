@@ -8,15 +8,13 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, Ints, value
+from competency_dx.arrays import Bools, Count, Floats, Ids, Ints, Probability, held_to, value
 from competency_dx.competencies import Competency, Standards
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import GroupError, checked
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels.agreement import wilson
-from competency_dx.provenance import SELF_REPORT, Provenance
-from competency_dx.result import MAX_LINES, DataFrame, Result, crossed, frame
-from competency_dx.schemas import Count, Ids, Probability, held_to
+from competency_dx.result import MAX_LINES, SELF_REPORT, DataFrame, Provenance, Result, crossed, frame
 
 ALL = ""
 SEPARATOR = " / "

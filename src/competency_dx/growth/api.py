@@ -13,7 +13,7 @@ from competency_dx.findings import Finding, Template, announce
 from competency_dx.growth.changes import OF_PROGRAMMES, WITHOUT, Growth
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.two_level import group_draws, person_draws
-from competency_dx.provenance import provenance
+from competency_dx.result import provenance
 
 DRAWS, SEED = 400, 20261130
 SMALLEST = 10

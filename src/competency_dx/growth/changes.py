@@ -6,13 +6,11 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, Ints, Names, value
+from competency_dx.arrays import Bools, Count, Floats, Ids, Ints, Names, held_to, value
 from competency_dx.competencies import Competency
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.findings import Finding
-from competency_dx.provenance import Provenance
-from competency_dx.result import MAX_LINES, DataFrame, Result, crossed
-from competency_dx.schemas import Count, Ids, held_to
+from competency_dx.result import MAX_LINES, DataFrame, Provenance, Result, crossed
 
 WITHOUT = ""
 SURE = 0.95

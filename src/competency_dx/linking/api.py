@@ -19,8 +19,8 @@ from competency_dx.linking.choices import SAME, Constants, Haebara, LinkMethod, 
 from competency_dx.linking.link_tables import LinkMethods
 from competency_dx.linking.scale_link import Link
 from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation, bank_parameters, expected_scores, moved
-from competency_dx.provenance import provenance
 from competency_dx.responses import Layout, Responses, load_responses
+from competency_dx.result import provenance
 
 Without = tuple[str, ...] | Literal["drifted"]
 LEAST_ITEMS, FEW = 2, 5

@@ -13,7 +13,7 @@ from competency_dx.linking.api import DEFAULT_METHOD, Without, alike, scale_of, 
 from competency_dx.linking.choices import Constants, LinkMethod, curve_gradients
 from competency_dx.linking.link_tables import Equivalents
 from competency_dx.models import ItemParameters, expected_scores, log_probabilities
-from competency_dx.provenance import provenance
+from competency_dx.result import provenance
 
 BISECTIONS, FARTHEST, POINTS, STEP = 70, 60.0, 30, 1e-5
 WithGradients = tuple[Floats, Floats, Floats, Floats]

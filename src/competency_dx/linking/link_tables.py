@@ -5,11 +5,9 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
-from competency_dx.arrays import Z95, Floats, value
+from competency_dx.arrays import Z95, Count, Floats, Ids, held_to, value
 from competency_dx.display import Chart, Series, interval_chart, result_words
-from competency_dx.provenance import Provenance
-from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Count, Ids, held_to
+from competency_dx.result import DataFrame, Provenance, Result, frame
 
 NUMBERS = ("slope", "se_slope", "intercept", "se_intercept", "mean", "se_mean", "apart")
 

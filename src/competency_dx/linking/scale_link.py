@@ -7,15 +7,13 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Bools, Floats, Ints, value
+from competency_dx.arrays import Bools, Floats, Ints, held_to, value
 from competency_dx.bank import BankPopulation, ParameterRecord
 from competency_dx.calibration import bank_records
 from competency_dx.display import Chart, Series, result_words
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.models import ItemParameters
-from competency_dx.provenance import Provenance, digest_arrays
-from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import held_to
+from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, frame
 
 
 @value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Z95, Bools, Floats, Ints, Names, choice, value
+from competency_dx.arrays import Z95, Bools, Count, Floats, Ids, Ints, Names, Probability, choice, held_to, value
 from competency_dx.bank import ItemBank, Text
 from competency_dx.display import Chart, code_word, histogram_chart, interval_chart, result_words, sentences, toml_content
 from competency_dx.errors import CalibrationError, ScoringError, checked
@@ -17,10 +17,8 @@ from competency_dx.findings import Finding, Template, announce, gathered, worth_
 from competency_dx.kernels.classes.misconception_mixture import AbilityWeights
 from competency_dx.misconceptions.estimation import MISCONCEPTION_MODEL, MisconceptionEstimates, estimate_misconceptions
 from competency_dx.persons import EAP, as_responses, check_one_dimension, match, parameters_of, posterior_on, scoring_grid
-from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import MissingPolicy, Responses
-from competency_dx.result import DataFrame, Result, crossed, frame
-from competency_dx.schemas import Count, Ids, Probability, held_to
+from competency_dx.result import DataFrame, Provenance, Result, crossed, digest_arrays, frame, provenance
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration

@@ -15,8 +15,8 @@ from competency_dx.kernels import families
 from competency_dx.kernels.families import FLOOR
 from competency_dx.models.families import FAMILIES
 from competency_dx.models.item_parameters import ItemParameters, bank_parameters
-from competency_dx.provenance import provenance
 from competency_dx.responses import Reason, Responses
+from competency_dx.result import provenance
 
 Tables = Iterator[tuple[Floats, float]]  # probabilities at points of parameters, and their weights
 

@@ -14,17 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, FrozenDict, Ints, value
+from competency_dx.arrays import Bools, Count, Floats, FrozenDict, Ids, Ints, held_to, value
 from competency_dx.bank import ItemBank, Text
 from competency_dx.display import Chart, Series, code_word, result_words, toml_content
 from competency_dx.errors import LANGUAGES, CalibrationError, ResponsesError, checked
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
-from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.quality import classical
 from competency_dx.quality.classical import OptionTrace
 from competency_dx.responses import LEAST_ANSWERS, MissingPolicy, RestScores, answers_to_tests, suspected_keys, tail_findings
-from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Count, Ids, held_to
+from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, frame, provenance
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration

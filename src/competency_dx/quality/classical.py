@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Z95, Bools, Codes, Floats, Ints, blocks, value
+from competency_dx.arrays import Z95, Bools, Codes, Count, Floats, Ints, Probability, blocks, value
 from competency_dx.bank import ItemBank
 from competency_dx.kernels.agreement import wilson
 from competency_dx.responses import FALSE_ALARM, Reason, Responses, RestScores, chance_of, fold_code, zero_tails
-from competency_dx.schemas import Count, Probability
 
 ROWS = 1 << 12
 SHOWN = 8  # answers of an item without options

@@ -7,17 +7,15 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, value
+from competency_dx.arrays import Bools, Count, Floats, held_to, value
 from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration, Girth, evidence, girth_estimates, girth_family
 from competency_dx.display import Chart, code_word, point_chart, result_words, setting_word
 from competency_dx.errors import LANGUAGES, CalibrationError, checked
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
 from competency_dx.models import FAMILIES, ItemParameters
-from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import answers_to_tests
-from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Count, held_to
+from competency_dx.result import DataFrame, Provenance, Result, frame, provenance
 from competency_dx.wording import listed
 
 Verdict = Literal["agrees", "differs", "undecided", "girth is higher"]

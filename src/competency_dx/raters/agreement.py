@@ -6,15 +6,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, choice, value
+from competency_dx.arrays import Floats, Ids, Ints, choice, held_to, value
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import RatersError, checked
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
 from competency_dx.kernels.agreement import icc_one_way, icc_two_way, pair_statistics, wilson
-from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.raters.ratings import Ratings
-from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Ids, held_to
+from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, frame, provenance
 
 WORKS = 10  # to be marked once more where experts are not joined
 COLUMNS = ("works", "marks", *(f"{of}{end}" for of in ("exact", "adjacent", "kappa", "icc") for end in ("", "_low", "_high")))

@@ -13,13 +13,13 @@ from competency_dx.engine import Control
 from competency_dx.errors import RatersError, checked
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.provenance import digest_arrays, provenance
 from competency_dx.raters.agreement import apart, joined
 from competency_dx.raters.estimates import LOOSE, SURE, effects_of, persons_of, scale_use
 from competency_dx.raters.facets import EFFECTS, facet_model, fitted
 from competency_dx.raters.rater_calibration import Facets, RaterCalibration
 from competency_dx.raters.ratings import BLANK, Ratings
 from competency_dx.responses import Reason, Responses
+from competency_dx.result import digest_arrays, provenance
 
 DEFAULT = Facets()
 Cell = tuple[str, tuple[int, ...]]

@@ -5,14 +5,12 @@ from typing import Annotated, ClassVar, Literal, get_type_hints
 
 import numpy as np
 
-from competency_dx.arrays import Z95, Floats, choice, value
+from competency_dx.arrays import Z95, Count, Floats, Ids, choice, held_to, value
 from competency_dx.display import Chart, Series, interval_chart, result_words
 from competency_dx.errors import RatersError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.models import ItemParameters
-from competency_dx.provenance import Provenance
-from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Count, Ids, held_to
+from competency_dx.result import DataFrame, Provenance, Result, frame
 
 USE = ("infit", "outfit", "spread", "z_spread", "halo", "z_halo")
 EXPERTS = ("marks", "works", "severity", "se_severity", "severity_change", "se_severity_change", *USE)

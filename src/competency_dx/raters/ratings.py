@@ -11,15 +11,13 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Z95, Bools, Floats, Ints, Names, value
+from competency_dx.arrays import Z95, Bools, Floats, Ids, Ints, Names, held_to, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.errors import RatersError, checked
 from competency_dx.findings import Finding, Template, announce, worth_a_line
-from competency_dx.provenance import Provenance, digest_arrays, provenance
 from competency_dx.responses import USUAL_CODES, read_number, read_table
-from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Ids, held_to
+from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, frame, provenance
 from competency_dx.wording import toml_content
 
 HIGHEST = 100

@@ -11,10 +11,9 @@ from typing import Any, Literal
 
 from competency_dx.arrays import FrozenDict
 from competency_dx.errors import ReportError, checked
-from competency_dx.provenance import refuse_self_report
 from competency_dx.reports.files import csv_parts, write_workbook
 from competency_dx.reports.pages import Language, Written, environment
-from competency_dx.result import DataFrame, Result
+from competency_dx.result import DataFrame, Result, refuse_self_report
 from competency_dx.storage import whole_file, whole_folder
 
 Shown = Literal["persons", "aggregates"]

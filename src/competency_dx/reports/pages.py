@@ -27,8 +27,7 @@ from competency_dx.display import (
 )
 from competency_dx.errors import needing
 from competency_dx.findings import Finding, findings_of
-from competency_dx.provenance import Provenance
-from competency_dx.result import DataFrame, Result
+from competency_dx.result import DataFrame, Provenance, Result
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -16,7 +16,6 @@ from competency_dx.bank import ItemBank, ledger_of
 from competency_dx.errors import ResponsesError, checked
 from competency_dx.findings import announce
 from competency_dx.limits import limits_in_force, reading
-from competency_dx.provenance import SELF_REPORT, Provenance, digest_arrays, provenance, refuse_self_report
 from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.missing import BLANK, Reason, Reasons
 from competency_dx.responses.reading.answers import answer_roles, is_answers, refuse_impossible
@@ -28,6 +27,7 @@ from competency_dx.responses.reading.table import Table, in_memory, table
 from competency_dx.responses.reading.unreadable import only_right, strange_values
 from competency_dx.responses.responses import Responses, emptiness
 from competency_dx.responses.rules import judge_of
+from competency_dx.result import SELF_REPORT, Provenance, digest_arrays, provenance, refuse_self_report
 
 DEFAULT = Layout()
 ROWS_AT_ONCE = 1 << 15

@@ -6,13 +6,12 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Ints, value
+from competency_dx.arrays import Bools, Ints, held_to, value
 from competency_dx.bank import CodeMap, Item, Text, Tolerance
 from competency_dx.display import result_words
 from competency_dx.errors import LANGUAGES
 from competency_dx.responses.normalise import fold_code
 from competency_dx.responses.rules import Element, judge_of, written
-from competency_dx.schemas import held_to
 
 Kind = Literal["text", "number", "date"]
 KeyShown = Literal["hidden", "shown"]

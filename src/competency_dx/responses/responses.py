@@ -10,18 +10,16 @@ from typing import Annotated, Any, ClassVar, Self, cast
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, readonly, value
+from competency_dx.arrays import Bools, Codes, Floats, Ids, Ints, Names, held_to, readonly, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, code_word, notebook, point_chart, result_words
 from competency_dx.errors import ResponsesError, checked, repeated
 from competency_dx.findings import Finding, Severity, Template
 from competency_dx.personal_data import hidden_ids
-from competency_dx.provenance import SELF_REPORT, Provenance, digest_arrays, provenance, refuse_self_report
 from competency_dx.responses.explanation import Explanation, KeyShown, RawAnswers, State, key_text, rule_text
 from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word
 from competency_dx.responses.rules import UNREADABLE, judge_of, written
-from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Ids, held_to
+from competency_dx.result import SELF_REPORT, DataFrame, Provenance, Result, digest_arrays, frame, provenance, refuse_self_report
 
 HIGHEST = 127
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")

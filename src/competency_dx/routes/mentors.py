@@ -9,7 +9,7 @@ from competency_dx.competencies import DeficitProfiles
 from competency_dx.errors import RouteError
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.personal_data import personal_in
-from competency_dx.provenance import digest_text
+from competency_dx.result import digest_text
 
 NEAR = 0.5  # so much more counts what a mentor can help with, for each background column in which both are the same
 AGREED = dict.fromkeys(("да", "yes", "true", "+"), 1) | dict.fromkeys(("", "нет", "no", "false", "-", "—"), 0)

@@ -10,20 +10,18 @@ from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, Ints, Names, names, value
+from competency_dx.arrays import Bools, Floats, Ids, Ints, Names, NotNegative, Probability, held_to, names, value
 from competency_dx.bank import load_framework
 from competency_dx.competencies import Competency, DeficitProfiles, Standards
 from competency_dx.display import Chart, point_chart, result_words
 from competency_dx.errors import RouteError, checked
 from competency_dx.findings import Finding, Template
-from competency_dx.provenance import Provenance, digest_arrays, digest_text, provenance
 from competency_dx.responses import Reason
-from competency_dx.result import DataFrame, Result, frame, refuse_others
+from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, digest_text, frame, provenance, refuse_others
 from competency_dx.routes.allocation import RouteProblem, allocate, bar_of, edges_of, ordered, points_of
 from competency_dx.routes.catalogue import Catalogue, Programme, day_text
 from competency_dx.routes.mentors import matched, room_of
 from competency_dx.routes.reasons import ASK_AGAIN, CONFIRMED, LEAST, LIKELY, NO_CONCLUSION, UNDECIDED, UNTOLD, WHY, RouteReasons, Why
-from competency_dx.schemas import Ids, NotNegative, Probability, held_to
 
 Budget = float | Mapping[str, Mapping[str, float]]
 PURSES: tuple[Why, Why] = ("budget", "place_budget")  # what is said to bind: the budget of all, that of the place

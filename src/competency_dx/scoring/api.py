@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Z95, Floats, Ints, Names, value
+from competency_dx.arrays import Z95, Floats, Ids, Ints, Names, held_to, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series, code_word, histogram_chart, result_words
 from competency_dx.errors import ModelError, ScoringError, checked
 from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
 from competency_dx.persons import DEFAULT_METHOD, EAP, ML, WLE, Method, SumScore, as_calibration, as_responses, by_population, match
-from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Responses
-from competency_dx.result import DataFrame, Result, crossed
-from competency_dx.schemas import Ids, held_to
+from competency_dx.result import DataFrame, Provenance, Result, crossed, provenance
 from competency_dx.scoring.estimation import NO_RESPONSES, Estimates, estimates, joined, shared_errors
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from competency_dx.kernels.blocks import map_blocks
 from competency_dx.kernels.persons import Target, filled_table, solve
 from competency_dx.models import ItemParameters
 from competency_dx.persons import EAP, END_MASS, MAP, ML, WLE, Matched, Method, SumScore, posterior_of, scoring_grid, uncertain_items
-from competency_dx.provenance import digest_arrays, digest_text
+from competency_dx.result import digest_arrays, digest_text
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration

@@ -13,11 +13,10 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats, value
+from competency_dx.arrays import Count, Floats, Ids, NotNegative, held_to, value
 from competency_dx.errors import ConvergenceError, ScoringError
 from competency_dx.persons import PERSON, ExactPosterior
 from competency_dx.responses import Responses
-from competency_dx.schemas import Count, Ids, NotNegative, held_to
 
 MOST_STEPS = 200
 TOLERANCE = 1e-8  # squared length of the last Newton step in units of the standard errors

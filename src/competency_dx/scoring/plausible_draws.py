@@ -19,16 +19,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from competency_dx import persons
-from competency_dx.arrays import Floats, Names, value
+from competency_dx.arrays import Count, Floats, Ids, Names, held_to, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, code_word, histogram_chart, interval_chart, result_words
 from competency_dx.errors import ScoringError, checked
 from competency_dx.findings import Finding, Template, announce, findings_of, gathered, worth_a_line
 from competency_dx.models import ItemParameters
 from competency_dx.persons import DEFAULT_METHOD, EAP, ExactPosterior, Matched, as_responses, match, parameters_of, posterior_of
-from competency_dx.provenance import Provenance, digest_arrays, provenance
-from competency_dx.result import DataFrame, Result, crossed, frame
-from competency_dx.schemas import Count, Ids, held_to
+from competency_dx.result import DataFrame, Provenance, Result, crossed, digest_arrays, frame, provenance
 from competency_dx.scoring.latent_regression import LatentRegression, design_of, fit_latent_regression, under_normals
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from competency_dx import models, persons
-from competency_dx.arrays import Bools, Floats, blocks, evenly, names, value
+from competency_dx.arrays import Bools, Floats, Ids, blocks, evenly, held_to, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series, result_words
 from competency_dx.errors import ScoringError, checked
@@ -36,10 +36,8 @@ from competency_dx.findings import Finding, announce, findings_of, gathered, wor
 from competency_dx.kernels.persons import sum_score_likelihood
 from competency_dx.models import ItemParameters
 from competency_dx.persons import DEFAULT_METHOD, EAP, WLE, Matched, as_responses, match, parameters_of, posterior_of, scoring_grid
-from competency_dx.provenance import Provenance, provenance
 from competency_dx.responses import Layout, Reason, load_responses
-from competency_dx.result import DataFrame, Result, frame
-from competency_dx.schemas import Ids, held_to
+from competency_dx.result import DataFrame, Provenance, Result, frame, provenance
 from competency_dx.scoring.api import scored
 
 if TYPE_CHECKING:

@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, names, value
+from competency_dx.arrays import Count, Floats, Ids, Ints, held_to, names, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series, code_word, result_words
 from competency_dx.errors import CompetencyDxError, ScoringError, checked, needing
 from competency_dx.findings import Finding, of_blocks, worth_a_line
 from competency_dx.persons import DEFAULT_METHOD, PERSON, Method, parameters_of, plain_points
-from competency_dx.provenance import Provenance, digest_document, provenance
 from competency_dx.responses import Layout, Responses, load_responses, settle_layout
-from competency_dx.result import DataFrame, Result, crossed, encode_fields
-from competency_dx.schemas import Count, Ids, held_to
+from competency_dx.result import DataFrame, Provenance, Result, crossed, digest_document, encode_fields, provenance
 from competency_dx.scoring.api import STATUSES, score, status_line
 from competency_dx.storage import whole_file
 

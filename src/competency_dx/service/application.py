@@ -16,8 +16,7 @@ from competency_dx import errors
 from competency_dx.adaptive import NextItems
 from competency_dx.competencies import Profile
 from competency_dx.errors import CompetencyDxError, RequestError, needing, phrase, repeated
-from competency_dx.provenance import library_version
-from competency_dx.result import JsonDocument
+from competency_dx.result import JsonDocument, library_version
 from competency_dx.schemas import schema
 from competency_dx.scoring import Scores
 from competency_dx.service.operations import MOST_PERSONS, Operations, ServedBank, named, schemas
