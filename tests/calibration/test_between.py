@@ -27,7 +27,7 @@ from competency_dx.engine.priors import Priors
 from competency_dx.engine.several_dimensions import Propagation, propagation_likelihood
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels.grid import Answers, Design, prepare
-from competency_dx.kernels.propagation.ep_e_step import Model
+from competency_dx.kernels.propagation.ep_likelihood import Model
 from competency_dx.kernels.propagation.settled_persons import even_model
 from competency_dx.persons import EPPosterior, PosteriorMoments
 

@@ -17,9 +17,15 @@ from competency_dx.kernels.grid import Answers, Design, by_dimension, prepare
 from competency_dx.kernels.grid.product import ItemTables
 from competency_dx.kernels.normal_population import pairs, population_gradient, population_information
 from competency_dx.kernels.propagation import Sites, SweepControl
-from competency_dx.kernels.propagation import ep_e_step as of_step
-from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, ep_error, no_sites
-from competency_dx.kernels.propagation.ep_information import ep_missing_information, ep_person_scores
+from competency_dx.kernels.propagation import ep_likelihood as of_step
+from competency_dx.kernels.propagation.ep_likelihood import (
+    Model,
+    ep_e_step,
+    ep_error,
+    ep_missing_information,
+    ep_person_scores,
+    no_sites,
+)
 from competency_dx.kernels.propagation.settled_persons import EVEN, Mixture, even_model, settled_blocks
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ shipped banks: P off by .003 to .009 RMS and .03 at most, ends of the interval b
 
 The population of the persons at hand is estimated with the items held: means, SD and correlations of the leaves in one fit.
 The marginal likelihood log Z of `ep_e_step` is maximised with priors over a common shift, departures of the leaves from it, the SD
-and the bank's directions of correlation; its gradient follows from the moments of the posteriors (ep_e_step says why):
+and the bank's directions of correlation; its gradient follows from the moments of the posteriors (`propagation` says why):
 
 ∂ log Z / ∂μ = Σ⁻¹ Σ_p E[θ - μ]        ∂ log Z / ∂Σ = ½ Σ⁻¹ (Σ_p E[(θ - μ)(θ - μ)ᵀ] - P Σ) Σ⁻¹
 
@@ -38,7 +38,7 @@ from competency_dx.errors import DiagnosisError
 from competency_dx.kernels.blocks import even_product
 from competency_dx.kernels.grid import by_dimension, prepare
 from competency_dx.kernels.propagation import Settled, Sites, SweepControl
-from competency_dx.kernels.propagation.ep_e_step import Model, ep_e_step, no_sites
+from competency_dx.kernels.propagation.ep_likelihood import Model, ep_e_step, no_sites
 from competency_dx.kernels.propagation.settled_persons import EvenModel, Mixture, even_model
 from competency_dx.models import NormalPopulation, cubature, measuring
 from competency_dx.persons import EPPosterior, Matched, curves_of

@@ -5,7 +5,7 @@ The exact sum over a product grid of up to four competencies (kernels/grid/produ
 measures; an item measures at most one of the others (its testlet). All are independent and normal, N(γᵀ w_p, σ²_g) for the general one
 and N(0, σ²_gs) for the specific ones. Items are seen with two slopes, that of the general competency and that of their own specific
 one, on one plane of points. Expectation propagation is for correlated competencies, each item measuring one: the E-step is that of
-kernels/propagation/ep_e_step.py; the gradient is exact at its fixed point, the information that of ep_information.py there.
+kernels/propagation/ep_likelihood.py; the gradient is exact at its fixed point, the information that of the same module.
 """
 
 from concurrent.futures import Executor
@@ -23,8 +23,16 @@ from competency_dx.kernels.grid import REACH, Answers, Design, Expected, bifacto
 from competency_dx.kernels.grid.louis import Depth
 from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
 from competency_dx.kernels.propagation import SweepControl
-from competency_dx.kernels.propagation.ep_e_step import EPError, Model, PropagatedExpected, ep_e_step, ep_error, no_sites
-from competency_dx.kernels.propagation.ep_information import ep_missing_information, ep_person_scores
+from competency_dx.kernels.propagation.ep_likelihood import (
+    EPError,
+    Model,
+    PropagatedExpected,
+    ep_e_step,
+    ep_error,
+    ep_missing_information,
+    ep_person_scores,
+    no_sites,
+)
 
 USUAL = 61  # points of a calibration that does not say otherwise: a grid then takes its own number
 POINTS = {1: 61, 2: 31, 3: 21, 4: 17}

@@ -11,7 +11,7 @@ Information is what the posteriors say of the complete-data scores, by their mea
 I = Σ_p { E[-∂² ℓ_c | x_p] - Cov[S_p(θ) | x_p] }     (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x)
 
 A posterior in several dimensions lives on a small part of the grid; the sums run over the points that carry it, one by one, and
-are exact there. Scores of populations follow `ep_information`: with y = Σ_g⁻¹(θ - μ_p), w_r y_d by γ_rd and y_a y_b (half of it
+are exact there. Scores of populations are as for `ep_likelihood`: with y = Σ_g⁻¹(θ - μ_p), w_r y_d by γ_rd and y_a y_b (half of it
 for a = b) by Σ_ab, constants being of no account to a covariance.
 """
 
