@@ -19,8 +19,7 @@ import pytest
 import competency_dx as cdx
 from competency_dx import errors
 from competency_dx.bank import BankRegistry
-from competency_dx.service.application import language_of, problem
-from competency_dx.service.operations import Operations, schemas
+from competency_dx.service.application import Operations, language_of, problem, schemas
 
 Call = Callable[..., Any]
 BANK = cdx.load_bank("physics")

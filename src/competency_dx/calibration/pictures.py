@@ -13,8 +13,7 @@ import numpy as np
 from competency_dx.arrays import Z95, Floats, FrozenDict, Ints
 from competency_dx.calibration.frames import dimension_names, group_column
 from competency_dx.display import number, result_words
-from competency_dx.display.charts import Cells, Chart, Mark, Series
-from competency_dx.display.wright import WrightColumn, wright_chart
+from competency_dx.display.charts import Cells, Chart, Mark, Series, WrightColumn, wright_chart
 from competency_dx.errors import CalibrationError
 from competency_dx.kernels import families
 from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation, expected_scores, log_probabilities, score_information

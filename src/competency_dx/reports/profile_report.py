@@ -14,8 +14,18 @@ from competency_dx.errors import ReportError
 from competency_dx.findings import Finding
 from competency_dx.groups import SMALLEST
 from competency_dx.kernels.blocks import mapped_ahead
-from competency_dx.reports.cohort import CELL_NUMBERS, Group, Summary, everybody, impersonal, measured, summaries
-from competency_dx.reports.cohort_page import aggregate_view, background_groups, cohort_view
+from competency_dx.reports.cohort import (
+    CELL_NUMBERS,
+    Group,
+    Summary,
+    aggregate_view,
+    background_groups,
+    cohort_view,
+    everybody,
+    impersonal,
+    measured,
+    summaries,
+)
 from competency_dx.reports.files import file_names, findings_sheet, sheet_of
 from competency_dx.reports.pages import Language, Sheet, SheetCell, Written, finding_lines, macro, render, strings
 from competency_dx.reports.person_page import evidence_list, figure_rows, person_view
