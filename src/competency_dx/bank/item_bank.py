@@ -12,19 +12,12 @@ from typing import Annotated, Any, ClassVar, NotRequired, Self, TypedDict
 import numpy as np
 
 from competency_dx.arrays import Z95, FrozenDict, held_to, value
+from competency_dx.bank import parameter_record
 from competency_dx.bank.bank_file import BankDocument, Form, compiled, compiled_path, inconsistencies, write_yaml
 from competency_dx.bank.document import Text, parse
 from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
-from competency_dx.bank.parameter_record import (
-    BankPopulation,
-    LeafPopulation,
-    ParameterRecord,
-    Scaled,
-    number_columns,
-    parameter_row,
-    write_parameters,
-)
+from competency_dx.bank.parameter_record import BankPopulation, LeafPopulation, ParameterRecord, Scaled, number_columns, parameter_row
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.errors import BankError, DocumentError, checked, repeated
 from competency_dx.findings import Finding, Template, announce
@@ -327,5 +320,5 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
             path, text = out / f"{name}.yaml", write_yaml(document)
             path.write_text(text, encoding="utf-8")
             compiled_path(path).write_text(compiled(text, document), encoding="utf-8")
-        (out / "parameters.csv").write_text(write_parameters(bank.parameters), encoding="utf-8")
+        (out / "parameters.csv").write_text(parameter_record.write_parameters(bank.parameters), encoding="utf-8")
     return Path(folder)

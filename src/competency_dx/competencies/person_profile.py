@@ -10,18 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDi
 
 from competency_dx.arrays import Count, Finite, FrozenDict, Ids, NotNegative, Probability, held_to, value
 from competency_dx.bank import Text
-from competency_dx.competencies.conclusion import (
-    NUMBERS,
-    SEE,
-    Competency,
-    Conclusion,
-    Evidence,
-    ItemFact,
-    State,
-    Status,
-    UnitKind,
-    strongest,
-)
+from competency_dx.competencies import conclusion
+from competency_dx.competencies.conclusion import Competency, Conclusion, Evidence, ItemFact, State, Status, UnitKind
 from competency_dx.competencies.profile_document import CARRIED_BY, JudgedRecord, Misconception, by_size
 from competency_dx.display import result_words
 from competency_dx.errors import DiagnosisError, DocumentError
@@ -178,7 +168,7 @@ class Profile(JsonDocument):
         return {name: getattr(self, name) for name in AS_THEY_ARE} | {
             "background": dict(self.background),
             "conclusions": dict(self._conclusions()),
-            "reasons": {c.status: c.reason.text(self.language).split(SEE)[0] for c in self.conclusions if c.reason.ru},
+            "reasons": {c.status: c.reason.text(self.language).split(conclusion.SEE)[0] for c in self.conclusions if c.reason.ru},
             "misconceptions": [dict(zip(HeldRecord.__annotations__, row, strict=True)) for row in held],
             "ask_next": [fact.item for fact in self.ask_next],
             "findings": encode(self.findings),
@@ -262,6 +252,6 @@ def _conclusion(code: str, document: Mapping[str, Any], evidence: tuple[Evidence
     title, why = _text(row["title"], language), _text(document["reasons"].get(row["status"], ""), language)
     unit = Competency(code=code, title=title, kind=row["kind"], parent=row["parent"], n_items=0, reference_points=0)
     kept: dict[str, Any] = {name: "" if row[name] is None else row[name] for name in CONCLUDED}
-    kept |= {name: _number(row.get(name)) for name in NUMBERS}
-    by = by_size(row["carriers"]) if "carriers" in row else strongest(evidence, row["p_deficit"])
+    kept |= {name: _number(row.get(name)) for name in conclusion.NUMBERS}
+    by = by_size(row["carriers"]) if "carriers" in row else conclusion.strongest(evidence, row["p_deficit"])
     return Conclusion(competency=unit, reason=why, evidence=evidence, carriers=by, **kept)

@@ -13,19 +13,11 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Floats, Ints, Names, value
 from competency_dx.bank import Text
-from competency_dx.competencies import conclusion
+from competency_dx.competencies import conclusion, profile_document
 from competency_dx.competencies.conclusion import Competency, Conclusion, DeficitRule, Evidence, ItemFact, Standards
 from competency_dx.competencies.person_profile import HeldMisconception, Profile
 from competency_dx.competencies.population import LeafPopulations
-from competency_dx.competencies.profile_document import (
-    Misconception,
-    ProfilesRecord,
-    carriers_of,
-    concluded,
-    digest_of,
-    document_of,
-    fields_of,
-)
+from competency_dx.competencies.profile_document import Misconception, ProfilesRecord, carriers_of, concluded, digest_of
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, Template
@@ -306,8 +298,8 @@ class DeficitProfiles(Result):
         return ProfilesRecord
 
     def _document(self) -> dict[str, Any]:
-        return document_of(self)
+        return profile_document.document_of(self)
 
     @classmethod
     def _from_document(cls, document: Mapping[str, Any]) -> Self:
-        return cls(**fields_of(document))
+        return cls(**profile_document.fields_of(document))

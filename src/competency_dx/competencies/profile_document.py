@@ -11,19 +11,8 @@ import numpy as np
 
 from competency_dx.arrays import Count, Finite, Floats, Names, NotNegative, Percent, Probability, held_to, names, value
 from competency_dx.bank import Text
-from competency_dx.competencies.conclusion import (
-    CARRIERS,
-    NUMBERS,
-    OF_EVIDENCE,
-    STATES,
-    STATUSES,
-    Competency,
-    DeficitRule,
-    ItemFact,
-    Standards,
-    State,
-    Status,
-)
+from competency_dx.competencies import conclusion
+from competency_dx.competencies.conclusion import OF_EVIDENCE, STATES, STATUSES, Competency, ItemFact, Standards, State, Status
 from competency_dx.competencies.population import LeafPopulations
 from competency_dx.findings import Finding
 from competency_dx.result import Provenance, decode, digest_document, encode
@@ -33,7 +22,7 @@ if TYPE_CHECKING:
 
 
 ANSWERS = ("points", "reasons", "influence")
-CONCLUDED = ("state", "strength", "level", *NUMBERS, "n_items", "reported_at", "leans_on", "status")
+CONCLUDED = ("state", "strength", "level", *conclusion.NUMBERS, "n_items", "reported_at", "leans_on", "status")
 """Arrays with a cell for each conclusion, in the order of its record."""
 OF_BANK = ("items", "competencies", "population")
 KEPT = 128
@@ -114,7 +103,7 @@ class SharedRecord(TypedDict):
     bank: Text
     language: Literal["ru", "en"]
     standards: Standards
-    rule: DeficitRule
+    rule: conclusion.DeficitRule
     competencies: Annotated[tuple[Competency, ...], held_to(key="code", each="order.competencies", within="parent")]
     items: Annotated[tuple[ItemFact, ...], held_to(key="item", each="order.items")]
     population: LeafPopulations
@@ -210,10 +199,10 @@ def fields_of(document: Mapping[str, Any]) -> dict[str, Any]:
     held = decode(Floats, [person["p_misconception"] for person in people], "p_misconception")
     fields["p_misconception"] = held.reshape(len(people), len(fields["misconceptions"]))
     place = {fact.item: k for k, fact in enumerate(fields["items"])}
-    fields["carriers"] = np.full((len(people), len(fields["competencies"]), CARRIERS), -1, dtype=np.int16)
+    fields["carriers"] = np.full((len(people), len(fields["competencies"]), conclusion.CARRIERS), -1, dtype=np.int16)
     fields["carried"] = np.zeros(fields["carriers"].shape)
     for at, row in zip(np.ndindex(fields["carriers"].shape[:2]), rows, strict=True):
-        for n, (item, moved) in enumerate(by_size(row.get("carriers", {}))[:CARRIERS]):
+        for n, (item, moved) in enumerate(by_size(row.get("carriers", {}))[: conclusion.CARRIERS]):
             fields["carriers"][at][n], fields["carried"][at][n] = place[item], moved
         fields["carriers"][at] = fields["carriers"][at] if "carriers" in row else OF_EVIDENCE
     asked = [[place[item] for item in person.get("ask_next", ())] for person in people]

@@ -12,19 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from competency_dx import display
 from competency_dx.arrays import FrozenDict, value
-from competency_dx.display import (
-    FONT,
-    NBSP,
-    NONE,
-    code_word,
-    counted,
-    decimal,
-    interval,
-    percent,
-    sentences,
-    setting_name,
-    setting_word,
-)
+from competency_dx.display import NBSP, NONE, code_word, counted, decimal, interval, percent, sentences, setting_name, setting_word
 from competency_dx.errors import needing
 from competency_dx.findings import Finding, findings_of
 from competency_dx.result import DataFrame, Provenance, Result
@@ -129,7 +117,7 @@ def environment() -> Environment:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     of = PackageLoader("competency_dx.reports", "templates")
     out = Environment(loader=of, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False)
-    style, script = (out.get_template(name).render(font=FONT) for name in ("style.css", "filter.js"))
+    style, script = (out.get_template(name).render(font=display.FONT) for name in ("style.css", "filter.js"))
     css, js = (b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script))
     content_policy = (  # a browser uses these two and loads nothing
         f"default-src 'none'; style-src-elem 'sha256-{css}'; style-src-attr 'unsafe-inline'; script-src 'sha256-{js}'; "

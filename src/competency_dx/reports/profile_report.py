@@ -14,18 +14,8 @@ from competency_dx.errors import ReportError
 from competency_dx.findings import Finding
 from competency_dx.groups import SMALLEST
 from competency_dx.kernels.blocks import mapped_ahead
-from competency_dx.reports.cohort import (
-    CELL_NUMBERS,
-    Group,
-    Summary,
-    aggregate_view,
-    background_groups,
-    cohort_view,
-    everybody,
-    impersonal,
-    measured,
-    summaries,
-)
+from competency_dx.reports import cohort
+from competency_dx.reports.cohort import Group, Summary, aggregate_view, cohort_view, everybody, impersonal, measured, summaries
 from competency_dx.reports.files import file_names, findings_sheet, sheet_of
 from competency_dx.reports.pages import Language, Sheet, SheetCell, Written, finding_lines, macro, render, strings
 from competency_dx.reports.person_page import evidence_list, figure_rows, person_view
@@ -135,7 +125,7 @@ def aggregate_report(profiles: DeficitProfiles, language: Language) -> Written:
         raise ReportError("reports.too_few", n=concluded, least=SMALLEST)
     s = replace(report_context(profiles, language), findings=_impersonal(profiles, language))
     rows, silent = impersonal(summaries(profiles, s.tree), profiles)
-    found = background_groups(profiles, s, silent)
+    found = cohort.background_groups(profiles, s, silent)
     shown = [(name, group) for name, members in found for group in members if group.shown]
     files = file_names(f"{name}-{group.name}" for name, group in shown)
     links = {(name, g.name): f"{GROUPS}/{quote(files[f'{name}-{g.name}'])}.html" for name, g in shown}
@@ -169,7 +159,7 @@ def _table(divisions: Divisions, s: ReportContext) -> dict[str, list[SheetCell]]
         "competency": [b.competency.code for _, _, b in rows],
         "title": [s.titles[b.competency.code] for _, _, b in rows],
         "n": [cell["n"] if cell["shown"] else None for cell in cells],
-        **{number: [round(cell[number], 1) for cell in cells] for number in CELL_NUMBERS},
+        **{number: [round(cell[number], 1) for cell in cells] for number in cohort.CELL_NUMBERS},
     }
 
 
