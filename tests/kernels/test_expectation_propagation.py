@@ -14,8 +14,8 @@ from scipy.special import expit, log_expit, logsumexp
 
 from competency_dx.kernels import grid as marginal
 from competency_dx.kernels.grid import Answers, Design, by_dimension, prepare
+from competency_dx.kernels.grid.louis import pairs, population_gradient, population_information
 from competency_dx.kernels.grid.product import ItemTables
-from competency_dx.kernels.normal_population import pairs, population_gradient, population_information
 from competency_dx.kernels.propagation import Sites, SweepControl
 from competency_dx.kernels.propagation import ep_likelihood as of_step
 from competency_dx.kernels.propagation.ep_likelihood import (

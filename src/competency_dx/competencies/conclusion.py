@@ -85,13 +85,6 @@ class Standards:
         """Return the percent below which a competency counts as a deficit."""
         return self.cuts[0]
 
-    def level_index(self, percent: Floats) -> Ints:
-        """Return the index of the level of each percent; a percent on a cut belongs to the side that owns it."""
-        out = np.zeros(np.shape(percent), dtype=np.int64)
-        for cut, owner in zip(self.cuts, self.boundaries, strict=True):
-            out += percent >= cut if owner == "upper" else percent > cut
-        return out
-
     def policy(self, language: str) -> str:
         """Return the boundary rule in one sentence."""
         owners = (self.levels[k + (owner == "upper")].title.text(language) for k, owner in enumerate(self.boundaries))

@@ -25,9 +25,8 @@ from competency_dx.engine.populations import Persons, Populations, Pull, populat
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels import families
 from competency_dx.kernels.grid import Answers
-from competency_dx.kernels.grid.louis import Depth
+from competency_dx.kernels.grid.louis import Depth, Moments, population_gradient, population_information
 from competency_dx.kernels.grid.product import ItemTables
-from competency_dx.kernels.normal_population import Moments, population_gradient, population_information
 from competency_dx.models import NormalPopulation
 
 Precision = Literal["single", "double"]

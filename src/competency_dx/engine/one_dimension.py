@@ -21,8 +21,7 @@ from competency_dx.engine.populations import ALIKE, Origin, Populations, persons
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels.grid import REACH, Answers, Expected, Tables, e_step, louis, points_needed, standard_nodes
-from competency_dx.kernels.grid.louis import Depth
-from competency_dx.kernels.normal_population import Moments, moments_of_groups
+from competency_dx.kernels.grid.louis import Depth, Moments, moments_of_groups
 from competency_dx.models import FAMILIES
 
 LEAST_POINTS = 45

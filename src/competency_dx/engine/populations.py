@@ -1,7 +1,7 @@
 """The populations of correlated competencies: which parameters are free, their M-step, and steps that keep them proper.
 
 Parameters stand in one vector ψ (N,): coefficients γ_rd, r before d, then Σ_ab of each group for a <= b row by row, as in
-kernels/normal_population.py; the free ones are a part of it.
+kernels/grid/louis.py; the free ones are a part of it.
 """
 
 from itertools import product
@@ -12,7 +12,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.engine.items import Kind, Parameter
 from competency_dx.kernels.grid import Answers
-from competency_dx.kernels.normal_population import Moments, expected_information, halves, pairs, size
+from competency_dx.kernels.grid.louis import Moments, expected_information, halves, pairs, size
 from competency_dx.models import NormalPopulation
 
 START_CORRELATION = 0.5

@@ -20,19 +20,9 @@ from competency_dx.engine.populations import ALIKE, Origin, Populations, persons
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels.grid import REACH, Answers, Design, Expected, bifactor, by_dimension, points_needed, product
-from competency_dx.kernels.grid.louis import Depth
-from competency_dx.kernels.normal_population import Moments, moments_of_groups, pairs
-from competency_dx.kernels.propagation import SweepControl
-from competency_dx.kernels.propagation.ep_likelihood import (
-    EPError,
-    Model,
-    PropagatedExpected,
-    ep_e_step,
-    ep_error,
-    ep_missing_information,
-    ep_person_scores,
-    no_sites,
-)
+from competency_dx.kernels.grid.louis import Depth, Moments, moments_of_groups, pairs
+from competency_dx.kernels.propagation import SweepControl, ep_likelihood
+from competency_dx.kernels.propagation.ep_likelihood import EPError, Model, PropagatedExpected, ep_e_step
 
 USUAL = 61  # points of a calibration that does not say otherwise: a grid then takes its own number
 POINTS = {1: 61, 2: 31, 3: 21, 4: 17}
@@ -261,7 +251,7 @@ class Propagation(Integral):
     def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:
         """Return the E-step at φ, from the sites of an E-step before."""
         model = self._model(of, phi, points)
-        sites = no_sites(self.design) if before is None else before.kept.expected.sites
+        sites = ep_likelihood.no_sites(self.design) if before is None else before.kept.expected.sites
         control = SETTLED if precision == "double" else FIRST if before is None else SWEEPS
         x = ep_e_step(self.design, model if precision == "double" else model.single(), sites, control=control, executor=self.executor)
         sd, h = _least_sd(model.covariance), float(model.theta[1] - model.theta[0])
@@ -287,12 +277,12 @@ class Propagation(Integral):
         needed = max(LEAST_POINTS, points_needed(now.narrowest))
         model = self._model(of, now.phi, needed) if now.spacing < 2 * REACH / (needed - 1) else kept.model
         tables, sites = of.tables(now.phi, model.theta), kept.expected.sites
-        return ep_missing_information(self.design, model, tables, sites=sites, depth=depth, executor=self.executor)
+        return ep_likelihood.ep_missing_information(self.design, model, tables, sites=sites, depth=depth, executor=self.executor)
 
     def scores(self, of: Marginal, now: Evaluation, kept: _Propagated) -> Floats:
         """Return the expected scores of persons."""
         tables = of.tables(now.phi, kept.model.theta)
-        return ep_person_scores(self.design, kept.model, tables, sites=kept.expected.sites, executor=self.executor)
+        return ep_likelihood.ep_person_scores(self.design, kept.model, tables, sites=kept.expected.sites, executor=self.executor)
 
     def accuracy(self, now: Evaluation) -> Accuracy:
         """Return the correction of the log-likelihood and the errors of propagation."""
@@ -309,7 +299,7 @@ class Propagation(Integral):
     def error(self, now: Evaluation) -> EPError:
         """Return the estimated error of expectation propagation for every person."""
         model, x = now.step.kept
-        return ep_error(self.design, model, x.sites, executor=self.executor)
+        return ep_likelihood.ep_error(self.design, model, x.sites, executor=self.executor)
 
 
 def propagation_likelihood(

@@ -27,9 +27,8 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces, taken
 from competency_dx.kernels.grid import REACH, Design, Expected, JointTerms, added, bare_terms, indicators, joined, normalise
-from competency_dx.kernels.grid.louis import Depth, by_pattern
+from competency_dx.kernels.grid.louis import Depth, by_pattern, pairs, size
 from competency_dx.kernels.grid.product import ItemTables, block_size
-from competency_dx.kernels.normal_population import pairs, size
 
 MOST_POINTS = 401
 BLOCK = 32

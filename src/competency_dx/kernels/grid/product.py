@@ -28,8 +28,7 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces, taken
 from competency_dx.kernels.grid import REACH, Answers, Expected, JointTerms, Tables, added, indicators, joined, joint_terms, normalise
-from competency_dx.kernels.grid.louis import Depth, by_pattern
-from competency_dx.kernels.normal_population import expected_scores, halves, pairs, size
+from competency_dx.kernels.grid.louis import Depth, by_pattern, expected_scores, halves, pairs, size
 
 MOST_PERSONS, LEAST_PERSONS = 256, 16  # of a block
 MOST_NUMBERS = 4_000_000  # of a block's posteriors

@@ -87,11 +87,6 @@ class Block(NamedTuple):
         mean, covariance, floor = (x[..., persons] for x in (self.mean, self.covariance, self.floor))
         return Block(self.theta, log_likelihood, mean, covariance, floor, self.answered[:, persons])
 
-    def first(self, p: int) -> Block:
-        """Return the first persons, as many as have likelihoods of their own."""
-        mean, covariance, floor = (x[..., :p] for x in (self.mean, self.covariance, self.floor))
-        return Block(self.theta, self.log_likelihood, mean, covariance, floor, self.answered[:, :p])
-
 
 class Settled(NamedTuple):
     """Persons after their sweeps: tilted marginals (D, Q, p), mean (D, p), covariance (D, D, p), sites, log Z, variances, settled."""

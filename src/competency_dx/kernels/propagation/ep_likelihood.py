@@ -36,9 +36,8 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Floats, Ints
 from competency_dx.kernels.blocks import map_pieces, summed, taken
 from competency_dx.kernels.grid import Design, JointTerms, bare_terms, indicators, joined, louis
-from competency_dx.kernels.grid.louis import Depth, SplitScores
+from competency_dx.kernels.grid.louis import Depth, Moments, SplitScores, expected_scores, halves, pairs, size
 from competency_dx.kernels.grid.product import ItemTables
-from competency_dx.kernels.normal_population import Moments, expected_scores, halves, pairs, size
 from competency_dx.kernels.propagation import Block, Settled, Sites, SweepControl, hermite_coefficients, lowest_precision, settle
 
 BLOCK = 1024

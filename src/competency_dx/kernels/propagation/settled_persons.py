@@ -132,7 +132,8 @@ def _settled(model: EvenModel, control: SweepControl, function: Callable[[Mixtur
     mean, covariance = np.repeat(model.mean[:, None], H * p, axis=1), np.repeat(model.covariances.transpose(1, 2, 0), p, axis=2)
     floor, answered = np.repeat(model.floor, p), np.tile(model.touched @ observed.T > 0, H)
     several = Block(model.theta, np.ascontiguousarray(log_likelihood.transpose(0, 2, 1)), mean, covariance, floor, answered)
-    start = single_sites(several.first(p), even=control.even)
+    alone = several._replace(mean=mean[:, :p], covariance=covariance[:, :, :p], floor=floor[:p], answered=answered[:, :p])
+    start = single_sites(alone, even=control.even)
     found = settle(several, Sites(np.tile(start.tau, H), np.tile(start.nu, H)), control)
     parts = [found.take(slice(h * p, (h + 1) * p)) for h in range(H)] if H > 1 else [found]
     log_posterior = model.log_weight[:, None] + np.stack([part.evidence for part in parts])
