@@ -19,9 +19,8 @@ from competency_dx.bank import ItemBank, load_bank, locate, shipped_folder
 from competency_dx.competencies import DeficitProfiles, DeficitRule, OwnEvidence, diagnosed, own_evidence, standards_of
 from competency_dx.errors import GroupError, checked
 from competency_dx.findings import Finding, Template, announce
-from competency_dx.groups.group_report import ALL, ENDS, SEPARATOR, GroupReport
+from competency_dx.groups.group_report import ALL, ENDS, SEPARATOR, GroupReport, TargetPopulation, target_population
 from competency_dx.groups.suppression import SMALLEST, Suppression, effective, suppressed
-from competency_dx.groups.target_population import TargetPopulation, target_population
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.two_level import NORMAL, SPREADS, Shape, group_draws, newcomers, person_draws, person_shape
 from competency_dx.responses import load_responses
