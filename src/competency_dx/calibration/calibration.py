@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Z95, Count, Floats, Ids, Ints, NotNegative, held_to, value
-from competency_dx.bank import BankPopulation, ParameterRecord
+from competency_dx.bank import BankPopulation, CorrelationMatrix, LeafPopulation, ParameterRecord
 from competency_dx.calibration import pictures
-from competency_dx.calibration.frames import asymptote_errors, parameter_frame, population_for_bank, threshold_frame
+from competency_dx.calibration.pictures import asymptote_errors, parameter_frame, threshold_frame
 from competency_dx.display import Chart, result_words, setting_word
 from competency_dx.engine import ParameterTable
 from competency_dx.errors import CalibrationError
@@ -21,6 +21,7 @@ from competency_dx.models import ItemParameters, NormalPopulation
 from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, digest_document, frame
 
 KEPT = 64  # digests remembered
+HIGHEST = 0.99  # of a correlation in a bank
 
 
 @value
@@ -170,8 +171,33 @@ class Calibration(Result):
         return bank_records(p.single(), f"{self.model}-{self.digest[7:19]}", self.n_answers)
 
     def bank_population(self) -> BankPopulation:
-        """Return the population for the header of a bank, the reference group's where there are several."""
-        return population_for_bank(self.population, self.table, self.covariance, self.n_persons, self.groups[0])
+        """Return the population for the header of a bank, the reference group's where there are several.
+
+        Its errors are those of drawing so many persons, or those estimated where larger.
+        """
+        table, mean, V = self.table, self.population.mean, self.population.covariance
+        sd = np.sqrt(np.diag(V))
+        if not (sd > 0).all():
+            raise CalibrationError("calibration.bank_spread")
+        errors, of_group, n = self.standard_errors, table.group <= 0, self.n_persons
+        of_means = errors[table.is_kind("mean") & of_group]
+        variances = np.flatnonzero(table.is_kind("variance") & of_group)
+        of_sds = errors[variances] / (2 * sd[table.dimension[variances]] ** 2)
+        mean_se = float(max(sd.max() / np.sqrt(n), of_means.max(initial=0.0)))
+        stated: dict[str, Any] = {"mean_se": mean_se, "group": self.groups[0], "n": n}
+        stated["sd_se"] = float(max(1 / np.sqrt(2 * n), of_sds.max(initial=0.0)))
+        if len(mean) == 1:
+            return BankPopulation(mean=float(mean[0]), variance=float(V[0, 0]), status="scale", **stated)
+        r, lower = np.clip(V / np.outer(sd, sd), -HIGHEST, HIGHEST), np.tril_indices(len(mean), -1)
+        se, leaves = _fisher_errors(r, V, table, self.covariance)[lower], self.population.dimensions
+        return BankPopulation(
+            mean=float(mean.mean()),
+            variance=float(np.diag(V).mean()),
+            leaves={code: LeafPopulation(mean=float(m), sd=float(s)) for code, m, s in zip(leaves, mean, sd, strict=True)},
+            correlations=CorrelationMatrix(leaves=leaves, values=tuple(r[lower].tolist()), se=tuple(se.tolist())),
+            status="estimated",
+            **stated,
+        )
 
     def bank_dimensions(self) -> Mapping[str, str]:
         """Return the competency that each item measures; empty where there is one for all."""
@@ -248,6 +274,22 @@ def bank_records(p: ItemParameters, calibration: str, n: Ints) -> tuple[Paramete
 
 def _positive(x: float) -> float | None:
     return float(x) if np.isfinite(x) and x > 0 else None
+
+
+def _fisher_errors(r: Floats, V: Floats, table: ParameterTable, covariance: Floats) -> Floats:
+    """Return standard errors (D, D) of Fisher's z = artanh r, r = V_ab / √(V_aa V_bb), by the delta method."""
+    D, free = len(r), np.flatnonzero(table.is_kind("correlation", "covariance", "variance") & (table.group <= 0))
+    gradient = np.zeros((D, D, len(free)))
+    for j, f in enumerate(free):
+        a, b = table.dimension[f], table.other[f]
+        if b >= 0:
+            gradient[a, b, j] = gradient[b, a, j] = 1 / np.sqrt(V[a, a] * V[b, b])
+        else:
+            gradient[a, :, j] -= r[a] / (2 * V[a, a])
+            gradient[:, a, j] -= r[:, a] / (2 * V[a, a])
+    spread = np.einsum("abf,fg,abg->ab", gradient, covariance[np.ix_(free, free)], gradient, optimize=True)
+    np.fill_diagonal(spread, 0.0)
+    return np.asarray(np.sqrt(np.maximum(spread, 0.0)) / np.where(np.eye(D) > 0, 1.0, 1 - r**2))
 
 
 def _population_line(c: Calibration, say: Callable[..., str]) -> str:
