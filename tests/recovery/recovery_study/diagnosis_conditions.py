@@ -34,6 +34,8 @@ CONDITIONS = (
     Condition(label="population drawn as the banks state it", correlate=as_stated, mean_se=0.1),
     Condition(label="correlations .5", kind="wrong", correlate=equal(0.5)),
     Condition(label="correlations .95", kind="wrong", correlate=equal(0.95)),
+    Condition(label="correlations .5, `Cohort()`", kind="wrong", correlate=equal(0.5), cohort=True),
+    Condition(label="correlations .95, `Cohort()`", kind="wrong", correlate=equal(0.95), cohort=True),
     Condition(label="two clusters, .8 and .4", kind="wrong", correlate=two_clusters(0.8, 0.4)),
     Condition(label="slopes lognormal", kind="wrong", slopes="lognormal"),
     Condition(label="guessing .25, items with options", kind="wrong", guessing="options"),
