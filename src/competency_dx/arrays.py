@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn, Self, TypeVar, Union, dataclass_tra
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from competency_dx.errors import CompetencyDxError, checked
+from competency_dx.errors import CompetencyDxError, checked, kind_and_parts
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -41,7 +41,7 @@ def value(cls: type[T]) -> type[T]:
         unions = (Union, UnionType)
         kinds = {n: get_args(h) if get_origin(h) in unions else (h,) for n, h in get_type_hints(cls).items()}
         frozen = {n: None for n, hints in kinds.items() if get_origin(hints[0]) is Mapping}
-        return frozen | {n: dtype_of(hint) for n, hints in kinds.items() for hint in hints if get_origin(hint) is np.ndarray}
+        return frozen | {n: dtype_of(hint) for n, hints in kinds.items() for hint in hints if is_array(hint)}
 
     def frozen(instance: object) -> None:
         for name, dtype in arrays().items():
@@ -115,8 +115,13 @@ def readonly(array: ArrayLike, dtype: DTypeLike | None = None) -> NDArray[Any]:
 
 def dtype_of(hint: Any) -> np.dtype[Any]:  # noqa: ANN401 - a type
     """Return the dtype of an annotated array."""
-    out: np.dtype[Any] = np.dtype(get_args(get_args(hint)[1])[0])
+    out: np.dtype[Any] = np.dtype(get_args(kind_and_parts(hint)[1][1])[0])
     return out
+
+
+def is_array(hint: Any) -> bool:  # noqa: ANN401 - a type
+    """Tell whether a type is that of arrays."""
+    return kind_and_parts(hint)[0] is np.ndarray
 
 
 def names(ids: ArrayLike) -> Names:

@@ -34,9 +34,17 @@ _OF_TYPES_ALONE = ("Calibration", "ClassCalibration", "MisconceptionEvidence")  
 _LATER = {name: type(name, (), {"only_name": name}) for name in _OF_TYPES_ALONE}
 
 
+def kind_and_parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:  # noqa: ANN401
+    """Return origin and arguments of a type; of an alias, which numpy's arrays are since 2.5, those of what it stands for."""
+    kind, parts = get_origin(hint), get_args(hint)
+    meant = getattr(kind or hint, "__value__", None)
+    return (kind, parts) if meant is None else kind_and_parts(meant[parts] if parts else meant)
+
+
 def fits(given: Any, hint: Any) -> bool:  # noqa: ANN401, PLR0911 - a case for each kind of type
     """Tell whether something is of a type; a list does for a tuple, NaN is no number, a masked array is nothing."""
-    kind, parts = get_origin(hint) or hint, get_args(hint)
+    kind, parts = kind_and_parts(hint)
+    kind = kind or hint
     if kind in _UNIONS:
         return any(fits(given, part) for part in parts) and not (Path in parts and _IN_NO_FILE.search(str(given)))
     if kind is Literal:
@@ -75,7 +83,7 @@ def _is_list(given: Any, kind: type, parts: tuple[Any, ...]) -> bool:  # noqa: A
 
 def type_text(hint: Any) -> str:  # noqa: ANN401
     """Return a type as Python writes it, without the modules of its parts."""
-    kind, parts = get_origin(hint), get_args(hint)
+    kind, parts = kind_and_parts(hint)
     if kind in _UNIONS or kind is Literal:
         return " | ".join(repr(part) if kind is Literal else type_text(part) for part in parts)
     name = {"NoneType": "None", "ndarray": "array"}.get(bare := getattr(kind or hint, "__name__", str(hint)), bare)

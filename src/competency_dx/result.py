@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import FrozenDict, Ids, dtype_of, value
+from competency_dx.arrays import FrozenDict, Ids, dtype_of, is_array, value
 from competency_dx.checking import check_document, compiled
 from competency_dx.display import Chart, draw, notebook
 from competency_dx.errors import LANGUAGES, CompetencyDxError, DocumentError, LimitError, ModelError, ReportError, phrase, repeated
@@ -307,9 +307,9 @@ def decode(hint: Any, item: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in {typing.Union, types.UnionType}:
         inner = [a for a in args if a is not type(None)]
-        fits = [a for a in inner if (typing.get_origin(a) is np.ndarray) == isinstance(item, list)]  # one number or several
+        fits = [a for a in inner if is_array(a) == isinstance(item, list)]  # one number or several
         return None if item is None else decode([*fits, *inner][0], item, where)
-    if origin is np.ndarray:
+    if is_array(hint):
         dtype = dtype_of(hint)
         return np.array(item, dtype=object).astype(dtype) if dtype.kind == "f" else np.array(item, dtype=dtype)
     if origin is tuple:

@@ -26,7 +26,7 @@ from typing import Annotated, Any, Literal, NotRequired, cast
 
 import numpy as np
 
-from competency_dx.arrays import dtype_of
+from competency_dx.arrays import dtype_of, is_array
 
 OF_CELLS = ("type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "enum")
 _NAMED = {str: "string", bool: "boolean", int: "integer", float: ["number", "null"], type(None): "null"}
@@ -48,7 +48,7 @@ def schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: A
         return {"enum": list(args)}
     if origin in {typing.Union, types.UnionType}:
         return {"anyOf": [schema(a, definitions) for a in args]}
-    if origin is np.ndarray:
+    if is_array(hint):
         return {"type": "array", "items": _cell(dtype_of(hint))}
     if isinstance(origin, type) and issubclass(origin, Mapping):
         keys = {} if args[0] is str else {"propertyNames": schema(args[0], definitions)}

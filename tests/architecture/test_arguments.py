@@ -11,17 +11,21 @@ from datetime import date
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 import small_documents as small
+from numpy.typing import NDArray
+from typing_extensions import TypeAliasType
 
 import competency_dx as cdx
+from competency_dx.arrays import value
 from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, ResponsesError, checked, fits, type_text
-from competency_dx.result import JsonDocument
+from competency_dx.result import JsonDocument, decode
+from competency_dx.schemas import schema
 
 PAGES = "\n".join(page.read_text(encoding="utf-8") for page in (Path(__file__).parents[2] / "docs").rglob("*.md"))
 ROOMS = [name for name in dir(cdx) if inspect.ismodule(getattr(cdx, name)) and name not in {"errors", "service"}]
@@ -229,6 +233,26 @@ def test_what_is_of_a_wrong_type_is_refused_by_name(name: str, workplace: Path) 
 def test_types(hint: Any, right: list[object], wrong: list[object]) -> None:
     assert all(fits(one, hint) for one in right)
     assert not any(fits(one, hint) for one in wrong)
+
+
+def test_arrays_are_known_by_an_alias_too() -> None:
+    """NDArray is an alias since numpy 2.5: what is annotated so must still be frozen, checked, described and read."""
+    scalar: Any = TypeVar("scalar", bound=np.generic)  # type: ignore[misc]
+    alias: Any = TypeAliasType("alias", np.ndarray[tuple[Any, ...], np.dtype[scalar]], type_params=(scalar,))
+
+    def held(self: Any) -> None:
+        assert self.x.dtype == np.float64
+        assert not self.x.flags.writeable
+
+    fields = {"x": alias[np.float64], "y": alias[np.int64] | None}
+    held_value: Any = value(type("Held", (), {"__annotations__": fields, "__post_init__": held}))
+    for hint in (alias[np.float64], alias[np.float64] | None):
+        assert fits([1, 2], hint)
+        assert not fits("text", hint)
+        assert type_text(hint).startswith("array")
+        np.testing.assert_array_equal(decode(hint, [1.5], "x"), [1.5])
+    assert held_value(x=[1, 2], y=None).y is None
+    assert schema(alias[np.float64], {}) == schema(NDArray[np.float64], {}) == {"type": "array", "items": {"type": ["number", "null"]}}
 
 
 def test_what_can_be_read_once_is_not_read() -> None:
