@@ -63,6 +63,11 @@ def test_routes_with_mentors_of_the_same_place(command: Command, profiles: Path,
     hours = np.array([one.hours for one in found.programmes] + [0.0])
     assert hours[found.steps].sum(axis=1).max() <= 36
     assert {*found.mentor[found.mentor >= 0] % 3} <= {0}  # only those who agreed
+    led = ("routes", profiles, "--catalogue", "synthetic", "--methodists", "согласие", "--out", tmp_path / "led.json")
+    assert command(*led, "--near", "город")[0] == 0
+    assert Routes.from_json((tmp_path / "led.json").read_text(encoding="utf-8")).methodist.sum() == 30
+    code, printed, err = command(*led)
+    assert (code, printed, "--near" in err) == (2, "", True)
     code, printed, err = command("routes", profiles, "--catalogue", "synthetic", "--mentors", "consent", "--language", "en")
     assert (code, printed) == (2, "")
     assert "consent" in err
@@ -135,6 +140,20 @@ def test_groups_and_growth_take_the_error_of_a_link_and_groups_what_is_published
     assert command("groups", profiles, "--by", "согласие", "--published", profiles, "--out", again)[0] == 2
     assert command("growth", profiles, profiles, "--linking-error", "0,1", "--out", tmp_path / "growth.json")[0] == 0
     assert command("growth", profiles, profiles, "--linking-error", "-1")[0] == 2
+
+
+def test_the_catalogue_is_written_as_a_workbook_that_routes_read(command: Command, profiles: Path, tmp_path: Path) -> None:
+    book = tmp_path / "programmes.xlsx"
+    for language in ("en", "ru"):
+        code, printed, _ = command("catalogue", book, "--language", language)
+        assert (code, printed) == (0, f"{book}\n")
+    shipped, own = tmp_path / "shipped.json", tmp_path / "own.json"
+    assert command("routes", profiles, "--catalogue", "synthetic", "--out", shipped)[0] == 0
+    assert command("routes", profiles, "--catalogue", book, "--out", own)[0] == 0
+    assert own.read_bytes() == shipped.read_bytes()
+    assert command("catalogue", tmp_path / "again.xlsx", "--catalogue", book)[0] == 0
+    code, printed, err = command("catalogue", tmp_path / "own.csv")
+    assert (code, printed, len(err.splitlines())) == (2, "", 1)
 
 
 def test_growth_needs_two_diagnoses_of_one_bank(command: Command, profiles: Path, tmp_path: Path) -> None:

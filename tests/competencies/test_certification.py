@@ -211,6 +211,7 @@ def test_rules_that_decide_nothing_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(DiagnosisError) as caught:
         CertificationRule(**wrong)
     assert caught.value.code == "competencies.certification_rule"
+    assert ("CHE=" in str(caught.value)) == bool(wrong["minimum"])
     for missed in (-1, 50, np.nan):
         with pytest.raises(DiagnosisError, match="compensation"):
             CertificationRule(minimum={"CHE": 60, "CHE.S": 50}, compensation=missed)

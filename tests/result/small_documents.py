@@ -201,7 +201,7 @@ def _needy() -> cdx.DeficitProfiles:
 def _routes(needy: cdx.DeficitProfiles) -> cdx.routes.Routes:
     """Return routes in which the person without a deficit is a mentor."""
     out = cdx.recommend(needy, load_catalogue("synthetic"), budget={"place": {"a": np.inf, "b": 9000.0}}, wishes={"7": ["PHY-01"]})
-    return out.with_mentors(needy, {"31": 1, "1": 2})
+    return out.with_mentors(needy, {"31": 1}, near=["place"], methodists={"1": 2})
 
 
 def _thin(found: Reliability) -> Reliability:

@@ -26,9 +26,10 @@ from competency_dx.arrays import names
 from competency_dx.bank import Text
 from competency_dx.competencies import STATES
 from competency_dx.errors import BankError, CompetencyDxWarning, RouteError
-from competency_dx.routes import WHY, Catalogue, Effect, Programme, load_catalogue
-from competency_dx.routes.allocation import HOUR, Bundles, RouteProblem, allocate, best, expected_below, ordered
-from competency_dx.routes.mentors import matched
+from competency_dx.routes import NOT_OFFERED, WHY, Catalogue, Effect, Programme, load_catalogue, save_catalogue_workbook
+from competency_dx.routes.allocation import HOUR, Bundles, RouteProblem, allocate, best, ordered
+from competency_dx.routes.api import expected_below
+from competency_dx.routes.mentors import NEAR, offered
 from competency_dx.routes.reasons import RouteReasons
 
 Array = NDArray[np.float64]
@@ -542,6 +543,80 @@ def test_a_catalogue_from_a_table_is_that_of_the_document(tmp_path: Path, ending
     assert found.id == "region"
 
 
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_a_workbook_of_the_shipped_catalogue_is_read_as_the_same(tmp_path: Path, language: Any) -> None:
+    whole = load_catalogue("synthetic")
+    path = save_catalogue_workbook(whole, tmp_path / "to_fill_in.xlsx", language=language)
+    again = load_catalogue(path)
+    assert again == whole
+    assert again.digest == whole.digest
+    assert path.read_bytes() == save_catalogue_workbook(whole, tmp_path / "b.xlsx", language=language).read_bytes()
+    heads = [str(c) for c in pd.read_excel(path, engine="openpyxl").columns]
+    assert all(re.search("[а-я]", head) for head in heads) == (language == "ru")
+    dated = whole.model_copy(update={"since": date(2027, 2, 1)})
+    assert load_catalogue(save_catalogue_workbook(dated, path, language=language)) == dated
+
+
+WORDS = st.text("абвгдежзийклмнопрстуфхцчшщъыьэюяABCDEFxyz ,.;:—-«»()/", min_size=1, max_size=20).map(lambda s: "К" + s.strip())
+CODES = st.sampled_from(["MAT.S.01", "MAT.S.02", "MAT.M", "PHY.S.01", "GEN"])
+SIZE = st.floats(0.001, 100, allow_nan=False)
+
+
+@st.composite
+def catalogues(draw: st.DrawFn) -> Catalogue:
+    made = []
+    for k in range(draw(st.integers(1, 4))):
+        brings = tuple(
+            Effect(competency=code, gain=draw(SIZE), target=draw(SIZE), status=draw(st.sampled_from(["assumed", "measured"])))
+            for code in draw(st.lists(CODES, min_size=1, unique=True))
+        )
+        day = draw(st.none() | st.dates(date(2000, 1, 1), date(2090, 1, 1)))
+        when: dict[str, Any] = {"start": day, "end": day + timedelta(draw(st.integers(0, 90)))} if day else {}
+        numbers: dict[str, Any] = {
+            "hours": draw(SIZE),
+            "price": draw(st.floats(0, 1e6)),
+            "seats": draw(st.none() | st.integers(0, 500)),
+        }
+        words: dict[str, Any] = {
+            "kind": draw(st.sampled_from(["programme", "internship", "mentoring", "community", "self_study"])),
+            "format": draw(st.sampled_from(["in_person", "online", "mixed"])),
+            "layer": draw(st.sampled_from(["core", "typical", "regional"])),
+            "registry_id": draw(st.sampled_from(["", "007", "77-ПК/1", "1e5"])),
+            "categories": tuple(draw(st.lists(st.sampled_from(["MAT", "PHY"]), unique=True))),
+        }
+        title = Text(ru=draw(WORDS), en=draw(st.none() | WORDS))
+        made.append(Programme(id=f"{k:03}", title=title, brings=brings, **numbers, **when, **words))
+    facts: dict[str, Any] = {"note": draw(st.none() | WORDS.map(lambda s: Text(ru=s))), "synthetic": draw(st.booleans())}
+    return Catalogue(
+        id="own",
+        version=draw(st.sampled_from(["1", "1.0", "2027.10", "0.10"])),
+        title=Text(ru=draw(WORDS)),
+        programmes=tuple(made),
+        **facts,
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(made=catalogues(), language=st.sampled_from(["ru", "en"]))
+def test_a_workbook_of_any_catalogue_is_read_as_the_same(made: Catalogue, language: Any, tmp_path_factory: Any) -> None:
+    path = tmp_path_factory.mktemp("made") / "own.xlsx"
+    assert load_catalogue(save_catalogue_workbook(made, path, language=language)) == made
+
+
+def test_what_a_workbook_cannot_hold_is_named_and_not_written(tmp_path: Path) -> None:
+    long = catalogue(programme("a", ("PHY.S.01", 5)).model_copy(update={"title": Text(ru="я" * 40_000)}))
+    edges = catalogue(programme("b ", ("PHY.S.01", 5)))
+    for made, path, code in (
+        (long, "own.xlsx", "workbook_loses"),
+        (edges, "own.xlsx", "workbook_loses"),
+        (catalogue(programme("c", ("PHY.S.01", 5))), "own.csv", "workbook_name"),
+    ):
+        with pytest.raises(BankError) as caught:
+            save_catalogue_workbook(made, tmp_path / path)
+        assert caught.value.code == f"routes.{code}"
+        assert not (tmp_path / path).exists()
+
+
 HEAD = "id,title_ru,kind,hours,price,seats,categories,competency,gain"
 RUSSIAN = 'Код программы,Название,Вид,Часы,"Цена, руб.",Мест,Категории,Компетенция,Прибавляет,Начало,Конец'
 
@@ -554,8 +629,8 @@ RUSSIAN = 'Код программы,Название,Вид,Часы,"Цена,
         ([HEAD, "p,П,programme,8,0,,MAT,MAT.S.01,5", "p,П,programme,8,0,,MAT,MAT.S.02,0"], "row 3, programme p, column gain"),
         ([f"{HEAD},start", "p,П,programme,8,0,,MAT,MAT.S.01,5,2027-01-01"], "row 2, programme p: Programme p starts"),
         ([HEAD, "p,П,прогулка,8,0,,MAT,MAT.S.01,5"], "row 2, programme p, column kind: 'прогулка'; expected programme; internship"),
-        ([HEAD, "p,П,programme,8,0,,MATH,MAT.S.01,5"], r"programme: code.*p: MATH"),
-        ([HEAD, "p,П,programme,8,0,,MAT,MAT.S.99,5"], r"programme: code.*p: MAT\.S\.99"),
+        ([HEAD, "p,П,programme,8,0,,MATH,MAT.S.01,5"], "no such codes: row 2, programme p, column categories: MATH"),
+        ([HEAD, "p,П,programme,8,0,,MAT,MAT.S.99,5"], r"no such codes: row 2, programme p, column competency: MAT\.S\.99"),
         (["когда,title_ru", "1,П"], "columns that no catalogue has: когда"),
         (["id,код,title_ru", "1,1,П"], "named twice: id"),
         *(
@@ -579,6 +654,18 @@ def test_a_table_says_which_cell_is_wrong(tmp_path: Path, rows: list[str], told:
     assert "at least 1, found 0" not in str(caught.value)
     assert "строка" in caught.value.text("ru") or "строка" not in told
     assert not re.search("programmes|brings|expected", caught.value.text("ru"))
+
+
+@pytest.mark.parametrize(("above", "between"), [(0, 0), (0, 2), (3, 1)])
+def test_rows_are_those_of_the_sheet_and_headings_as_they_are_typed(tmp_path: Path, above: int, between: int) -> None:
+    path, heads = tmp_path / "region.xlsx", ["Код", "Название", "Вид", "Объём", "Компетенция", "Прибавляет"]
+    good, wrong = (["p", "Курс Иванова Ивана Ивановича", "курс", hours, "MAT.S.01", 5] for hours in (36, "много"))
+    none = [[None] * 6]
+    rows = none * above + [heads, good] + none * between + [["q", *wrong[1:]]]
+    pd.DataFrame(rows).to_excel(path, index=False, header=False)
+    with pytest.raises(BankError, match=f"row {above + between + 3}, programme q, column Объём") as caught:
+        load_catalogue(path)
+    assert f"строка {above + between + 3}, программа q, столбец «Объём»" in caught.value.text("ru")
 
 
 def test_a_table_of_russian_words_dates_and_numbers_is_read(tmp_path: Path) -> None:
@@ -768,7 +855,7 @@ def test_page_and_workbook_tell_demand_and_peers_of_places_kept(tmp_path: Path, 
 
 
 def mentors(routes: cdx.routes.Routes) -> dict[str, str]:
-    return dict(routes.mentors_frame()[["person", "mentor"]].values.tolist())
+    return {person: mentor for person, mentor in routes.mentors_frame()[["person", "mentor"]].values.tolist() if mentor}
 
 
 def test_a_mentor_is_strong_where_the_person_has_a_deficit_and_agreed_to_it() -> None:
@@ -777,7 +864,7 @@ def test_a_mentor_is_strong_where_the_person_has_a_deficit_and_agreed_to_it() ->
     out = routes.with_mentors(found, ["2", "4"], mentees=1)
     assert mentors(out).keys() <= {"1", "3", "5"}
     assert sorted(mentors(out).values()) == ["2", "4"]
-    assert set(out.mentors_frame()["competencies"]) == {"PHY.S.01"}
+    assert set(out.mentors_frame()["competency"]) == {"PHY.S.01", ""}
     assert mentors(routes.with_mentors(found, [])) == {}
     assert mentors(routes.with_mentors(found, ["1", "3", "5"])) == {}  # strong in what nobody needs, or in nothing
     assert out.to_frame().equals(routes.to_frame())
@@ -810,18 +897,84 @@ def test_mentors_do_not_depend_on_the_order_of_the_table() -> None:
     assert mentors(one) == mentors(two)
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_no_other_mentors_could_help_with_more(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(12))
+def test_no_other_mentors_could_help_with_more_and_what_keeps_others_out_is_told(seed: int) -> None:
     rng = np.random.default_rng(seed)
     need, strong = rng.gamma(1, 9, (4, 3)) * (rng.random((4, 3)) < 0.7), rng.random((4, 3)) < 0.4
     room, persons, town = rng.integers(0, 3, 4), names(range(4)), names(rng.integers(0, 2, 4))
-    worth = (need @ strong.T) * (1 + 0.5 * (town[:, None] == town)) * ~np.eye(4, dtype=bool)
+    methodist = rng.random(4) < 0.4
+    elsewhere = methodist & (town[:, None] != town)
+    possible = (need @ strong.T) * (1 + NEAR * (town[:, None] == town)) * ~np.eye(4, dtype=bool)
+    worth = possible * ~elsewhere
 
     def total(mentor: tuple[int, ...]) -> float:
         return float(sum(worth[p, m] for p, m in enumerate(mentor) if m >= 0))
 
-    able = [m for m in product(range(-1, 4), repeat=4) if all(m.count(k) <= room[k] for k in range(4))]
-    assert total(tuple(matched(need, strong, room, [town], persons).tolist())) == pytest.approx(max(map(total, able)))
+    every = [m for m in product(range(-1, 4), repeat=4) if all(m.count(k) <= room[k] for k in range(4))]
+    mentor, other, why = offered(need, strong, room, persons, near=[town], methodist=methodist)
+    assert total(tuple(mentor.tolist())) == pytest.approx(max(map(total, every)))
+    load = np.bincount(mentor[mentor >= 0], minlength=4)
+    assert (load <= room).all()
+    assert not elsewhere[np.arange(4)[mentor >= 0], mentor[mentor >= 0]].any()
+    for p, (m, k) in enumerate(zip(mentor, other, strict=True)):
+        able = [q for q in range(4) if q != m and possible[p, q] > 0]
+        rest, told = [q for q in able if room[q] > 0], NOT_OFFERED[why[p]]
+        if not rest:  # nobody is named who did not agree
+            assert (k, told) == (-1, "" if m >= 0 or not need[p].any() else "no_consent" if able else "nobody_strong")
+            continue
+        facts = {"other_territory": elsewhere[p, k], "no_place_left": load[k] >= room[k]}
+        assert k in rest
+        assert facts.get(told, load[k] < room[k])
+        if m >= 0:
+            assert worth[p, k] == max(worth[p, q] for q in rest)
+            assert told not in {"helps_less", "farther", "as_good"} or worth[p, k] <= worth[p, m]
+        else:  # the reason that binds: with one hindrance less there would be a mentor
+            assert told == ("other_territory" if all(elsewhere[p, q] for q in rest) else "no_place_left")
+
+
+def test_a_pair_says_how_sure_it_is_who_else_could_and_in_what_both_are_alike() -> None:
+    found, routes = cohort(12)
+    out = routes.with_mentors(found, {"4": 1}, near=["town"], methodists={"2": 9})
+    at, frame = found.index("PHY.S.01"), out.mentors_frame()
+    place = {str(p): k for k, p in enumerate(found.persons)}
+    pairs = frame[frame["mentor"] != ""]
+    assert {"methodist", "mentor"} == set(pairs["role"])
+    for row in pairs.to_dict("records"):
+        p, m = place[row["person"]], place[row["mentor"]]
+        assert (row["p_strength"], row["p_deficit"]) == (found.p_strength[m, at], found.p_deficit[p, at])
+        town = found.background["town"]
+        assert row["near"] == ("town" if town[p] == town[m] != "" else "")
+        assert row["role"] != "methodist" or town[p] == town[m] == "a"
+    alone = frame[frame["mentor"] == ""].set_index("person")["not_offered"]
+    assert set(alone) == {"no_place_left"}
+
+    def asked(routes: cdx.routes.Routes, person: str) -> list[object]:
+        rows = routes.candidates_frame()
+        return rows.loc[rows["person"] == person, ["role", "territory", "room", "load"]].to_numpy().tolist()[0]
+
+    assert asked(out, "2") == ["methodist", "a", 9, (pairs["mentor"] == "2").sum()]
+    assert asked(out, "8")[0::2] == ["", 0]
+    assert set(out.candidates_frame()["needed"]) == {0, 6}  # one is strong in what nobody needs
+    assert set(routes.with_mentors(found, []).mentors_frame()["not_offered"]) == {"no_consent"}
+    both = routes.with_mentors(found, {"2": 1}, near=["town"], methodists=["2"])
+    assert asked(both, "2")[0::2] == ["methodist", 10]
+    with pytest.raises(RouteError) as caught:
+        routes.with_mentors(found, [], methodists=["2"])
+    assert caught.value.code == "routes.no_territory"
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_the_page_of_all_explains_pairs_and_that_of_a_person_what_keeps_mentors_away(language: Any, tmp_path: Path) -> None:
+    found, routes = cohort(12)
+    out = routes.with_mentors(found, [], near=["town"], methodists={"2": 9})
+    cdx.report(out, tmp_path, language=language)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert {"ru": "ведёт другую территорию", "en": "other territory"}[language] in page
+    assert page.count({"ru": "2 — методист", "en": "2 — methodist"}[language]) == 2
+    alone = (tmp_path / "persons" / "3.html").read_text(encoding="utf-8")
+    assert {"ru": "ведут другие территории", "en": "lead other territories"}[language] in alone
+    sheets = pd.read_excel(tmp_path / "table.xlsx", sheet_name=None, engine="openpyxl")
+    assert {"ru": "Наставники и методисты", "en": "Mentors and methodists"}[language] in sheets
 
 
 def test_consent_that_cannot_be_read_and_names_are_refused() -> None:

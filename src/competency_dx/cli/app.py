@@ -264,6 +264,7 @@ def routes(
     wishes: Given = None,
     since: datetime | None = None,
     mentors: str | None = None,
+    methodists: str | None = None,
     near: str = "",
     by: str | None = None,
     out: Given = None,
@@ -272,16 +273,24 @@ def routes(
     """Recommend each person programmes that close most of what is missing, and mentors from among those who agreed."""
     from competency_dx.routes import load_catalogue, recommend
 
-    if near and not mentors:
+    if near and not mentors and not methodists:
         raise CommandError("cli.near_alone")
     persons, offers = steps.profiles_of(profiles), load_catalogue(catalogue, since=since and since.date())
     limits: dict[str, Any] = {"hours": hours, "price": price, "budget": steps.budget_of(budget) if budget else math.inf}
     limits["wishes"] = steps.wishes_of(wishes) if wishes else None
     found = heard(terminal, lambda: recommend(persons, offers, **limits), known=persons.findings)
-    if mentors:
-        found = found.with_mentors(persons, mentors, near=steps.columns_of(near))
+    if mentors or methodists:
+        found = found.with_mentors(persons, mentors or (), near=steps.columns_of(near), methodists=methodists or ())
     found = found.with_places(persons, by) if by else found
     steps.summarised(found, out or Path(f"{profiles.stem}-routes"), terminal)
+
+
+@command(app, "Catalogue as a workbook", called="catalogue", file="new_workbook")
+def write_catalogue(file: Path, *, catalogue: str = "synthetic", terminal: Terminal) -> None:
+    """Write a catalogue of programmes as a workbook to fill in: the invented one to overwrite, or one of your own."""
+    from competency_dx.routes import load_catalogue, save_catalogue_workbook
+
+    terminal.result(save_catalogue_workbook(load_catalogue(catalogue), file, language=terminal.language))
 
 
 @command(app, "Decide by minima", out="out_decisions")

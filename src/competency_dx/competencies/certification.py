@@ -51,7 +51,8 @@ class CertificationRule:
     def __post_init__(self) -> None:
         object.__setattr__(self, "minimum", FrozenDict({str(k): float(x) for k, x in self.minimum.items()}))
         if not self.minimum or not all(0 < x < 100 for x in self.minimum.values()) or not 0.5 < self.certain < 1:
-            raise DiagnosisError("competencies.certification_rule", minimum=dict(self.minimum), certain=self.certain)
+            said = [f"{code}={x:g}" for code, x in self.minimum.items()]
+            raise DiagnosisError("competencies.certification_rule", minimum=said, certain=self.certain)
         if not 0 <= self.compensation < min(self.minimum.values()):
             raise DiagnosisError("competencies.compensation", compensation=self.compensation, least=min(self.minimum.values()))
 

@@ -20,7 +20,7 @@ from competency_dx.reports.files import file_names, findings_sheet, frame_sheet,
 from competency_dx.reports.pages import Language, Sheet, Written, about, bounded, finding_lines, pages_of, plain, render, strings
 from competency_dx.reports.report_context import branches, column_key, column_title, level_ranges, unit_title
 from competency_dx.result import DataFrame, Result
-from competency_dx.routes import WHY, Routes, day_text
+from competency_dx.routes import NOT_OFFERED, WHY, Routes, day_text
 
 PLACES = ("column_school", "column_municipality", "column_region")
 NEEDS, HALF = 3, 0.5
@@ -121,12 +121,16 @@ def route_report(routes: Routes, language: Language) -> Written:
     """Return how routes are written: the demand for programmes, and a draft for each person."""
     t = strings(language)
     files = [f"persons/{name}.html" for name in file_names(map(str, routes.persons)).values()]
+    led = {"demand_mentors": routes.mentors_frame(), "demand_candidates": routes.candidates_frame()}
     shared = about(routes, language) | {
+        "led": {name: table.to_dict("records") for name, table in led.items()},
+        "title_of": {c.code: unit_title(c, language) for c in routes.competencies},
         "titles": [unit_title(c, language) for c in routes.competencies],
         "order": sorted(range(len(routes.programmes)), key=lambda k: routes.programmes[k].id),
         "hours": np.array([*(one.hours for one in routes.programmes), 0.0])[routes.steps].sum(axis=1),
         "why": WHY,
         "dates": lambda one: f"{JOINER}–{JOINER}".join(_day(x, language) for x in (one.start, one.end) if x) or t["route_any_time"],
+        "not_offered": NOT_OFFERED,
         "day": lambda text: _day(date.fromisoformat(text), language),
         "columns": {by: column_title(by, language) for by in routes.background},
         "named": lambda one: t["route_programme"].format(title=one.title.text(language), id=one.id),
@@ -143,7 +147,7 @@ def route_report(routes: Routes, language: Language) -> Written:
                     for k, by in enumerate(routes.background, 1)
                     for sheet, table in (("demand_sheet", routes.demand), ("peers_sheet", routes.peers))
                 ),
-                *([frame_sheet(t["route_mentor"], routes.mentors_frame(), language)] if (routes.mentor >= 0).any() else []),
+                *(frame_sheet(t[name], table, language) for name, table in led.items() if len(table)),
             ],
             t["demand_title"],
         ),

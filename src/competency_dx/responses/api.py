@@ -92,12 +92,12 @@ def settle_layout(source: object, *, bank: ItemBank | None = None, layout: Layou
     return replace(plan, person=roles.person, form=roles.form, items=tuple(roles.items), **settled)
 
 
-def read_table(source: object) -> Table:
-    """Read a table from file or memory as it stands; raises `ResponsesError` when it cannot be read or holds personal data."""
+def read_table(source: object, *, public: bool = False) -> Table:
+    """Read a table as it stands; raises `ResponsesError` when it cannot be read or holds personal data, which no `public` one does."""
     with reading(source if isinstance(source, str | Path) else type(source).__name__, ResponsesError):
         content = _content(source, None, DEFAULT)
         out = content if isinstance(content, Table) else in_memory(content, numbered=False)
-        refuse_personal(out, set(), None, DEFAULT)
+        refuse_personal(out, {*out.columns} if public else set(), None, DEFAULT)
     return out
 
 

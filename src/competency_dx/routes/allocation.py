@@ -12,15 +12,11 @@ at any prices bounds what they can reach.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import betainc, ndtri
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.bank import CompetencyFramework
-from competency_dx.competencies import DeficitProfiles
 from competency_dx.routes.catalogue import Programme
 
 HOUR = 1e-4  # points: of what closes the same the shorter is taken
@@ -76,13 +72,6 @@ def allocate(problem: RouteProblem) -> tuple[Ints, Ints, float]:
         together = sets is None or np.count_nonzero(problem.closes) <= SMALL
         chosen, reached, bound = best(problem, range(P), shared=True) if together or sets is None else sets.divided()
     return chosen, alone, max(0.0, 1 - reached / bound) if bound > 0 else 0.0
-
-
-def expected_below(upper: Floats, percent: Floats, sd: Floats) -> Floats:
-    """Return E[max(0, upper − X)] where X has a beta distribution on 0 … 100 with this mean and SD."""
-    m, u = np.clip(percent / 100, 0.005, 0.995), np.clip(upper / 100, 0.0, 1.0)
-    size = np.maximum(m * (1 - m) / np.maximum(sd / 100, 1e-3) ** 2 - 1, 0.1)
-    return np.asarray(100 * (u * betainc(m * size, (1 - m) * size, u) - m * betainc(m * size + 1, (1 - m) * size, u)))
 
 
 def ordered(problem: RouteProblem, row: Ints) -> tuple[list[int], set[int]]:
@@ -250,35 +239,3 @@ class Bundles:
         limits, whole = LinearConstraint(rows, -np.inf, upper), np.ones(len(value), dtype=np.int64)
         found: Any = milp(-value, integrality=whole, constraints=limits, options=WHOLE)
         return *self.routes_of([c for c, x in zip(columns, found.x, strict=True) if round(x)]), bound
-
-
-def points_of(
-    profiles: DeficitProfiles, every: Sequence[Programme], framework: CompetencyFramework, at: Sequence[int]
-) -> tuple[Floats, Floats]:
-    """Return expected points below the cut (P, D), and what a programme closes, which brings x to min(target, x + gain) (P, K, D)."""
-    mean, width = profiles.percent[:, at], (profiles.percent_high - profiles.percent_low)[:, at]
-    sd, cut = width / (2 * ndtri((1 + profiles.rule.interval) / 2)), profiles.standards.deficit_cut
-    points = np.zeros((len(mean), len(every), len(at)))
-    for k, one in enumerate(every):
-        for effect in one.brings if not bar_of(one, profiles) else ():
-            d = [d for d, c in enumerate(at) if framework.within(profiles.competencies[c].code, effect.competency)]
-            top = np.array([min(effect.target, cut), min(effect.target, cut) - effect.gain])[:, None, None]
-            upper, lower = expected_below(top, mean[:, d], sd[:, d])
-            points[:, k, d] = np.maximum(points[:, k, d], np.nan_to_num(upper - lower))
-    return np.nan_to_num(expected_below(np.array(cut), mean, sd)), points
-
-
-def bar_of(one: Programme, profiles: DeficitProfiles, since: date | None = None) -> Literal["", "other_category", "begun"]:
-    """Return why a programme is for none of the persons, "" where it is: it is for another category, or begins before a day."""
-    if one.categories and not any(c.parent is None and c.code in one.categories for c in profiles.competencies):
-        return "other_category"
-    return "begun" if since and one.start and one.start < since else ""
-
-
-def edges_of(framework: CompetencyFramework, leaves: Sequence[str]) -> tuple[Bools, Bools]:
-    """Return which leaf is learnt before which, and which has to be, each (D, D)."""
-    out = np.zeros((2, len(leaves), len(leaves)), dtype=np.bool_)
-    for edge in framework.prerequisites:
-        origin, destination = ([framework.within(leaf, end) for leaf in leaves] for end in (edge.origin, edge.destination))
-        out[: 2 if edge.strength == "hard" else 1] |= np.outer(origin, destination)
-    return out[0], out[1]

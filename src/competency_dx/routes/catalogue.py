@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from competency_dx.bank import CompetencyFramework, Document, Text, load_framework, locate, parse, read_yaml, shipped_folder
-from competency_dx.errors import BankError, RouteError, checked, phrase, repeated
+from competency_dx.errors import BankError, CompetencyDxError, RouteError, checked, needing, phrase, repeated
 from competency_dx.limits import reading
 from competency_dx.responses import read_table
 from competency_dx.result import digest_document
+from competency_dx.storage import write_whole
 from competency_dx.wording import toml_content
 
 DOCUMENTS = (".yaml", ".yml", ".json")
+NAMED = {"catalogue": "id", "catalogue_title": "title"}  # columns of the catalogue and its fields, where they are not called the same
+VERSION = {"ru": "версия", "en": "version"}
+READY, MADE = 2000, datetime(1980, 1, 1)  # rows with lists to choose from; a fixed date: same input, same bytes
 SIZES = ("hours", "seats", "price", "gain", "target")
 DAYS = (re.compile(r"(\d\d?)\.(\d\d?)\.(\d{4})"), re.compile(r"(\d{4}-\d\d-\d\d)[ T]00:00(:00)?"))
 
@@ -89,12 +95,12 @@ class Catalogue(Document):
             raise RouteError("routes.twice", id=self.id, twice=twice)
         return self
 
-    def strange(self, framework: CompetencyFramework) -> list[str]:
-        """Return the competencies that are not in a framework and the categories that are none of it, each with its programme."""
-        kinds = {n.code: n.kind for n in framework.nodes if not n.replaced_by}
-        codes = [(one.id, e.competency, e.competency in kinds) for one in self.programmes for e in one.brings]
-        codes += [(one.id, code, kinds.get(code) == "category") for one in self.programmes for code in one.categories]
-        return [f"{programme}: {code}" for programme, code, known in codes if not known]
+    def strange(self, framework: CompetencyFramework) -> list[tuple[tuple[object, ...], str, str]]:
+        """Return the competencies that are not in a framework and the categories that are none of it: place, programme, code."""
+        kinds, every = {n.code: n.kind for n in framework.nodes if not n.replaced_by}, [*enumerate(self.programmes)]
+        brought = [((k, "brings", j, "competency"), one.id, e.competency) for k, one in every for j, e in enumerate(one.brings)]
+        meant = [((k, "categories"), one.id, code) for k, one in every for code in one.categories]
+        return [x for x in brought if x[-1] not in kinds] + [x for x in meant if kinds.get(x[-1]) != "category"]
 
     @property
     def digest(self) -> str:
@@ -102,9 +108,9 @@ class Catalogue(Document):
         return digest_document(self.model_dump(mode="json", exclude_none=True))
 
 
-def day_text(day: date, language: str) -> str:
-    """Return a day as it is written in a language."""
-    return f"{day:%d.%m.%Y}" if language == "ru" else f"{day}"
+def day_text(day: date | str, language: str) -> str:
+    """Return a day as it is written in a language, a text as it is."""
+    return f"{day:%d.%m.%Y}" if language == "ru" and isinstance(day, date) else f"{day}"
 
 
 @checked(BankError)
@@ -113,28 +119,95 @@ def load_catalogue(name_or_path: str | Path, *, since: date | None = None) -> Ca
 
     A table has a row for each competency of each programme: columns are the fields of `Programme` and `Effect`, titles in
     ``title_ru`` and ``title_en``, several categories in one cell, divided by commas; what a programme has in each row is the same.
-    Headings and words may be Russian. Routes leave out programmes that begin before `since`. Raises `BankError` when there is no such
-    catalogue, it is not well formed, rows contradict each other, or its framework lacks a code; the place is named, in a table by row
-    and programme.
+    What the catalogue is called, its version and framework may stand in columns too. Headings and words may be Russian. Routes leave
+    out programmes that begin before `since`. Raises `BankError` when there is no such catalogue, it is not well formed, rows contradict
+    each other, or its framework lacks a code; the place is named, in a table by row and programme.
     """
     shipped = tuple(sorted(p.stem for p in (shipped_folder() / "catalogues").glob("*.yaml")))
     path = locate(name_or_path, within="catalogues/{}.yaml", shipped=shipped, what="bank.what_catalogue")
     with reading(path, RouteError):
-        if path.suffix in DOCUMENTS:
-            out = parse(Catalogue, read_yaml(path), str(path))
-        else:
-            table = CatalogueTable(path)
-            out = parse(Catalogue, table.document(), str(path), table.place)
+        table = None if path.suffix in DOCUMENTS else CatalogueTable(path)
+        plain, place = (table.document(), table.place) if table else (read_yaml(path), None)
+        out = parse(Catalogue, plain, str(path), place)
     if strange := out.strange(load_framework(out.framework)):
-        raise BankError("routes.codes", path=path, framework=out.framework, strange=strange)
+        told = [phrase("routes.code", at=place(("", *at)) if place else one, code=code) for at, one, code in strange]
+        raise BankError("routes.codes", path=path, framework=out.framework, strange=told)
     return out.model_copy(update={"since": since}) if since else out
 
 
+@checked(BankError)
+def save_catalogue_workbook(catalogue: Catalogue, path: str | Path, *, language: Literal["ru", "en"] = "ru") -> Path:
+    """Write a catalogue as a workbook to fill in, with lists to choose from and notes; `load_catalogue` reads the same one.
+
+    Raises `BankError` when the name does not end in .xlsx or something in the catalogue cannot be told by cells; nothing is written.
+    """
+    if Path(path).suffix.lower() != ".xlsx":
+        raise BankError("routes.workbook_name", path=path)
+    content = _workbook(catalogue, language)
+    with TemporaryDirectory() as folder:
+        try:
+            again = load_catalogue(write_whole(Path(folder) / "catalogue.xlsx", content))
+        except CompetencyDxError as fault:
+            lost = [fault.text(language)]
+        else:
+            lost = [one.id for one in catalogue.programmes if one not in again.programmes] or [catalogue.id] * (again != catalogue)
+    if lost:
+        raise BankError("routes.workbook_loses", id=catalogue.id, places=lost)
+    return write_whole(path, content)
+
+
+def _workbook(catalogue: Catalogue, language: str) -> bytes:
+    """Return the bytes of a workbook; the same content gives the same."""
+    with needing("xlsxwriter", "io", ".xlsx"):
+        import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
+    said, framework, out = toml_content("routes", "table"), load_framework(catalogue.framework), io.BytesIO()
+
+    def shown(field: str, content: Any) -> Any:  # noqa: ANN401 - whatever a cell holds
+        if words := said["cells"].get(field):
+            code = f"{content}".lower()
+            return words[code][0] if language == "ru" else code
+        if isinstance(content, int | float):
+            return content if float(f"{content:.16G}") == content else repr(content)  # a file would round it
+        if field == "version":  # 1.0 alone would be read as a number
+            return f"{VERSION[language]} {content}"
+        titled = field == "competency" and content in framework
+        return f"{content} — {framework.title_of(content, language)}" if titled else day_text(content, language)
+
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        book.set_properties({"title": catalogue.id, "created": MADE})
+        page, head = book.add_worksheet(), book.add_format({"bold": True, "text_wrap": True, "bottom": 1})
+        text, number = book.add_format({"num_format": "@", "text_wrap": True, "valign": "top"}), book.add_format({"valign": "top"})
+        for k, (field, spellings) in enumerate(said["columns"].items()):
+            page.set_column(k, k, said["widths"].get(field, 14), number if field in SIZES else text)
+            page.write_string(0, k, spellings[0].capitalize() if language == "ru" else field, head)
+            if note := said["notes"].get(field):
+                page.write_comment(0, k, note[language], {"x_scale": 2})
+            if words := said["cells"].get(field):
+                page.data_validation(1, k, READY, k, {"validate": "list", "source": [shown(field, code) for code in words]})
+            for n, row in enumerate(_table_rows(catalogue), start=1):
+                if (content := row.get(field)) not in {None, ""}:
+                    cell = shown(field, content)
+                    (page.write_string if isinstance(cell, str) else page.write_number)(n, k, cell)
+        page.freeze_panes(1, 2)
+    return out.getvalue()
+
+
+def _table_rows(catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+    """Yield a row for each competency of each programme, the first with what is said of the catalogue."""
+    names = {name: field for field, name in NAMED.items()}
+    facts = {names.get(name, name): x for name, x in catalogue.model_dump(exclude={"programmes"}).items()}
+    for one in catalogue.programmes:
+        for effect in one.brings:
+            row, facts = facts | one.model_dump() | effect.model_dump() | {"categories": ", ".join(one.categories)}, {}
+            texts = [(name, text) for name, text in row.items() if isinstance(text, dict)]
+            yield row | {f"{name}_{language}": words for name, text in texts for language, words in text.items()}
+
+
 class CatalogueTable:
-    """A table of programmes: its `rows` by field, which of them say what of a programme, and the number of the first in the sheet."""
+    """A table of programmes: its `rows` by field, which say what `of` a programme, `lines` of the sheet, `headings` by field."""
 
     def __init__(self, path: Path) -> None:
-        table, self.path, self.words = read_table(path), path, toml_content("routes", "table")
+        table, self.path, self.words = read_table(path, public=True), path, toml_content("routes", "table")
         named = {s: field for field, spellings in self.words["columns"].items() for s in (field, *spellings)}
         fields = {name: named.get(" ".join(name.casefold().split()), "") for name in table.columns}
         if strange := [name for name, field in fields.items() if not field]:
@@ -142,7 +215,7 @@ class CatalogueTable:
             raise BankError("routes.headings", path=path, strange=strange, expected=expected)
         if twice := repeated(fields.values()):
             raise BankError("routes.twice", id=path.name, twice=twice)
-        self.first = 0 if any(f.code in {"responses.header_rows", "responses.empty_rows"} for f in table.findings) else 2
+        self.lines, self.headings = table.lines, {field: name for name, field in fields.items()}
         cells = zip(*(c.texts().tolist() for c in table.columns.values()), strict=True)
         self.rows = [{name: cell for name, cell in zip(fields.values(), row, strict=True) if cell} for row in cells]
         self.of: dict[str, list[int]] = {}
@@ -151,18 +224,21 @@ class CatalogueTable:
 
     def document(self) -> dict[str, object]:
         """Return the document that the table says, the catalogue named after the file."""
-        every: dict[str, dict[str, Any]] = {}
+        every, whole = dict[str, dict[str, Any]](), dict[str, Any]()
+        own = {*Programme.model_fields, *Effect.model_fields, "title_ru", "title_en"}
         for n, row in enumerate(self.rows):
             said = {field: self._read(field, cell, n) for field, cell in row.items()}
             one = every.setdefault(row.get("id", ""), {"brings": []})
             one["brings"].append({x: said.pop(x) for x in Effect.model_fields if x in said})
-            if wrong := [field for field in said if one.get(field, said[field]) != said[field]]:
+            known = {field: (one if field in own else whole).setdefault(field, x) for field, x in said.items()}
+            if wrong := [field for field in said if known[field] != said[field]]:
                 raise BankError("routes.contradiction", path=self.path, place=self._at(n, wrong[0]), given=row[wrong[0]])
-            one |= said
-        for one in every.values():
-            one["title"] = {language: one.pop(f"title_{language}") for language in ("ru", "en") if f"title_{language}" in one}
-        digest = digest_document([*every.values()])
-        return {"id": self.path.stem, "version": digest, "title": {"ru": self.path.stem}, "programmes": [*every.values()]}
+        for of, name in ((whole, "catalogue_title"), (whole, "note"), *((one, "title") for one in every.values())):
+            if text := {language: of.pop(f"{name}_{language}") for language in ("ru", "en") if f"{name}_{language}" in of}:
+                of[name] = text
+        facts = {NAMED.get(name, name): x for name, x in whole.items()}
+        usual = {"id": self.path.stem, "version": digest_document([*every.values()]), "title": {"ru": self.path.stem}}
+        return usual | facts | {"programmes": [*every.values()]}
 
     def _read(self, field: str, cell: str, n: int) -> object:
         """Return a cell as the document has it: dates and numbers of Russian tables, words by their codes."""
@@ -172,17 +248,19 @@ class CatalogueTable:
                 expected = {"ru": "; ".join(x[0] for x in words.values()), "en": "; ".join(words)}
                 raise BankError("routes.word", path=self.path, place=self._at(n, field), given=cell, expected=expected)
             return codes[cell.casefold()]
-        if field in {"start", "end"}:
+        if field in {"start", "end", "since"}:
             day, time = (form.fullmatch(cell) for form in DAYS)
             return f"{day[3]}-{int(day[2]):02}-{int(day[1]):02}" if day else time[1] if time else cell
+        if field in {"competency", "version"}:  # as a workbook has them, with a title, with the word
+            return cell.partition(" — ")[0] if field == "competency" else re.sub(f"^({'|'.join(VERSION.values())}) ", "", cell)
         if field == "categories":
             return re.split(r"[,;\s]+", cell)
         return "".join(cell.split()).replace(",", ".") if field in SIZES else cell
 
     def _at(self, n: int, field: str) -> Mapping[str, str]:
-        """Return how sentences name a cell: by row and programme, and by the heading of a Russian table."""
-        heading = {"ru": self.words["columns"].get(field, [field])[0], "en": field}
-        row = f"{n + self.first}" if self.first else "—"
+        """Return how sentences name a cell: by row of the sheet and programme, and by its heading, or what it would be."""
+        heading = self.headings.get(field, {"ru": self.words["columns"].get(field, [field])[0], "en": field})
+        row = "—" if self.lines is None else self.lines[n]
         return phrase("routes.cell" if field else "routes.row", row=row, programme=self.rows[n].get("id", "—"), heading=heading)
 
     def place(self, path: Sequence[object]) -> str | Mapping[str, str]:

@@ -11,11 +11,16 @@ from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.personal_data import personal_in
 from competency_dx.result import digest_text
 
+LED = 10  # persons whom a methodist leads at most where no number is said
+NOT_OFFERED = ("", "nobody_strong", "no_consent", "other_territory", "no_place_left", "helps_less", "farther", "as_good")
+"""Why another is not the mentor of a person: the later, the nearer they come to it."""
+ROLES = ("", "mentor", "methodist")
 NEAR = 0.5  # so much more counts what a mentor can help with, for each background column in which both are the same
+Consent = str | Mapping[str, int] | Iterable[str]
 AGREED = dict.fromkeys(("да", "yes", "true", "+"), 1) | dict.fromkeys(("", "нет", "no", "false", "-", "—"), 0)
 
 
-def room_of(profiles: DeficitProfiles, agreed: str | Mapping[str, int] | Iterable[str], mentees: int) -> Ints:
+def room_of(profiles: DeficitProfiles, agreed: Consent, mentees: int) -> Ints:
     """Return how many mentees each takes (P,), 0 without consent; raises `RouteError` for the unreadable, unknown persons, names."""
     persons = [str(p) for p in profiles.persons]
     if isinstance(agreed, str):
@@ -32,21 +37,42 @@ def room_of(profiles: DeficitProfiles, agreed: str | Mapping[str, int] | Iterabl
     return np.array([min(said.get(p, 0), len(persons)) for p in persons])
 
 
-def matched(need: Floats, strong: Bools, room: Ints, near: Sequence[Names], persons: Names) -> Ints:
-    """Return the place of each person's mentor (P,), -1 for none, so that mentors can help with as many points as possible.
+def offered(
+    need: Floats, strong: Bools, room: Ints, persons: Names, *, near: Sequence[Names], methodist: Bools
+) -> tuple[Ints, Ints, Ints]:
+    """Return the place of each person's mentor (P,), of who else could help most, -1 for none, and why it is not them.
 
-    `need` (P, D) is the shortfall where there is a deficit, `strong` (P, D) says who is sure to be strong in what; `near` are
-    background columns (P,). It is an assignment problem, and who is matched does not depend on the order of the persons.
+    `need` (P, D) is the shortfall where there is a deficit, `strong` (P, D) says who is sure to be strong in what, `room` (P,) how many
+    each takes, 0 without consent; `near` are background columns (P,). A `methodist` (P,) leads persons of the own territory only, the
+    first of these columns. Mentors can help with as many points as possible: it is an assignment problem, and who is matched does not
+    depend on the order of the persons. The last are places in `NOT_OFFERED`; of a person without a mentor it is the limit that binds.
+    Nobody is named who did not agree.
     """
     from scipy.optimize import linear_sum_assignment
 
     order = np.array(sorted(range(len(persons)), key=lambda p: digest_text(str(persons[p]))), dtype=np.int64)
-    seats = np.repeat(order, np.where(strong.any(axis=1), room, 0)[order])
+    need, (able,), row = need[order], np.nonzero(strong[order].any(axis=1)), np.arange(len(order))
+    leader, (mentor, other, why) = order[able], np.full((3, len(order)), -1)
+    if not able.size:
+        why[order] = need.any(axis=1)
+        return mentor, other, why
     with one_blas_thread():
-        worth = need[order] @ strong[seats].T.astype(np.float64)
-    worth *= 1 + NEAR * sum((column[order, None] == column[seats]) & (column[seats] != "") for column in near)
-    worth[order[:, None] == seats] = 0.0  # nobody is their own
-    rows, columns = linear_sum_assignment(worth, maximize=True)
-    some, out = worth[rows, columns] > 0, np.full(len(persons), -1)
-    out[order[rows[some]]] = seats[columns[some]]
-    return out
+        points = need @ strong[leader].T.astype(np.float64)
+    points[able, np.arange(len(able))] = 0.0  # nobody is their own
+    same = np.array([(c[order, None] == c[leader]) & (c[leader] != "") for c in near], np.bool_).reshape(-1, *points.shape)
+    nearness, elsewhere, room = 1 + NEAR * same.sum(axis=0), methodist[leader] & ~same[:1].any(axis=0), room[leader]
+    worth = points * nearness
+    seats = np.repeat(np.arange(len(able)), np.minimum(room, (worth > 0).sum(axis=0)))
+    given = np.where(elsewhere, 0.0, worth)[:, seats]
+    rows, columns = linear_sum_assignment(given, maximize=True)
+    some, mine = given[rows, columns] > 0, np.zeros(worth.shape, dtype=np.bool_)
+    mine[rows[some], seats[columns[some]]] = True
+    helps, close = (np.where(mine, x, 0.0).sum(axis=1, keepdims=True) for x in (points, nearness))
+    binds = np.broadcast_arrays(elsewhere, mine.sum(axis=0) >= room, points < helps, nearness < close)
+    code = np.select(binds, range(3, 7), NOT_OFFERED.index("as_good"))
+    rest, alone = np.where(mine | (room == 0), 0.0, worth), np.isin(row, rows[some], invert=True)
+    best = (rest + 1e6 * ((rest > 0) & ~elsewhere)).argmax(axis=1)  # who may lead the person comes before who may not
+    there, nobody = rest[row, best] > 0, np.where(alone & need.any(axis=1), 1 + (worth > 0).any(axis=1), 0)
+    mentor[order], other[order] = np.where(alone, -1, leader[mine.argmax(axis=1)]), np.where(there, leader[best], -1)
+    why[order] = np.where(there, code[row, best], nobody)
+    return mentor, other, why

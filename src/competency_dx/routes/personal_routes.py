@@ -1,31 +1,29 @@
-"""Routes of persons, and the verb that makes them: what each step closes and instead of what, what stays open and why."""
+"""Routes of persons: what each step closes and instead of what, what stays open and why, who may lead whom."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import field, replace
 from datetime import date
+from functools import partial
 from itertools import chain
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Floats, Ids, Ints, Names, NotNegative, Probability, held_to, names, value
-from competency_dx.bank import load_framework
 from competency_dx.competencies import Competency, DeficitProfiles, Standards
 from competency_dx.display import Chart, point_chart, result_words
 from competency_dx.errors import RouteError, checked
 from competency_dx.findings import Finding, Template
-from competency_dx.responses import Reason
-from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, digest_text, frame, provenance, refuse_others
-from competency_dx.routes.allocation import RouteProblem, allocate, bar_of, edges_of, ordered, points_of
-from competency_dx.routes.catalogue import Catalogue, Programme, day_text
-from competency_dx.routes.mentors import matched, room_of
-from competency_dx.routes.reasons import ASK_AGAIN, CONFIRMED, LEAST, LIKELY, NO_CONCLUSION, UNDECIDED, UNTOLD, WHY, RouteReasons, Why
+from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, frame, refuse_others
+from competency_dx.routes.catalogue import Programme, day_text
+from competency_dx.routes.mentors import LED, NOT_OFFERED, ROLES, Consent, offered, room_of
+from competency_dx.routes.reasons import ASK_AGAIN, CONFIRMED, NO_CONCLUSION, WHY, Why
 
-Budget = float | Mapping[str, Mapping[str, float]]
-PURSES: tuple[Why, Why] = ("budget", "place_budget")  # what is said to bind: the budget of all, that of the place
-WISHED = 1.1  # what a programme closes counts for so much where the person asked for it
+NOBODY: Any = partial(np.zeros, 0, dtype=np.int64)
+NOTHING: Any = partial(np.zeros, (0, 0))
 
 
 @value
@@ -41,11 +39,14 @@ class Routes(Result):
     their place, the largest shortfall first. Where places have budgets of their own, `budgets` are these, NaN for no limit, and
     `budget_by` is the column of `background` with the places. No programme begins before `since`, "" for any day. `gap` is the share of
     what can be closed that the routes may miss. `mentor` (P,) is the place in `persons` of who is offered as a mentor, -1 for nobody,
-    `mentored` (P, D) says in which competencies; both are empty before `with_mentors`.
+    `mentored` (P, D) says in which competencies; `other` (P,) who else could help most, -1 for nobody, and `not_offered` (P,) why it
+    is not them, a place in `NOT_OFFERED`. Of those who lead: `p_strength` (P, D), NaN where no strength is confirmed, `room` (P,),
+    how many they take, 0 without consent, and whether they are a `methodist` (P,); `near` are the columns of `background` in which
+    a mentor should be the same, the territory first. All of this is empty before `with_mentors`.
     """
 
     kind: ClassVar[str] = "routes"
-    schema_version: ClassVar[int] = 5
+    schema_version: ClassVar[int] = 6
     oldest: ClassVar[int] = 4  # earlier ones tell deficits where nothing was concluded, and do not say where that is
     pictures: ClassVar[tuple[str, ...]] = ("competencies",)
     persons: Annotated[Names, held_to(uniqueItems=True)]
@@ -72,8 +73,14 @@ class Routes(Result):
     background: Mapping[str, Annotated[Names, held_to("persons")]] = field(default_factory=dict)
     budget_by: str = field(default_factory=str)
     budgets: Mapping[str, NotNegative] = field(default_factory=dict)
-    mentor: Annotated[Ints, held_to("persons?", minimum=-1, placeIn="persons")] = field(default_factory=lambda: np.zeros(0, np.int64))
+    mentor: Annotated[Ints, held_to("persons?", minimum=-1, placeIn="persons")] = field(default_factory=NOBODY)
     mentored: Annotated[Bools, held_to("mentor", "competencies")] = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
+    other: Annotated[Ints, held_to("persons?", minimum=-1, placeIn="persons")] = field(default_factory=NOBODY)
+    not_offered: Annotated[Ints, held_to("other", minimum=0, maximum=len(NOT_OFFERED) - 1)] = field(default_factory=NOBODY)
+    p_strength: Annotated[Floats, held_to("other", "competencies", minimum=0, maximum=1)] = field(default_factory=NOTHING)
+    room: Annotated[Ints, held_to("other", minimum=0)] = field(default_factory=NOBODY)
+    methodist: Annotated[Bools, held_to("other")] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    near: Ids = field(default_factory=tuple)
 
     def _refuse_contradictions(self) -> None:
         refuse_others(f"{self.kind}.shortfall", ~self._deficits() | np.isfinite(self.shortfall), "chosen, why")
@@ -125,21 +132,56 @@ class Routes(Result):
         return frame(group=names, **counts, budget=budget, spent=spent, left=budget - spent, waiting=member @ waits)
 
     def mentors_frame(self) -> DataFrame:
-        """Return one row per person with a mentor: who it is, and in which competencies."""
-        p = np.flatnonzero(self.mentor >= 0)
-        codes = [", ".join(self.competencies[d].code for d in np.flatnonzero(row)) for row in self.mentored[p]]
-        return frame(person=self.persons[p], mentor=self.persons[self.mentor[p]], competencies=codes)
+        """Return one row per pair and competency, and one per person with a deficit whom nobody is offered to, for the methodist.
+
+        A row says how sure the strength and the deficit are, in what both are `near`, who else of those who agreed could help most
+        (`other`) and why it is not them; of who has no mentor what keeps one from it (`not_offered`).
+        """
+        P, D = self.p_deficit.shape
+        (mentor, other), why = (_filled(x, (P,), -1) for x in (self.mentor, self.other)), _filled(self.not_offered, (P,), 0)
+        p, d = np.nonzero(np.column_stack([_filled(self.mentored, (P, D), 0), (mentor < 0) & (why > 0)]))  # D of who has nobody
+        m, ids = mentor[p], np.append(self.persons, "")
+        same = [(name, (column := self.background[name])[p] == np.append(column, "")[m]) for name in self.near]
+        sure = {name: _filled(getattr(self, name), (P + 1, D + 1), np.nan) for name in ("p_strength", "p_deficit", "shortfall")}
+        return frame(
+            person=self.persons[p],
+            mentor=ids[m],
+            role=np.array(ROLES)[(m >= 0) * (1 + _filled(self.methodist, (P,), 0)[m])],
+            competency=np.array([*(c.code for c in self.competencies), ""], dtype=object)[d],
+            **{name: x[m if name == "p_strength" else p, d] for name, x in sure.items()},
+            near=[", ".join(name for name, x in same if x[k] and self.background[name][p[k]]) for k in range(len(p))],
+            other=ids[other[p]],
+            not_offered=np.array(NOT_OFFERED)[why[p]],
+        )
+
+    def candidates_frame(self) -> DataFrame:
+        """Return one row per person and competency of confirmed strength: the role, how many they take and have, who needs it.
+
+        Who did not agree has no role and room for nobody; `needed` counts the persons with a deficit in it.
+        """
+        strength = _filled(self.p_strength, self.p_deficit.shape, np.nan)
+        p, d = np.nonzero(~np.isnan(strength))
+        return frame(
+            person=self.persons[p],
+            role=np.array(ROLES)[(self.room[p] > 0) * (1 + self.methodist[p])],
+            territory=[", ".join(self.background[name][k] for name in self.near) for k in p],
+            room=self.room[p],
+            load=np.bincount(self.mentor[self.mentor >= 0], minlength=len(self))[p],
+            competency=[self.competencies[k].code for k in d],
+            p_strength=strength[p, d],
+            needed=self._deficits().sum(axis=0)[d],
+        )
 
     @checked(RouteError)
     def with_mentors(
-        self, profiles: DeficitProfiles, agreed: str | Mapping[str, int] | Iterable[str], *, mentees: int = 2, near: Sequence[str] = ()
+        self, profiles: DeficitProfiles, agreed: Consent, *, mentees: int = 2, near: Sequence[str] = (), methodists: Consent = ()
     ) -> Self:
         """Return the routes with mentors offered: other persons who agreed to it and are sure to be strong where one has a deficit.
 
         A strength is sure where the rule of the profiles calls it confirmed. Each person is offered one mentor at most, so that all
         together can help with as many points of shortfall as possible. It is an offer, which closes nothing in the numbers.
         Raises `RouteError` when the profiles are of others, a column or a person is not there, what is said of consent cannot be read,
-        or the id of a mentor is a name: a teacher's page would show it to another.
+        methodists have no territory, or the id of a mentor is a name: a teacher's page would show it to another.
 
         Parameters
         ----------
@@ -147,20 +189,37 @@ class Routes(Result):
         agreed : str, mapping of str to int or iterable of str. Who agreed to be a mentor: ids, ids with the number of mentees each
             takes, or a background column with such numbers or yes and no. Nobody else is offered.
         mentees : How many mentees one takes at most where no number is said.
-        near : Background columns, a mentor with the same value is preferred: ``["municipality", "school"]``.
+        near : Background columns, a mentor with the same value is preferred: ``["municipality", "school"]``; page and workbook tell
+            demand by them too.
+        methodists : Who leads as a methodist, said like `agreed`: ten persons where no number is said, of the own territory only, which
+            is the first column of `near`. Whoever is both is a methodist.
         """
-        self._refuse_others(profiles, {*near, *([agreed] if isinstance(agreed, str) else [])})
-        room, shared = room_of(profiles, agreed, mentees), [profiles.background[name] for name in near]
-        strength, needed = profiles.strength[:, [profiles.index(c.code) for c in self.competencies]], self._deficits()
-        strong = (strength == CONFIRMED) & (room > 0)[:, None]
-        mentor = matched(np.where(needed, self.shortfall, 0.0), strong, room, shared, self.persons)
-        n_agreed, n_strong, offered = (int(x.sum()) for x in (room > 0, strong.any(axis=1), mentor >= 0))
-        told = Template("routes.mentors").of(agreed=n_agreed, strong=n_strong, persons=offered)
-        findings = (*(f for f in self.findings if f.code != told.code), told)
+        self._refuse_others(profiles, {*near, *(column for column in (agreed, methodists) if isinstance(column, str))})
+        room, led, needed = room_of(profiles, agreed, mentees), room_of(profiles, methodists, LED), self._deficits()
+        if led.any() and not near:
+            raise RouteError("routes.no_territory")
+        at, shared = [profiles.index(c.code) for c in self.competencies], {name: profiles.background[name] for name in near}
+        strong, room = profiles.strength[:, at] == CONFIRMED, np.where(led > 0, led, room)
+        points = np.where(needed, self.shortfall, 0.0)
+        mentor, other, why = offered(points, strong, room, self.persons, near=[*shared.values()], methodist=led > 0)
+        n_agreed, n_strong, n_offered = (int(x.sum()) for x in (room > 0, strong.any(axis=1) & (room > 0), mentor >= 0))
+        told = Template("routes.mentors").of(agreed=n_agreed, strong=n_strong, persons=n_offered)
         inputs = {**self.provenance.inputs, "agreed": digest_arrays(room)}
         settings = {**self.provenance.settings, "mentees": f"{mentees}", "near": ", ".join(near) or "none"}
-        made, mentored = replace(self.provenance, inputs=inputs, settings=settings), needed & strong[mentor] & (mentor >= 0)[:, None]
-        return replace(self, mentor=mentor, mentored=mentored, findings=findings, provenance=made)
+        return replace(
+            self,
+            mentor=mentor,
+            mentored=needed & strong[mentor] & (mentor >= 0)[:, None],
+            other=other,
+            not_offered=why,
+            p_strength=np.where(strong, profiles.p_strength[:, at], np.nan),
+            room=room,
+            methodist=led > 0,
+            near=tuple(near),
+            background={**self.background, **{name: names(column) for name, column in shared.items()}},
+            findings=(*(f for f in self.findings if f.code != told.code), told),
+            provenance=replace(self.provenance, inputs=inputs, settings=settings),
+        )
 
     def _refuse_others(self, profiles: DeficitProfiles | Routes, columns: Set[str]) -> None:
         if profiles.persons.tolist() != self.persons.tolist():
@@ -252,129 +311,9 @@ class Routes(Result):
         return point_chart(names, columns, title=say("shortfall"), x_label=say("points"))
 
 
-@checked(RouteError)
-def recommend(
-    profiles: DeficitProfiles,
-    catalogue: Catalogue,
-    *,
-    hours: float = 72.0,
-    price: float = np.inf,
-    budget: Budget = np.inf,
-    weights: Mapping[str, float] | None = None,
-    wishes: Mapping[str, Sequence[str]] | None = None,
-) -> Routes:
-    """Choose for each person the programmes that close most of the expected shortfall.
-
-    The shortfall of a competency is the expected number of points of percent below the lowest cut; of several programmes for it
-    the one that closes most counts. Confirmed deficits take any programme, likely ones what can be left at any time; what is
-    undecided is asked about again, and where a profile concludes nothing a route says nothing either. Where seats or the budget do
-    not suffice, all routes together close as much as possible.
-    Raises `RouteError` when there are no persons, a limit or a weight is negative, or weights, wishes, budgets or the catalogue name
-    what does not exist.
-
-    Parameters
-    ----------
-    profiles : DeficitProfiles
-    catalogue : Catalogue
-    hours, price : What the programmes of one person take and cost at most.
-    budget : What those of all persons cost at most; or those of the persons of each place, by the background column that has the
-        places: ``{"municipality": {"Тюмень": 300_000, "Ишим": 90_000}}``. A place that is not named has no money.
-    weights : What a point of a competency counts, 1 where nothing is said.
-    wishes : Programmes that persons ask for; what they close counts a tenth more.
-    """
-    weights, wishes, every, since = weights or {}, wishes or {}, catalogue.programmes, catalogue.since
-    purse, money, payer = _budgets(profiles, budget)
-    settings = _settings(profiles, {"hours": hours, "price": price}, money, weights, since)
-    codes, framework = [c.code for c in profiles.competencies], load_framework(catalogue.framework)
-    at = [codes.index(leaf) for leaf in profiles.population.leaves if leaf in codes]  # a propensity to omit is none
-    leaves, ids, persons = [codes[c] for c in at], [one.id for one in every], [str(p) for p in profiles.persons]
-    strange = {*leaves} - {n.code for n in framework.nodes if not n.replaced_by} | {*catalogue.strange(framework)}
-    if strange := strange | {*weights} - {*leaves} | {*wishes} - {*persons} | {*chain(*wishes.values())} - {*ids}:
-        raise RouteError("routes.unknown", strange=sorted(strange))
-    state, shortfall, points = profiles.state[:, at], *points_of(profiles, every, framework, at)
-    barred: list[Why] = [bar_of(one, profiles, since) for one in every]
-    wish = np.array([[WISHED if k in wishes.get(p, ()) else 1.0 for k in ids] for p in persons])[:, :, None]
-    weight = np.array([weights.get(leaf, 1.0) for leaf in leaves])
-    counts = (state == CONFIRMED)[:, None] | ((state == LIKELY)[:, None] & np.array([[one.reversible] for one in every]))
-    closes = np.where(counts & (points >= LEAST) & (np.array(barred) == "")[:, None], points * wish * weight, 0.0)
-    problem = RouteProblem(every, closes, np.isin(state, (CONFIRMED, LIKELY)), *edges_of(framework, leaves), hours, price, money, payer)
-    chosen, alone, gap = allocate(problem)
-    steps, left = [ordered(problem, row)[0] for row in chosen], problem.left(chosen)
-    brings = np.array([[any(framework.within(leaf, e.competency) for e in one.brings) for leaf in leaves] for one in every])
-    because = RouteReasons(problem, chosen, steps, left, points, state.astype(np.int64), brings, barred, weight, PURSES[bool(purse)])
-    (instead, why), unmet = because.of_deficits(), {}
-    why[state == UNDECIDED], why[state == UNTOLD] = ASK_AGAIN, NO_CONCLUSION
-    for p, person in ((persons.index(person), person) for person in wishes):
-        unmet[person] = {k: because.of_wish(p, i) for k in wishes[person] if (i := ids.index(k)) not in chosen[p]}
-    order = sorted(range(len(persons)), key=lambda p: (-shortfall[p] @ problem.open[p], digest_text(persons[p])))
-    short = (left[0] < 1)[:, None] | ((left[1][payer] < np.array([[one.price] for one in every])) & bool(purse))  # (K, P)
-    waits = [tuple(persons[p] for p in order if short[k, p] and k in alone[p] and k not in chosen[p]) for k in range(len(every))]
-    inside = np.array([[leaf in fact.competencies for leaf in leaves] for fact in profiles.items], dtype=np.int64)
-    unseen = (profiles.reasons == Reason.NOT_ADMINISTERED) @ inside
-    used = np.unique([*chosen[chosen >= 0], *instead[instead >= 0], *(k for k, who in enumerate(waits) if who)]).astype(np.int64)
-    place, longest = np.full(len(every) + 1, -1), max(map(len, steps), default=0)
-    place[used] = np.arange(len(used))
-    told = _findings(catalogue, [every[k] for k in used], np.array(leaves)[((chosen >= 0) & (unseen == 0)).any(axis=0)].tolist())
-    root = [c.parent for c in profiles.competencies].index(None)
-    digest = digest_arrays(profiles.points, profiles.reasons, profiles.p_deficit)
-    digests = {"profiles": digest, "catalogue": f"{catalogue.id} {catalogue.version} {catalogue.digest}"}
-    return Routes(
-        persons=profiles.persons,
-        competencies=tuple(profiles.competencies[c] for c in at),
-        language=profiles.language,
-        programmes=tuple(every[k] for k in used),
-        standards=profiles.standards,
-        answered=profiles.n_items[:, root],
-        p_deficit=np.where(state == UNTOLD, np.nan, profiles.p_deficit[:, at]),
-        level=profiles.level[:, root].astype(np.int64),
-        why=why,
-        shortfall=np.where(state == UNTOLD, np.nan, shortfall),
-        gap=gap,
-        since=f"{since or ''}",
-        steps=place[np.array([[*step, *[-1] * (longest - len(step))] for step in steps], dtype=np.int64)],
-        chosen=place[chosen],
-        closes=np.where(chosen >= 0, np.take_along_axis(points, chosen[:, None], 1)[:, 0], 0.0),
-        instead=place[instead],
-        unseen=unseen,
-        unmet=unmet,
-        waiting={k: who for k, who in zip(ids, waits, strict=True) if who},
-        **purse,
-        findings=(*told, *Template("routes.no_budget").about(name or "—" for name, x in purse.get("budgets", {}).items() if x == 0)),
-        provenance=provenance("recommend", digests, settings),
-    )
-
-
-def _budgets(profiles: DeficitProfiles, budget: Budget) -> tuple[dict[str, Any], Floats, Ints]:
-    """Return what a document tells of budgets of places, if there are any, the budgets (B,), and which is that of each person (P,)."""
-    if not isinstance(budget, Mapping):
-        return {}, np.array([budget], dtype=np.float64), np.zeros(len(profiles), dtype=np.int64)
-    if len(budget) != 1:
-        raise RouteError("routes.one_column", given=list(budget))
-    [(by, given)] = budget.items()
-    if by not in profiles.background:
-        raise RouteError("routes.no_column", absent=[by], columns=list(profiles.background))
-    places, payer = np.unique(profiles.background[by].astype(str), return_inverse=True)
-    if strange := given.keys() - {*places.tolist()}:
-        raise RouteError("routes.unknown", strange=sorted(strange))
-    money = np.array([given.get(place, 0.0) for place in places], dtype=np.float64)
-    budgets = dict(zip(places.tolist(), np.where(money < np.inf, money, np.nan).tolist(), strict=True))
-    return {"background": {by: names(profiles.background[by])}, "budget_by": by, "budgets": budgets}, money, payer.astype(np.int64)
-
-
-def _settings(
-    profiles: DeficitProfiles, limits: Mapping[str, float], budgets: Floats, weights: Mapping[str, float], since: date | None
-) -> dict[str, str]:
-    """Return the limits, weights and the day as a document tells them; raises `RouteError` for nobody and for what cannot be."""
-    if not len(profiles):
-        raise RouteError("routes.nobody")
-    if wrong := [x for x in (*limits.values(), *budgets.tolist()) if not x >= 0] + [x for x in weights.values() if not 0 <= x < np.inf]:
-        raise RouteError("routes.negative", wrong=wrong)
-    said = {**limits, "budget": float(budgets.sum()), **weights}
-    return {name: f"{x:g}" for name, x in said.items() if x < np.inf} | ({"since": f"{since}"} if since else {})
-
-
-def _findings(catalogue: Catalogue, used: Sequence[Programme], unseen: Sequence[str]) -> tuple[Finding, ...]:
-    assumed = sum(any(effect.status == "assumed" for effect in one.brings) for one in used)
-    out = [Template("routes.synthetic").of(title=catalogue.title)] if catalogue.synthetic else []
-    out += [Template("routes.assumed").of(programmes=assumed)] if assumed else []
-    return (*out, *Template("routes.nothing_unseen").about(unseen))
+def _filled(told: NDArray[Any], shape: tuple[int, ...], blank: float) -> NDArray[Any]:
+    """Return an array in a larger one, blank where an earlier document does not tell it and beyond the last place."""
+    out = np.full(shape, blank, dtype=told.dtype)
+    if told.size:
+        out[tuple(map(slice, told.shape))] = told
+    return out

@@ -127,7 +127,8 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     frame = frame.map(unguarded) if "'" in text and GUARDED.search(text) else frame
     notes = [] if encoding == "utf-8" else [Template("responses.encoding").of([encoding])]
     notes += Template("responses.short_rows").about(str(ends[at] + line) for line in short)
-    return _with_header(path.name, head[: at + 1], [frame.iloc[:, k] for k in range(width)], notes)
+    numbered = text.count("\n", 0, -1) == ends[at] - 1 + len(frame)
+    return _with_header(path.name, head[: at + 1], [frame.iloc[:, k] for k in range(width)], notes, first=numbered * (ends[at] + 1))
 
 
 def _names_rows(head: Sequence[Sequence[str]]) -> bool:
@@ -227,8 +228,8 @@ def _texts(row: Sequence[object]) -> list[str]:
     return [cell_text(c)[0] if c is not None else "" for c in row]
 
 
-def _with_header(origin: str, head: Sequence[Sequence[object]], cells: Sequence[Any], notes: Sequence[Finding]) -> Table:
-    """Name the columns by the last row of `head`; a cell merged downwards stands in a row above."""
+def _with_header(origin: str, head: Sequence[Sequence[object]], cells: Sequence[Any], notes: Sequence[Finding], *, first: int) -> Table:
+    """Name the columns by the last row of `head`; a cell merged downwards stands above. `first` is the number of the row below."""
     texts, named, headless = [*map(_texts, head)], [], []
     for row in texts:
         refuse_results(row, origin)
@@ -238,6 +239,7 @@ def _with_header(origin: str, head: Sequence[Sequence[object]], cells: Sequence[
             named.append((name or f"column {k + 1}", content))
             headless += [f"column {k + 1}"] if not name and k else []
     raw, findings = table(named, origin), [*notes]
+    raw = replace(raw, lines=np.arange(first, first + raw.rows)) if first else raw
     if shown := [cut(hidden_text(s), 60) for row in texts[:-1] if (s := " ".join(filter(None, row)))]:
         findings.append(Template("responses.header_rows").of(where=shown, rows=len(shown)))
     findings += Template("responses.no_heading").about(headless)
@@ -277,7 +279,7 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     covered = [(n, rows[n]) for n in alike if n in hidden]
     facts = {"counts": covered, "sheet": chosen, "rows": rows[chosen]}
     notes += Template("responses.hidden_sheets").about((n for n, _ in covered), **facts)
-    return _with_header(path.name, grid[: at[chosen] + 1], cells, notes)
+    return _with_header(path.name, grid[: at[chosen] + 1], cells, notes, first=at[chosen] + 2)
 
 
 def _parquet(path: Path) -> Table:

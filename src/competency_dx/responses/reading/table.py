@@ -86,7 +86,10 @@ class Verdicts(NamedTuple):
 
 @value
 class Table:
-    """Columns by name, all of R rows; `index` holds the row labels of a frame: somebody's "own", or the "default" numbers of pandas."""
+    """Columns by name, all of R rows; `index` holds the row labels of a frame: somebody's "own", or the "default" numbers of pandas.
+
+    `lines` (R,) are the numbers of the rows in a sheet, and in a file whose every line is a row.
+    """
 
     columns: Mapping[str, Column]
     rows: int
@@ -94,6 +97,7 @@ class Table:
     index: Column | None = None
     labels: Labels = "own"
     findings: tuple[Finding, ...] = ()
+    lines: Ints | None = None
 
     def headers(self) -> dict[str, str]:
         """Return the columns by header; of several with the same header the first."""
@@ -109,6 +113,7 @@ class Table:
             columns={name: c.take(chosen) for name, c in self.columns.items()},
             rows=len(chosen),
             index=None if self.index is None else self.index.take(chosen),
+            lines=None if self.lines is None else self.lines[chosen],
             findings=(*self.findings, *findings),
         )
 
