@@ -278,6 +278,28 @@ def test_rates_change_only_by_items_that_differ(seed: int) -> None:
             assert not {"dif.rates"} & {f.code for f in found.findings}
 
 
+@pytest.mark.parametrize(("persons", "items", "seed"), [(600, 10, 1), (700, 8, 2)])
+def test_an_item_of_several_scores_that_differs_much_in_several_groups_is_measured_and_no_anchor(
+    persons: int, items: int, seed: int
+) -> None:
+    """So far from the maximum with all items the same the likelihood is not concave there; that is no lack of a maximum."""
+    rng, group = np.random.default_rng(seed), np.arange(persons) % 4
+    theta = rng.normal(size=persons) + np.array([0, 0.5, -0.5, 0])[group]
+    b, a = 0.8 * rng.normal(size=items), rng.uniform(0.8, 1.5, items)
+    harder = np.where(
+        np.arange(items) == 3, 0.7 * (group == 2)[:, None], np.where(np.arange(items) == 7, -0.7 * (group > 0)[:, None], 0.0)
+    )
+    up = (a * (theta[:, None] - b - harder))[:, :, None] - a[:, None] * np.linspace(-0.8, 0.8, 2 if items == 8 else 3)
+    p = np.exp(np.concatenate([np.zeros((persons, items, 1)), up.cumsum(axis=2)], axis=2))
+    scores = (rng.random((persons, items, 1)) > (p / p.sum(axis=2, keepdims=True)).cumsum(axis=2)).sum(axis=2)
+    found = checked(pd.DataFrame(scores).rename(columns="i{}".format), [f"g{g}" for g in group], reference="g0")
+    assert np.isfinite(found.lr).all()
+    assert (found.ets[7, 1:] > "A").all()
+    differ = (found.ets > "A").any(axis=1) | crossing(found.delta, found.se, found.q, found.gap)
+    assert not found.anchor[differ].any()
+    assert not {"dif.endless", "dif.few_anchors"} & {f.code for f in found.findings}
+
+
 def test_years_are_cut_into_thirds() -> None:
     table, _, _ = simulated((300,))
     found = checked(table, np.arange(300).tolist(), model="Rasch")

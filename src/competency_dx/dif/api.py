@@ -168,17 +168,19 @@ def check_dif(
             tied = tied_groups(common, codes[:, kept], observed[:, kept], group)
             if (base := tied.maximum((), tied.start, tied.information(tied.start))) is None:
                 raise DIFError("dif.no_maximum")
-            free, now = _purified(tied, base)
+            (free, now), gone = _purified(tied, base), Free()
             while True:
                 of_kept = [tied.freed(k, now, free, cut) for k in range(len(kept))]
                 p = np.array([chi2.sf(d.lr, max(d.df, 1)) for d in of_kept])
                 differs = _differ(of_kept, adjusted(p))
-                fewer = tuple(k for k in free if differs[k] or np.isnan(of_kept[k].lr))
-                if fewer == free or (further := tied.maximum(fewer, now.phi, now.information)) is None:
+                gone += tuple(k for k in free if not (differs[k] or np.isnan(of_kept[k].lr)))
+                order = dict.fromkeys((*free, *np.argsort(p, kind="stable").tolist()))
+                changed = _within(tied, tuple(k for k in order if k not in gone and (k in free or differs[k])))
+                if changed == free or (further := tied.maximum(changed, now.phi, now.information)) is None:
                     break
-                free, now = fewer, further  # without those that the likelihood ratio does not bear out
+                free, now = changed, further  # the likelihood ratio has the last word
             found = dict(zip(kept.tolist(), of_kept, strict=True))
-            rate, rate_freed = tied.rates(base.phi, cut), tied.rates(now.phi, cut)
+            rates: dict[str, Any] = {"rate": tied.rates(base.phi, cut), "rate_freed": tied.rates(now.phi, cut)}
         tested = [k for k, one in enumerate(tied.apart) if one.columns.size and k not in free]
         anchor = np.isin(np.arange(len(part)), kept[tested])
         strata = [strata_of(codes, observed, group, i, anchor & alike[i]) for i in range(len(part))]
@@ -190,14 +192,17 @@ def check_dif(
             break
         size = np.where(endless, np.abs(numbers["standardised"]), 0.0).max(axis=1)  # the farthest first: it may mislead the rest
         kept = kept[kept != size.argmax()]
-    how = by if isinstance(by, str) else "given for each person"
-    settings = {"model": model, "by": how, "reference": groups[0], "cut": f"{cut:g} %"}
+    settings = {
+        "model": model,
+        "by": by if isinstance(by, str) else "given for each person",
+        "reference": groups[0],
+        "cut": f"{cut:g} %",
+    }
     made = provenance("check_dif", {"responses": digest_arrays(codes, np.packbits(observed), group)}, settings)
-    numbers |= {"anchor": anchor, "explanation": tuple(said.get(item, "") for item in data.items), "items": data.items}
-    rates: dict[str, Any] = {"competencies": common.population.dimensions, "cut": cut, "rate": rate, "rate_freed": rate_freed}
-    out = DIF(groups=groups, n=np.bincount(group), findings=(), provenance=made, **numbers, **rates)
-    notes += _findings(out, flat, [s.left_out > 0 for s in strata])
-    announce(notes)
+    numbers |= rates | {"competencies": common.population.dimensions, "cut": cut, "items": data.items, "anchor": anchor}
+    numbers["explanation"] = tuple(said.get(item, "") for item in data.items)
+    out = DIF(groups=groups, n=np.bincount(group), findings=(), provenance=made, **numbers)
+    announce(notes := notes + _findings(out, flat, [s.left_out > 0 for s in strata]))
     return replace(out, findings=notes)
 
 
@@ -254,21 +259,26 @@ def _differ(found: Sequence[Difference], q: Floats) -> Bools:
     return np.asarray((classes(delta, se, q) > "A").any(axis=1) | crossing(delta, se, q, gap))
 
 
+def _within(of: TiedGroups, free: Free) -> Free:
+    """Return the first of these items that leave enough anchors in each competency."""
+    most = ((1 - LEAST_ANCHORS) * of.known.loads.sum(axis=0))[of.known.dimension].astype(int)
+    place = [int(of.known.loads[list(free[: k + 1]), of.known.dimension[i]].sum()) for k, i in enumerate(free)]
+    return tuple(i for i, n in zip(free, place, strict=True) if n <= most[i])
+
+
 def _purified(of: TiedGroups, now: Maximum) -> tuple[Free, Maximum]:
     """Return the items that differ, and the maximum with these freed; the largest go first, as they bend the statistics of the rest."""
-    free, dimension, left = Free(), of.known.dimension, ((1 - LEAST_ANCHORS) * of.known.loads.sum(axis=0)).astype(int)
-    while tested := [i for i, one in enumerate(of.apart) if one.columns.size and i not in free and left[dimension[i]] > 0]:
-        found = [of.difference(i, now, free) for i in tested]
-        wald = np.array([d.wald for d in found])
+    free = Free()
+    while tested := [i for i, one in enumerate(of.apart) if one.columns.size and i not in free and i in _within(of, (*free, i))]:
+        found = [d if np.isfinite((d := of.difference(i, now, free)).wald) else of.freed(i, now, free, 50.0) for i in tested]
+        wald = np.nan_to_num([d.wald for d in found])
         q = adjusted(np.append(chi2.sf(wald, [d.df for d in found]), np.zeros(len(free))))[: len(tested)]
         size = wald * _differ(found, q)
-        more = [i for i, large in zip(tested, (size > 0) & (size >= size.max() / 2), strict=True) if large]
-        more = [i for k, i in enumerate(more) if sum(dimension[j] == dimension[i] for j in more[:k]) < left[dimension[i]]]
-        further = of.maximum((*free, *more), now.phi, now.information) if more else None
+        more = _within(of, (*free, *(i for i, large in zip(tested, (size > 0) & (size >= size.max() / 2), strict=True) if large)))
+        further = of.maximum(more, now.phi, now.information) if more != free else None
         if further is None:
             break
-        free, now = (*free, *more), further
-        np.subtract.at(left, dimension[more], 1)
+        free, now = more, further
     return free, now
 
 

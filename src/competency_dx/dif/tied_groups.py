@@ -9,7 +9,7 @@ model to that of another.
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.linalg import block_diag, cho_factor, cho_solve
+from scipy.linalg import block_diag
 from scipy.special import ndtr
 
 from competency_dx import engine
@@ -83,13 +83,12 @@ class TiedGroups(NamedTuple):
         phi = self.start + T @ self.coefficients(T, phi)
         total, slope = self.evaluated(phi)
         for _ in range(ROUNDS):
-            bend = T.T @ guide @ T
-            short = max(DEFINITE - float(np.linalg.eigvalsh(bend)[0]), 0.0)
-            factor = cho_factor(bend + short * np.eye(len(bend)))
+            bent, ways = np.linalg.eigh(T.T @ guide @ T)
+            along = T @ ways  # uphill even where the likelihood is not concave
             for _ in range(STEPS):
-                step = T @ cho_solve(factor, T.T @ slope)
+                step = along @ (along.T @ slope / np.maximum(np.abs(bent), DEFINITE))
                 if float(slope @ step) < EXACT:
-                    if not short:
+                    if bent[0] >= DEFINITE:
                         return Maximum(phi, total, slope, self.information(phi))
                     break
                 for share in 0.5 ** np.arange(HALVINGS):
@@ -143,8 +142,8 @@ class TiedGroups(NamedTuple):
         density = np.exp(-0.5 * ((theta - mean[:, d, None]) / sd[:, d, None]) ** 2)
         gap = np.sqrt((density * (share[:, item] - share[of.first, item]) ** 2).sum(axis=1) / density.sum(axis=1)) + 0 * of.steps[:, 0]
         moved, covariance, weight = along[-m:], inverse[-m:, -m:], DELTA * (of.steps + mean[:, d, None] * of.slopes)
-        if np.linalg.eigvalsh(covariance)[0] <= 0:  # nothing is known this far from the maximum
-            moved, gap, covariance = 0 * moved, 0 * gap, np.eye(m)
+        if np.linalg.eigvalsh(covariance)[0] <= 0:  # a step this far from the maximum says nothing
+            return Difference(np.nan, none := np.full(len(mean), np.nan), none, none, np.nan, m, none)
         se = np.sqrt(np.einsum("gm,mn,gn->g", weight, covariance, weight))
         return Difference(float(moved @ np.linalg.solve(covariance, moved)), weight @ moved, se, gap, np.nan, m, np.nan * gap)
 
