@@ -64,6 +64,17 @@ def test_link_writes_its_page_and_the_table_of_points(command: Command, tmp_path
     assert "--without" in err
 
 
+def test_clusters_are_calibrated_without_a_bank_and_linked_one_by_one(command: Command, tmp_path: Path, answers: Path) -> None:
+    given = ("--bank", "physics", "--dimensions", "clusters", "--model", "PCM", "--out", tmp_path)
+    assert command("calibrate", answers, *given)[0] == 0
+    assert not (tmp_path / "bank").exists()
+    both = [tmp_path / "calibration.json"] * 2
+    code, _, err = command("link", *both, "--language", "en")
+    assert code == 2
+    assert "name one of them: --competency" in err
+    assert command("link", *both, "--competency", err.split("here are ")[1].split(",")[0], "--out", tmp_path / "linked")[0] == 0
+
+
 def test_dif_compares_with_the_group_that_is_named(command: Command, tmp_path: Path, points: Path) -> None:
     out = tmp_path / "dif.json"
     assert command("dif", points, "--by", "city", "--reference", "south", "--out", out)[0] == 0

@@ -301,6 +301,31 @@ def test_a_form_is_equivalent_to_itself() -> None:
         assert table.to_frame()["percent_equivalent"].iloc[-1] == pytest.approx(100)
 
 
+def test_one_of_several_competencies_is_linked_as_if_its_items_stood_alone() -> None:
+    rng, a, b, d = np.random.default_rng(3), np.tile([0.9, 1.3, 1.6, 1.0], 4), np.linspace(-1.5, 1.5, 16), np.repeat([0, 1], 8)
+    items, tables = [f"q{i}" for i in range(16)], []
+    for mean, sd in (([0.0, 0.0], [1.0, 1.0]), ([0.5, -0.3], [1.2, 0.8])):
+        theta = np.array(mean) + sd * (rng.normal(size=(1000, 2)) @ np.array([[1.0, 0.6], [0.0, 0.8]]))
+        tables.append(pd.DataFrame((rng.random((1000, 16)) < 1 / (1 + np.exp(-a * (theta[:, d] - b)))).astype(int), columns=items))
+    leaf = {item: "AB"[k] for item, k in zip(items, d, strict=True)}
+    old, new = (quietly(partial(cdx.calibrate, t, dimensions=leaf)) for t in tables)
+    for name, mine in (("A", items[:8]), ("B", items[8:])):
+        first, second = (quietly(partial(cdx.calibrate, t[mine])) for t in tables)
+        alone = quietly(partial(cdx.link, second, first))
+        for before in (old, first):
+            found = quietly(partial(cdx.link, new, before, competency=name))
+            assert found.items == tuple(mine)
+            assert found.parameters.dimensions == (name,)
+            np.testing.assert_allclose(
+                [found.slope, found.intercept, found.error], [alone.slope, alone.intercept, alone.error], atol=0.02
+            )
+        assert quietly(partial(equate, new, old, competency=name)).highest == 8
+    for wrong in ("", "C"):
+        with pytest.raises(LinkingError, match="here are A, B") as caught:
+            cdx.link(new, old, competency=wrong)
+        assert caught.value.code == "linking.dimensions"
+
+
 def test_scales_that_cannot_be_linked() -> None:
     rng = np.random.default_rng(8)
     old = calibrated(0.0, rng)

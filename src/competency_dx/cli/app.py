@@ -110,7 +110,7 @@ def calibrate(
     data = steps.read_answers(terminal, responses, items, layout)
     stated = None if priors == "none" else priors
     result = steps.calibrated(terminal, data, items, model=model or steps.advised_model(data), priors=stated, estimation=estimation)
-    if result.parameters.between:  # a bank keeps items of one competency each, not those of testlets
+    if estimation.dimensions not in {"clusters", "testlets"}:  # a bank keeps its leaves, or one scale
         terminal.result(save_bank(items.with_calibration(result), out / "bank"))
     terminal.result(write_whole(out / "calibration.json", result.to_json().encode()))
     terminal.result(steps.reported(result, out / "report", terminal))
@@ -149,15 +149,18 @@ def dif(
 
 
 @command(app, "Put one scale on another", new="new_scale", old="old_scale", out="out_link")
-def link(new: str, old: str, *, without: str = "", equivalents: bool = False, out: Given = None, terminal: Terminal) -> None:
+def link(
+    new: str, old: str, *, competency: str = "", without: str = "", equivalents: bool = False, out: Given = None, terminal: Terminal
+) -> None:
     """Put the scale of a new calibration on that of an old one by common items: constants, errors, what moved; table of points."""
     from competency_dx import linking
 
     scales: list[Any] = [steps.read_result(Path(x)) if x.endswith(".json") else steps.bank_of(x) for x in (new, old)]
     names: Any = without if without == "drifted" else tuple(filter(None, without.split(",")))
-    steps.summarised(heard(terminal, lambda: linking.link(*scales, without=names)), out or Path(f"{Path(new).stem}-link"), terminal)
+    how: dict[str, Any] = {"without": names, "competency": competency}
+    steps.summarised(heard(terminal, lambda: linking.link(*scales, **how)), out or Path(f"{Path(new).stem}-link"), terminal)
     if equivalents:
-        steps.print_table(linking.equate(*scales, without=names).to_frame(), terminal)
+        steps.print_table(linking.equate(*scales, **how).to_frame(), terminal)
 
 
 @command(app, "Compare experts who mark", bank="bank_of_rubrics", out="out_raters")

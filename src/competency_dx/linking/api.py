@@ -53,11 +53,15 @@ class Step(NamedTuple):
     gradients: tuple[Floats, ...]
 
 
-def scale_of(source: ItemBank | Calibration) -> Scale:
-    """Return a bank or a calibration as a scale; errors are those of a calibration together, else each item's own."""
-    known, errors = bank_parameters(source) if isinstance(source, ItemBank) else source.parameters.in_group(), None
-    if len(known.dimensions) > 1:
-        raise LinkingError("linking.dimensions", dimensions=known.dimensions)
+def scale_of(source: ItemBank | Calibration, competency: str = "") -> Scale:
+    """Return a bank or a calibration, or one competency of it, as a scale; errors are those of a calibration, else each item's own."""
+    whole, errors = bank_parameters(source) if isinstance(source, ItemBank) else source.parameters.in_group(), None
+    leaves = source.leaves if isinstance(source, ItemBank) else {}
+    of = np.array([leaves.get(i, whole.dimensions[d]) for i, d in zip(whole.items, whole.dimension_index, strict=True)])
+    rows, D = np.flatnonzero(np.isin(of, [competency, "theta"]) | (competency == "")), len(whole.dimensions)  # theta: without a name
+    if not whole.between or not len(rows) or not (competency or D == 1):
+        raise LinkingError("linking.dimensions", dimensions=sorted({*of.tolist()}))
+    known = whole.single(int(whole.dimension_index[rows[0]])).take(rows)
     if nominal := [i for i, f in zip(known.items, known.families, strict=True) if FAMILIES[f].steps == "category"]:
         raise LinkingError("linking.nominal", nominal=nominal)
     if isinstance(source, Calibration) and not source.parameters.item_groups:
@@ -65,6 +69,10 @@ def scale_of(source: ItemBank | Calibration) -> Scale:
     if errors is None:
         each = np.nan_to_num(known.covariance)
         errors = ItemErrors(block_diag(*each), *(x.ravel() for x in np.indices(each.shape[:2])))
+    else:  # of these items, whose slope stands in the first column
+        at = np.flatnonzero(np.isin(errors.item, rows))
+        column = np.where(errors.column[at] < D, 0, errors.column[at] - D + 1)
+        errors = ItemErrors(errors.covariance[np.ix_(at, at)], np.searchsorted(rows, errors.item[at]), column)
     keys = {i: parts["key"] for i, parts in ledger_of(source).items.items()} if isinstance(source, ItemBank) else {}
     return Scale(source.digest, known, errors, keys)
 
@@ -200,23 +208,25 @@ def link(
     method: LinkMethod = DEFAULT_METHOD,
     without: Without = (),
     through: Sequence[ItemBank | Calibration] = (),
+    competency: str = "",
 ) -> Link:
     """Put a new scale on an old one: θ on the old scale is A θ on the new one + B.
 
     Items are matched by id; with another model, number of scores or, in two banks, key it is another item, and not linked by. The
     error of A and B comes from the covariances of the items' parameters in all calibrations (delta method; Ogasawara 2001); items of
     a bank err independently. An item whose difficulty or slope moved by more than errors and the spread of the others explain is named.
-    Raises `LinkingError` when fewer than two items are common and alike, `without` names others, items are nominal, or a scale has
-    several competencies.
+    Raises `LinkingError` when fewer than two items are common and alike, `without` names others, items are nominal or measure several
+    competencies, or a scale has several and `competency` names none of them.
 
     Parameters
     ----------
-    new, old : Of one competency.
+    new, old : Of one competency, or with items of one each.
     method : StockingLord, Haebara, MeanSigma or MeanMean
     without : tuple of str, or "drifted". Common items not to link by; or those that moved. Either way they are named.
     through : Forms or years between, from the new to the old: a chain, each linked with the next.
+    competency : Which one to link where there are several: each has a scale, and a link, of its own. Of a bank, its leaf.
     """
-    scales = alike([scale_of(source) for source in (new, *through, old)])
+    scales = alike([scale_of(source, competency) for source in (new, *through, old)])
     steps = steps_between(scales, method, without)
     slopes, intercepts = np.array([[s.slope, s.intercept] for s in steps]).T
     later = np.append(np.cumprod(slopes[:0:-1])[::-1], 1.0)  # what a shift after each step is on the old scale
@@ -232,7 +242,7 @@ def link(
     percent *= 100 / (scales[-1].items.n_categories - 1).sum()
     of_items["effect_percent"] = percent[:-1] - percent[-1]
     whole: dict[str, Any] = {"slope": A, "intercept": B, "covariance": covariance, "constants": np.stack([slopes, intercepts], axis=1)}
-    settings = {"method": type(method).__name__, "without": taken}
+    settings = {"method": type(method).__name__, "without": taken} | ({"competency": competency} if competency else {})
     whole |= {"parameters": parameters, "method": settings["method"], "provenance": provenance("link", inputs, settings)}
     out = Link(items=tuple(i for s in steps for i in s.items), findings=(), **of_items, **whole)
     announce(findings := _findings(out, [i for s in steps for i in compress(s.items, s.moved)], without))

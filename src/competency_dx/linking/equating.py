@@ -29,6 +29,7 @@ def equate(
     weight: float = 0.5,
     method: LinkMethod = DEFAULT_METHOD,
     without: Without = (),
+    competency: str = "",
 ) -> Equivalents:
     """Turn points of the new form into points of the old one, by the curves of all items of both on the scale of the old.
 
@@ -37,15 +38,15 @@ def equate(
 
     Parameters
     ----------
-    new, old : Of one competency, each with the items of its form.
+    new, old : Each with the items of its form.
     scores : Points expected at the θ where so many are expected on the new form; or points of the same percentile rank.
     weight : Of observed scores: the share of the new population among those whose ranks are taken.
-    method, without
+    method, without, competency
         As in `link`.
     """
     if scores not in {"true", "observed"} or not 0 <= weight <= 1:
         raise LinkingError("linking.scores", scores=scores, weight=weight)
-    here, there = scales = alike([scale_of(new), scale_of(old)])
+    here, there = scales = alike([scale_of(new, competency), scale_of(old, competency)])
     (linked,) = steps_between(scales, method, without)
     at = linked.slope, linked.intercept
     found = true_scores(here.items, there.items, at) if scores == "true" else observed_scores(here.items, there.items, at, weight)
@@ -56,6 +57,7 @@ def equate(
         variance += scale.errors.variance(side)
     settings = {"method": type(method).__name__, "scores": scores, "weight": str(weight)}
     settings |= {"without": "drifted" if without == "drifted" else ", ".join(without) or "none"}
+    settings |= {"competency": competency} if competency else {}
     return Equivalents(
         scores=scores,
         method=settings["method"],
