@@ -303,7 +303,13 @@ def test_persons_who_contradict_themselves_copy_or_stop() -> None:
     codes = np.random.default_rng(1).integers(0, 2, (4, 40)).astype(np.int8)
     codes[3] = codes[1]
     assert [with_ != "" for with_ in fit.alike_with] == ["alike" in f for f in fit.flags]
-    assert alike(codes, np.ones((4, 40), dtype=np.bool_), prob, 4.0) == [(1, 3)]
+    whole = np.ones((4, 40), dtype=np.bool_)
+    assert alike(codes, whole, prob, 1e-4) == [(1, 3)]
+    for n in (20, 30):  # chance makes all answers the same in one of 2^n pairs
+        some = (codes[:, :n], np.where(codes[:, :n, None] == np.arange(2), 0.95, 0.05))
+        assert alike(codes[:, :n], whole[:, :n], prob[:, :n], 1.01 * 0.5**n) == [(1, 3)]
+        assert alike(codes[:, :n], whole[:, :n], prob[:, :n], 0.99 * 0.5**n) == []
+        assert alike(some[0], whole[:, :n], some[1], 0.9 * (0.95**2 + 0.05**2) ** n) == []
 
 
 def test_one_answer_to_a_rating_scale_is_straight_lining_and_no_copy() -> None:

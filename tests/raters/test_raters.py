@@ -426,6 +426,18 @@ def test_habits_of_one_expert_are_not_those_of_others(habit: str, quiet: Quiet) 
         assert named.get("raters.misfit", set()) == (set() if habit == "halo" else {"e5"})
 
 
+def test_few_marks_that_follow_the_model_are_not_erratic(quiet: Quiet) -> None:
+    """A mean square of 12 marks is above 1.5 for one expert in ten by chance."""
+    named, high = list[str](), 0
+    for seed in range(6):
+        with quiet():
+            out = calibrate_raters(load_ratings(rated(np.random.default_rng(seed).normal(0, 0.5, 20), seed)))
+        high += int((out.to_frame()[["infit", "outfit"]] > 1.5).any(axis=1).sum())
+        named += [expert for f in out.findings if f.code == "raters.misfit" for expert in f.scope]
+    assert high > 6
+    assert not named
+
+
 def test_the_report_on_severity_has_a_table_of_persons(tmp_path: Path) -> None:
     out = study()[2]
     page = cdx.report(out, tmp_path / "severity").read_text(encoding="utf-8")

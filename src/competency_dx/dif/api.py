@@ -192,12 +192,8 @@ def check_dif(
             break
         size = np.where(endless, np.abs(numbers["standardised"]), 0.0).max(axis=1)  # the farthest first: it may mislead the rest
         kept = kept[kept != size.argmax()]
-    settings = {
-        "model": model,
-        "by": by if isinstance(by, str) else "given for each person",
-        "reference": groups[0],
-        "cut": f"{cut:g} %",
-    }
+    settings = {"model": model, "reference": groups[0], "cut": f"{cut:g} %"}
+    settings |= {"by": by if isinstance(by, str) else "given for each person"}
     made = provenance("check_dif", {"responses": digest_arrays(codes, np.packbits(observed), group)}, settings)
     numbers |= rates | {"competencies": common.population.dimensions, "cut": cut, "items": data.items, "anchor": anchor}
     numbers["explanation"] = tuple(said.get(item, "") for item in data.items)

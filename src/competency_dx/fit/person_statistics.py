@@ -57,7 +57,7 @@ def person_statistics(
     dull = one | flat(codes, observed, prob, 0.5)  # as much as explains that their answers agree
     same, pairs = np.zeros(P, dtype=np.bool_), list[tuple[int, int]]()
     if P <= COMPARED and I >= LEAST_SAME:
-        for p, q in alike(codes, observed, prob, float(ndtri(0.95 ** (2 / max(P * (P - 1), 2))))):
+        for p, q in alike(codes, observed, prob, -np.expm1(np.log(0.95) * 2 / max(P * (P - 1), 2))):
             if (observed[p] & observed[q]).sum() >= LEAST_SAME and not (dull[p] or dull[q]):
                 pairs.append((p, q))
         same[np.array(pairs, dtype=np.int64).ravel()] = True

@@ -31,7 +31,7 @@ LEAST_CHANCE = 1e-12
 TINY, BLOCK = 1e-300, 512
 MOST, SAMPLE, LEVEL = 8, 400, 0.05  # items in a set before it is completed, persons drawn for chance
 STAYS, BARRED, ROUNDS = 2.5, -99.0, 5
-SLACK = 0.7  # of the standard errors of pairs of persons, for the first look at them
+SLACK = 0.8  # for the first look at pairs of persons
 RANK = 1e-9
 SETS = 4000
 
@@ -257,19 +257,25 @@ def standardised_parts(curves: Curves, codes: Codes, observed: Bools, theta: Flo
     return np.stack(out)
 
 
-def alike(codes: Codes, observed: Bools, prob: Floats, bound: float) -> list[tuple[int, int]]:
-    """Return pairs with the same answers more often than `bound` SE above the model's Σ_k P_k P'_k, items being independent."""
+def alike(codes: Codes, observed: Bools, prob: Floats, least: float) -> list[tuple[int, int]]:
+    """Return pairs with the same answers so often that chance makes it less likely than `least`.
+
+    Answers agree with the model's Σ_k P_k P'_k, items being independent; the probability is that of as many or more (Wollack 1997,
+    doi:10.1177/01466216970214002, exactly). Far-off sums have (x - m)² / v above -log `least` or little less, and are looked at.
+    """
     (P, I, K), found = prob.shape, []
     chances = np.where(observed[:, :, None], prob, 0.0).reshape(P, I * K)
     answers = (np.eye(K)[codes] * observed[:, :, None]).reshape(P, I * K)
     for rows in blocks(P, BLOCK):
-        expected = chances[rows] @ chances.T
-        excess = answers[rows] @ answers.T - expected
-        near = np.nonzero(excess > SLACK * bound * np.sqrt(np.maximum(expected * (1 - expected / I), TINY)))
-        for p, q in zip((near[0] + rows.start).tolist(), near[1].tolist(), strict=True):
-            m = (prob[p] * prob[q]).sum(axis=1)[observed[p] & observed[q]]
-            if p < q and excess[p - rows.start, q] > bound * np.sqrt((m * (1 - m)).sum()):
-                found.append((p, q))
+        expected, same = chances[rows] @ chances.T, answers[rows] @ answers.T
+        far = same - expected > SLACK * np.sqrt(np.maximum(-np.log(least) * expected * (1 - expected / I), TINY))
+        near = np.argwhere(far & (np.arange(P) > np.arange(P)[rows, None]))
+        for some in np.array_split(near, len(near) // SETS + 1):
+            p, q = some[:, 0] + rows.start, some[:, 1]
+            m = np.einsum("pik,pik->ip", chances.reshape(prob.shape)[p], chances.reshape(prob.shape)[q])
+            sums = sum_score_likelihood(np.stack([1 - m, m], axis=1), np.full(I, 2))
+            tail = np.where(np.arange(I + 1)[:, None] >= same[some[:, 0], q], sums, 0.0).sum(axis=0)
+            found += zip(p[tail < least].tolist(), q[tail < least].tolist(), strict=True)
     return found
 
 

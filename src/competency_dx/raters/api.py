@@ -128,7 +128,7 @@ def _findings(ratings: Ratings, effects: dict[str, Any], use: Floats, facets: Fa
     severe, drift = (np.abs(x[:, 0]) > np.maximum(SURE * x[:, 1], least) for x, least in limits)
     named = {
         "raters.severe": severe,
-        "raters.misfit": (np.fmax(use[:, 0], use[:, 1]) > ERRATIC) | lot,
+        "raters.misfit": ((use[:, :2] > ERRATIC) & (use[:, 8:] > SURE)).any(axis=1) | lot,
         "raters.central": use[:, 3] < -SURE,
         "raters.halo": use[:, 5] > SURE,
         "raters.drift": drift,

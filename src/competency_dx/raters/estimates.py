@@ -97,22 +97,24 @@ def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple
 
 
 def scale_use(fit: Fitted, log_posterior: Floats, R: int) -> Floats:
-    """Return infit and outfit of each expert's marks, how spread and how alike across criteria they are, each with its z (R, 8).
+    """Return infit and outfit of each expert's marks, how spread and how alike across criteria they are, each with its z (R, 10).
 
-    Infit and outfit are means over the posterior of θ. The rest is by what all other marks and answers say of θ (a predictive check
+    Infit and outfit are means over the posterior of θ, their z come last. The rest is by what all other marks and answers say of θ (a predictive check
     that the expert's own marks do not soften): spread is the SD of marks within criteria over that of the model, halo the mean
     product of standardised residuals of two criteria of a work less that of the model, and the last two are the slope of marks on
     what is expected of the work, 1 by the model and 0 for marks by lot; residuals are from that slope. Of experts whose halo or slope
     is off, the worst first, all marks are left out of what the others are judged by: they would make habits of anybody's marks.
     """
     model, codes, log_prob = fit.model, fit.model.answers.coded(-1), fit.at.at.step.log_prob
-    U, prob, k, out = len(model.expert), np.exp(log_prob), np.arange(log_prob.shape[1])[:, None], np.full((R, 8), np.nan)
+    U, prob, k, out = len(model.expert), np.exp(log_prob), np.arange(log_prob.shape[1])[:, None], np.full((R, 10), np.nan)
     first, second = (np.einsum("k,ikq->iq", k[:, 0] ** power, prob)[:U, None] for power in (1, 2))
-    variance, counts = np.maximum(second - first**2, TINY), fit.at.at.counts[:U]
-    sums = counts * (k - first) ** 2, counts * variance, counts * (k - first) ** 2 / variance, counts
-    squares, known, standard, n = (np.bincount(model.expert, weights=x.sum(axis=(1, 2)), minlength=R)[:R] for x in sums)
+    variance, square, counts = np.maximum(second - first**2, TINY), (k - first) ** 2, fit.at.at.counts[:U]
+    excess = (square**2 * prob[:U]).sum(axis=1, keepdims=True) - variance**2
+    sums = (counts * x for x in (square, square / variance, variance, 1.0, excess, excess / variance**2))
+    told = np.stack([np.bincount(model.expert, weights=x.sum(axis=(1, 2)), minlength=R)[:R] for x in sums], axis=1)
     with np.errstate(invalid="ignore"):
-        out[:, 0], out[:, 1] = squares / known, standard / n
+        out[:, :2], se = told[:, :2] / told[:, 2:4], np.sqrt(told[:, 4:]) / told[:, 2:4]
+        out[:, 8:] = 3 * (np.cbrt(out[:, :2]) - 1) / se + se / 3  # a mean square is as skew as chi-square (Wilson & Hilferty 1931)
     experts, apart, others = np.unique(model.expert[model.expert < R]), np.zeros(R + 1, dtype=np.bool_), log_posterior
     while True:
         for r in experts.tolist():
@@ -121,7 +123,7 @@ def scale_use(fit: Fitted, log_posterior: Floats, R: int) -> Floats:
             works = works[evenly(len(works), WORKS)]
             x = codes[np.ix_(works, columns)]
             joint = others[works] if apart[r] else _without(others[works], x, log_prob[columns])
-            out[r, 2:] = _habits(normalise(joint)[1], x, prob[columns], model.of[columns])
+            out[r, 2:8] = _habits(normalise(joint)[1], x, prob[columns], model.of[columns])
         odd = np.fmax(out[:, 5], np.where(out[:, 6] < LOOSE, -out[:, 7], 0.0))
         odd[apart[:-1] | ~np.isfinite(odd)] = 0.0
         if odd.max() <= SURE or 2 * (apart.sum() + 1) > len(experts):
@@ -173,4 +175,4 @@ def _habits(W: Floats, x: Codes, prob: Floats, item: Ints) -> tuple[float, ...]:
         second, third = 2 * np.einsum("pab,pba->", shared, shared), 8 * np.einsum("pab,pab->", shared @ shared, shared.swapaxes(1, 2))
         f, halo = np.maximum(third**2 / (36 * second**3), TINY), alike / pairs
         z_halo = (np.maximum(1 + 3 * np.sqrt(f / second) * alike, 0) ** (1 / 3) - 1 + f) / np.sqrt(f)
-    return np.sqrt(within / known), z, halo, z_halo, 1 + slope, z_slope
+        return np.sqrt(within / known), z, halo, z_halo, 1 + slope, z_slope
