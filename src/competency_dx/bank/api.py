@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -194,17 +194,12 @@ class Ledger:
     @checked(BankError)
     def changes(self, since: Ledger) -> DataFrame:
         """Return what changed since another ledger, a row each: item ("" for the whole bank), part, before, after."""
-        return frame(**dict(zip(("item", "part", "before", "after"), zip(*self._changes(since), strict=True), strict=False)))
-
-    def _changes(self, since: Ledger) -> Iterator[tuple[str, str, str, str]]:
-        for name in ("bank", "framework", "epoch"):
-            if (before := getattr(since, name)) != (after := getattr(self, name)):
-                yield "", name, before, after
+        both = {("", name): (getattr(since, name), getattr(self, name)) for name in ("bank", "framework", "epoch")}
         for item in dict.fromkeys([*since.items, *self.items]):
             old, new = since.items.get(item, {}), self.items.get(item, {})
-            for part in new or old:
-                if old.get(part) != new.get(part):
-                    yield item, part, old.get(part, ""), new.get(part, "")
+            both |= {(item, part): (old.get(part, ""), new.get(part, "")) for part in new or old}
+        rows = [(*at, before, after) for at, (before, after) in both.items() if before != after]
+        return frame(**dict(zip(("item", "part", "before", "after"), zip(*rows, strict=True), strict=False)))
 
 
 @lru_cache(maxsize=KEPT)

@@ -181,23 +181,22 @@ def check_dif(
                 free, now = changed, further  # the likelihood ratio has the last word
             found = dict(zip(kept.tolist(), of_kept, strict=True))
             rates: dict[str, Any] = {"rate": tied.rates(base.phi, cut), "rate_freed": tied.rates(now.phi, cut)}
-        tested = [k for k, one in enumerate(tied.apart) if one.columns.size and k not in free]
-        anchor = np.isin(np.arange(len(part)), kept[tested])
+        anchor = np.isin(np.arange(len(part)), kept[[k for k, one in enumerate(tied.apart) if one.columns.size and k not in free]])
         strata = [strata_of(codes, observed, group, i, anchor & alike[i]) for i in range(len(part))]
         unknown = Difference(np.nan, none := np.full(len(groups), np.nan), none, none, np.nan, 0, none)
         numbers = _numbers([found.get(i, unknown) for i in range(len(part))], strata)
-        by_points, delta = classes_by_points(numbers["standardised"], numbers["mh_p"]), numbers["delta"]
-        endless = np.isnan(delta + delta[:, :1]) & (by_points > "A") & np.isin(np.arange(len(part)), kept)[:, None]
+        differ = classes_by_points(numbers["standardised"], numbers["mh_p"]) > "A"
+        endless = np.isnan(numbers["delta"] + numbers["delta"][:, :1]) & differ & np.isin(np.arange(len(part)), kept)[:, None]
         if not endless.any():
             break
         size = np.where(endless, np.abs(numbers["standardised"]), 0.0).max(axis=1)  # the farthest first: it may mislead the rest
         kept = kept[kept != size.argmax()]
-    settings = {"model": model, "reference": groups[0], "cut": f"{cut:g} %"}
-    settings |= {"by": by if isinstance(by, str) else "given for each person"}
+    by = by if isinstance(by, str) else "given for each person"
+    settings = {"model": model, "by": by, "reference": groups[0], "cut": f"{cut:g} %"}
     made = provenance("check_dif", {"responses": digest_arrays(codes, np.packbits(observed), group)}, settings)
-    numbers |= rates | {"competencies": common.population.dimensions, "cut": cut, "items": data.items, "anchor": anchor}
-    numbers["explanation"] = tuple(said.get(item, "") for item in data.items)
-    out = DIF(groups=groups, n=np.bincount(group), findings=(), provenance=made, **numbers)
+    explained = tuple(said.get(item, "") for item in data.items)
+    numbers |= {"items": data.items, "anchor": anchor, "explanation": explained, "competencies": common.population.dimensions}
+    out = DIF(groups=groups, n=np.bincount(group), cut=cut, findings=(), provenance=made, **numbers, **rates)
     announce(notes := notes + _findings(out, flat, [s.left_out > 0 for s in strata]))
     return replace(out, findings=notes)
 

@@ -258,12 +258,12 @@ def standardised_parts(curves: Curves, codes: Codes, observed: Bools, theta: Flo
 
 
 def alike(codes: Codes, observed: Bools, prob: Floats, least: float) -> list[tuple[int, int]]:
-    """Return pairs with the same answers so often that chance makes it less likely than `least`.
+    """Return pairs with the same answers so often that as many or more have a probability below `least`.
 
-    Answers agree with the model's Σ_k P_k P'_k, items being independent; the probability is that of as many or more (Wollack 1997,
-    doi:10.1177/01466216970214002, exactly). Far-off sums have (x - m)² / v above -log `least` or little less, and are looked at.
+    Items agree with the model's Σ_k P_k P'_k and independently: the generalised binomial test (van der Linden & Sotaridona 2006,
+    doi:10.3102/10769986031003283). Numbers that rare lie √(-log `least`) SE or little less above the mean, and only these are tested.
     """
-    (P, I, K), found = prob.shape, []
+    (P, I, K), found = prob.shape, list[tuple[int, int]]()
     chances = np.where(observed[:, :, None], prob, 0.0).reshape(P, I * K)
     answers = (np.eye(K)[codes] * observed[:, :, None]).reshape(P, I * K)
     for rows in blocks(P, BLOCK):

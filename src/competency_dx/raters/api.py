@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import replace
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
         iterations=found.iterations,
         gradient=found.gradient,
         findings=findings,
-        provenance=provenance("calibrate_raters", inputs, facets.stated()),
+        provenance=provenance("calibrate_raters", inputs, {name: getattr(facets, name) for name in get_type_hints(Facets)}),
     )
 
 

@@ -99,8 +99,8 @@ def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple
 def scale_use(fit: Fitted, log_posterior: Floats, R: int) -> Floats:
     """Return infit and outfit of each expert's marks, how spread and how alike across criteria they are, each with its z (R, 10).
 
-    Infit and outfit are means over the posterior of θ, their z come last. The rest is by what all other marks and answers say of θ (a predictive check
-    that the expert's own marks do not soften): spread is the SD of marks within criteria over that of the model, halo the mean
+    Infit and outfit are means over the posterior of θ, their z come last. The rest is by what all other marks and answers say of θ (a
+    predictive check that own marks do not soften): spread is the SD of marks within criteria over that of the model, halo the mean
     product of standardised residuals of two criteria of a work less that of the model, and the last two are the slope of marks on
     what is expected of the work, 1 by the model and 0 for marks by lot; residuals are from that slope. Of experts whose halo or slope
     is off, the worst first, all marks are left out of what the others are judged by: they would make habits of anybody's marks.

@@ -1,7 +1,7 @@
 """Severity of experts, how they use the scale, and persons by their marks as they stand and adjusted for severity."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Literal, get_type_hints
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
@@ -38,15 +38,6 @@ class Facets:
     thresholds: Literal["item", "expert"] = "item"
     drift: Literal["none", "linear"] = "none"
     experts: Literal["fixed", "random"] = "fixed"
-
-    def stated(self) -> dict[str, str]:
-        """Return the choices by name."""
-        return {name: getattr(self, name) for name in get_type_hints(Facets)}
-
-    @property
-    def keyed(self) -> str:
-        """Return the family of keyed items."""
-        return "GPCM" if self.model in {"GPCM", "GRM"} else "PCM"
 
 
 @value
