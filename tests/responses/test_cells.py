@@ -613,3 +613,30 @@ def test_a_second_point_of_one_person_is_a_slip(slip: int, items: int) -> None:
     assert f"I2 {slip} (1)" in finding.en
     assert "codes_among_scores" not in codes(read(wide(**{**cells, "I2": [2, 2, *cells["I2"][2:]]})))
     assert "codes_among_scores" not in codes(read(wide(**{name: [2, *of[1:]] for name, of in cells.items()})))
+
+
+@pytest.mark.parametrize("cells", ["ABCD" * 6, "ABBA" * 5 + "C"])
+def test_latin_letters_in_their_own_order_are_no_cyrillic_ones(
+    make_item: Callable[..., Item], make_bank: Callable[..., ItemBank], cells: str
+) -> None:
+    """B is В beside Б and Г, the second letter beside C and D, and there no cell is read as another option."""
+    bank = make_bank([make_item("X", "single", options=dict.fromkeys("АБВГ", ""), key="Б")])
+    assert refused(wide(X=list(cells)), bank).code == "responses.unreadable_column"
+    mixed = read(wide(X=list("AБBГ" * 6)), bank)
+    assert (mixed.scores[:, 0].tolist(), codes(mixed)) == ([0, 1, 0, 0] * 6, set())
+
+
+@pytest.mark.parametrize("mark", ["0{}", "00{}"])
+def test_codes_with_zeros_before_them_are_codes(make_item: Callable[..., Item], make_bank: Callable[..., ItemBank], mark: str) -> None:
+    bank = make_bank([make_item(f"X{k}", "single", options=dict.fromkeys("1234", ""), key="3") for k in range(3)])
+    found = read(wide(**{f"X{k}": [mark.format(c) for c in "3124" * 5] for k in range(3)}), bank)
+    assert found.scores.T.tolist() == [[1, 0, 0, 0] * 5] * 3
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "Float32"])
+def test_decimal_answers_are_read_in_any_precision(
+    make_item: Callable[..., Item], make_bank: Callable[..., ItemBank], dtype: Any
+) -> None:
+    bank = make_bank([make_item("N", "number", key="0.3"), make_item("M", "number", key="2.5")])
+    frame = pd.DataFrame({"N": [0.3, 0.7, 0.1 + 0.2, 3.6] * 4, "M": [2.5, 1.1, 5.0 / 2, 7.9] * 4}).astype(dtype)
+    assert read(frame, bank).scores.tolist() == [[1, 1], [0, 0]] * 8

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from competency_dx.bank import Item
 from competency_dx.responses import Reason, score_answers
 from competency_dx.responses.normalise import segment
-from competency_dx.responses.rules import edit_distance, judge_of
+from competency_dx.responses.rules import edit_distance, judge_of, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -291,3 +293,44 @@ def test_no_text_breaks_a_rule(text: str) -> None:
         points, status = score_answers(item, [text])
         assert 0 <= points[0] <= item.max_score
         assert status[0] in {Reason.ANSWERED, Reason.INVALID}
+
+
+@pytest.mark.parametrize("mark", [")", ") ", ". ", ":", ": ", "=", " = "])
+@pytest.mark.parametrize("between", [" ", ", ", "; "])
+def test_a_numbered_list_is_its_answers(mark: str, between: str) -> None:
+    """Numbers of a list are no answers: the list is read, or, where they may be either, is none."""
+    digits: dict[str, Any] = {"type": "digits", "key": "30214"}
+    kinds: list[tuple[dict[str, Any], str]] = [
+        ({"type": "ordering", "options": FIVE, "key": list("31524")}, "31524"),
+        (digits, "30214"),
+    ]
+    kinds += [({"type": "multiple", "options": FIVE, "key": ["2", "4"], "scoring": rule}, "24") for rule in (ONE_ERROR, PARTS)]
+    for fields, answers in kinds:
+        item = Item.model_validate({"id": "X", "competencies": {"S": 1}, **fields})
+        assert judge_of(item)(between.join(f"{k}{mark}{a}" for k, a in enumerate(answers, start=1))).points == item.max_score
+        dashed = judge_of(item)(between.join(f"{k}-{a}" for k, a in enumerate(answers, start=1)))
+        assert dashed.points == item.max_score if fields is digits else not dashed.readable
+        backwards = judge_of(item)(between.join(f"{k}{mark}{a}" for k, a in enumerate(reversed(answers), start=1)))
+        assert (backwards.readable, backwards.points == item.max_score) == (True, item.type == "multiple")
+    item = Item.model_validate({"id": "X", "competencies": {"S": 1}, "type": "ordering", "options": FIVE, "key": list("31524")})
+    assert [judge_of(item)(t).points for t in ("3_1_5_2_4", "31524?", "1. 3. 5. 2. 4.", "_1524", "3 _ 5 2 4")] == [1, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("key", ["0.3", "3.2", "1/3", "0.163", "16777217", "200.5"])
+def test_a_number_is_itself_however_programs_store_it(key: str) -> None:
+    item = Item.model_validate({"id": "X", "type": "number", "key": key, "competencies": {"S": 1}})
+    judge, x = judge_of(item), float(Fraction(key))
+    stored = [f"{x:.17g}", repr(x * 3 / 3 + x / 10 - x / 10), repr(x)]
+    stored += [repr(float(np.float32(x)))] if x < 2**24 else []
+    assert [judge(text).points for text in stored] == [1] * len(stored)
+    assert [judge(text).points for text in (repr(x * 1.0001), repr(x + 1), f"{x * 1.00001:.9g}")] == [0] * 3
+
+
+@pytest.mark.parametrize("mark", [" ", "\u00a0", "\u202f", ",", ".", "'"])
+def test_leading_zeros_that_a_number_in_thousands_lost_come_back(mark: str) -> None:
+    for key in ("01101", "010100", "03032201"):
+        item = Item.model_validate({"id": "X", "type": "digits", "key": key, "competencies": {"S": 1}})
+        cell = f"{int(key):,}".replace(",", mark)
+        assert judge_of(item)(*written(item, (cell,), ("text",))).points == 1
+    two = Item.model_validate({"id": "X", "type": "digits", "key": "64", "competencies": {"S": 1}})
+    assert [judge_of(two)(*written(two, (t,), ("text",))).normalised for t in ("64,0", "1,0", "64.0")] == ["64", "10", "64"]

@@ -26,17 +26,23 @@ _UNIT_OF_POINTS = re.compile(r"(?<=\d)\s*(?:балл(?:а|ов)?|б|points?|pts?
 _WHOLE = re.compile(r"\+?[0-9]{1,9}(?:[.,]0*)?|-[1-9][0-9]{0,8}(?:[.,]0*)?")
 _TRUTH = {"true": "1/1", "false": "0/1", "истина": "1/1", "ложь": "0/1"}
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d+|(?:\.\d{3})+,\d+|(?:,\d{3}){2,}|(?:\.\d{3}){2,})")
-_ONE_MARK = re.compile(r"(?<![\d.,])(\d{1,3})[.,](?=\d{3}(?![\d.,]))")
+MONTHS = 12
 LONGEST = 2000  # a raw answer longer than this is not a list of codes
 NOTHING = ("_", "*", "?")  # signs people put where an element of a sequence is left out
 _SEPARATORS = re.compile(r"[;,.\s/|+&()\[\]{}\"']+")
 _ORDER_SEPARATORS = re.compile(r"[;,.\s/|+&()\[\]{}\"'\-<>→]+")
 _AND = re.compile(r"(?<=\w)\s+(?:и|and)\s+(?=\w)", re.IGNORECASE)
-_CALLED = re.compile(rf"^(?:[AА][OО]?0*|(?:{_WORDS['option']})\s*[№:]?\s*)(?=\d)", re.IGNORECASE)
+_CALLED = re.compile(rf"^(?:[AА][OО]?0*|0+|(?:{_WORDS['option']})\s*[№:]?\s*)(?=\d)", re.IGNORECASE)
 _LABEL = re.compile(r"((?:^|[;,>→=\n])\s*)\w[).:]\s+")  # a code before the words of an option
 _NEXT, _QUOTES = re.compile(r"\s*(?:\n|->|→|\s>\s)\s*"), re.compile(r"[\"'\[\]]")
 _MARKS = (", ", "; ", ",", ";", "., ", ".; ")  # between the words of options
 _LINKS = r"[\s\-=:)>→.?!\"']*"
+_LISTED = re.compile(r"(\w) ?(\. |[):=-]) ?(\w{1,2})(?:[;, ]+|$)")  # an answer of a numbered list
+_MONTH, _YEAR_FIRST = re.compile(rf"({'|'.join(_WORDS['months'])})[а-я]*"), re.compile(r"(\d{4})[/.](\d\d?)[/.](\d\d?)")
+_YEAR_LAST, _ZONE = re.compile(r"(?<!\d)(\d\d?)[./-](\d\d?)[./-](?:20)?(\d\d)(?!\d)"), re.compile(r" *(?:gmt|utc|msk|мск).*")
+_SLASHED, _DATED = re.compile(r"(\d\d?)/(\d\d?)/\d"), re.compile(r"\d{4}\D+\d|\d\D+\d{4}|\d\.\d\d\.\d")
+_AFTER_LABEL = " \u00a0).:=-–—−"
+_LABELS = ("123456789", "АБВГДЕЖЗИ", "ABCDEFGHI")
 
 
 def visible(text: str) -> str:
@@ -90,9 +96,20 @@ def read_number(text: str, units: tuple[str, ...] = ()) -> Fraction | None:
     return Fraction(Decimal(out)) if _NUMBER.fullmatch(out) else None
 
 
-def in_thousands(text: str) -> str:
-    """Return a text with one comma or point before three digits taken for the mark of thousands: "2,250" as 2250."""
-    return _ONE_MARK.sub(r"\1", text)
+def moments(texts: Sequence[str], *, counts: bool) -> list[float] | None:
+    """Return dates, or `counts` too, as numbers in their order; None where one is neither, or days may be months: 3/4/2025."""
+    import pandas as pd
+
+    numbers = [read_number(text) for text in texts]
+    if counts and None not in numbers:
+        return [float(number or 0) for number in numbers]
+    said = [_MONTH.sub(lambda m: _WORDS["months"][m[1]], _ZONE.sub("", tidy(text).casefold())) for text in texts]
+    first, second = (max((int(m[k]) for text in said if (m := _SLASHED.match(text))), default=0) for k in (1, 2))
+    if 0 < max(first, second) <= MONTHS or not all(map(_DATED.search, said)):
+        return None
+    said = [_YEAR_LAST.sub(r"20\3-\1-\2" if second > MONTHS else r"20\3-\2-\1", _YEAR_FIRST.sub(r"\1-\2-\3", t)) for t in said]
+    read = pd.to_datetime(pd.Series(said), format="mixed", utc=True, errors="coerce")
+    return None if read.isna().any() else [moment.timestamp() for moment in read]
 
 
 def read_parts(text: str, form: str, units: tuple[str, ...] = ()) -> tuple[Fraction, Fraction] | None:
@@ -165,9 +182,9 @@ class CodeBook:
         return None
 
     def _lettered(self, raw: str) -> str | None:
-        """Return the code of "A3", "вариант 3" where codes are numbers: so survey programs and people call the third option."""
+        """Return the code of "A3", "03", "вариант 3" where codes are numbers: so survey programs and people call the third option."""
         bare, named = _CALLED.subn("", tidy(raw))
-        return self.index.get(fold_code(bare)) if named and all(map(str.isdigit, self.index)) else None
+        return self.index.get(fold_code(bare)) if named and "0" not in self.index and all(map(str.isdigit, self.index)) else None
 
     def _code(self, raw: str) -> str | None:
         return raw if raw in self.codes else self.index.get(fold_code(raw))
@@ -220,6 +237,17 @@ def segment(text: str, pieces: Sequence[str]) -> tuple[str, ...] | None:
                 after = ways[start + len(piece)]
                 after += [(*way, piece) for way in before][: 2 - len(after)]
     return ways[-1][0] if len(ways[-1]) == 1 else None
+
+
+def unnumbered(raw: str, codes: Sequence[str] = ()) -> str:
+    """Return the answers of a numbered list, "1) 4, 2) 2" as "4 2"; "" of "1-4, 2-2" where both may be `codes`, else the text."""
+    text = tidy(raw) if raw[1:2] in _AFTER_LABEL and len(raw) < LONGEST else ""
+    found = _LISTED.findall(text) if _LISTED.sub("", text) == "" else ()
+    labels = "".join(label for label, _, _ in found).upper()
+    if len(found) < 2 or not any(of.startswith(labels) for of in _LABELS):
+        return raw
+    doubtful = labels[0] in codes and (labels.isalpha() or any(mark == "-" for _, mark, _ in found))
+    return "" if doubtful else " ".join(answer for *_, answer in found)
 
 
 def read_pairs(raw: str, left: CodeBook, options: CodeBook) -> tuple[str | None, ...] | None:

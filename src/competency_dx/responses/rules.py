@@ -42,6 +42,8 @@ UNREADABLE = Judgement(points=0, readable=False, normalised="")
 _WORDS = toml_content("responses.reading", "words")
 _NO_ANSWER = {kind: text.replace("{date}", _WORDS["spreadsheet_date"]) for kind, text in _WORDS["no_answer"].items()}
 _MARKED, _WHOLE = re.compile(r"^'([\w.,;-]+)$|^=\s*\"([^\"]+)\"$"), re.compile(r"^(\d+)[.,]0+$")
+_GROUPS = re.compile(r"\d{1,3}(?:[ \u00a0\u202f',.]\d{3})+")
+NOISE = Fraction(1, 10**7)  # how far, at most, a number may be off its key because a program stored it in binary
 PAIR = 2  # digits of a key for which "1,0" may be the answer
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZБГДЖЗИЛПФЦЧШЩЭЮЯ"  # signs of options, look-alikes once
 
@@ -55,12 +57,13 @@ def score_answers(item: Item, answers: Sequence[str]) -> tuple[Ints, Reasons]:
 
 
 def written(item: Item, answers: Sequence[str], kinds: Sequence[str]) -> tuple[str, ...]:
-    """Return answers as they were typed: not ``'13``, ``="13"``, ``13,0`` of spreadsheets, with leading zeros that numbers lose."""
+    """Return answers as they were typed: not ``'13``, ``="13"``, ``13,0`` of spreadsheets, with zeros that numbers ("1 013") lose."""
     if isinstance(item.rule, Given | Rubric):
         return tuple(answers)
     size, codes = size_with_zeros(item), item.type not in {"number", "text"} and "0" not in item.options
-    codes &= item.type != "digits" or len(str(item.key)) > PAIR
-    typed = [_WHOLE.sub(r"\1", t) if codes else t for t in (_MARKED.sub(r"\1\2", a) for a in answers)]
+    least = len("10,0") if item.type == "digits" and len(str(item.key)) <= PAIR else 0
+    typed = [_WHOLE.sub(r"\1", t) if codes and len(t) >= least else t for t in (_MARKED.sub(r"\1\2", a) for a in answers)]
+    typed = [re.sub(r"\D", "", t) if _GROUPS.fullmatch(t) else t for t in typed] if size else typed
     numbers = [kind == "number" or t != a for t, a, kind in zip(typed, answers, kinds, strict=True)]
     return tuple(t.zfill(size) if number and t.isdigit() else t for t, number in zip(typed, numbers, strict=True))
 
@@ -134,7 +137,7 @@ def _multiple(item: Item) -> Judge:
     book, parts_count = normalise.code_book(_codes(item, key), item.options), isinstance(item.rule, PerElement)
 
     def judge(raw: str) -> Judgement:
-        if (codes := book.split(raw)) is None:
+        if (codes := book.split(normalise.unnumbered(raw, book.codes))) is None:
             return UNREADABLE
         chosen = [c for c in dict.fromkeys(codes) if c is not None]
         hits = sum(c in key for c in chosen)
@@ -154,14 +157,17 @@ def _sequence(item: Item) -> Judge:
     left = normalise.code_book(labels, item.left) if isinstance(item.key, dict) else None
 
     def judge(raw: str) -> Judgement:
-        row = options.split(raw, order="kept") if left is None else normalise.read_pairs(raw, left, options)
+        listed = normalise.unnumbered(raw, options.codes) if left is None else raw
+        row = options.split(listed, order="kept") if left is None else normalise.read_pairs(raw, left, options)
         if row is None or not any(row):
             return UNREADABLE
+        given = tuple(filter(None, row)) if left is None else ()
+        row = given if len(given) >= len(key) else row  # where nothing is left out "_" and "?" only part the codes
         right = [a == k for a, k in zip(row, key, strict=False)]
         errors = edit_distance(row, key) if left is None else len(key) - sum(right)
         points = _amount(item, hits=sum(right), extras=max(0, len(row) - len(key)), errors=errors, size=len(key))
-        given = zip_longest(labels, row[: len(key)], key) if parts_count else ()
-        elements = tuple(Element(label, a or "_", int(a == k), 1) for label, a, k in given)
+        pairs_given = zip_longest(labels, row[: len(key)], key) if parts_count else ()
+        elements = tuple(Element(label, a or "_", int(a == k), 1) for label, a, k in pairs_given)
         return Judgement(points, readable=True, normalised=" ".join(a or "_" for a in row), elements=elements)
 
     return judge
@@ -198,7 +204,7 @@ def _typed(item: Item, judge: Judge) -> Judge:
 
 
 def _digits(item: Item, raw: str) -> Judgement:
-    key, digits = str(item.key), re.sub(r"[\s;,.\-/|]+", "", normalise.tidy(raw))
+    key, digits = str(item.key), re.sub(r"[\s;,.\-/|]+", "", normalise.tidy(normalise.unnumbered(raw)))
     if not (digits.isascii() and digits.isdigit()) or len(digits) > 100:
         return UNREADABLE
     errors = edit_distance(digits, key)
@@ -225,7 +231,8 @@ def _measured(item: Item, rule: Tolerance) -> Judge:
     def judge(raw: str) -> Judgement:
         if (given := numbers(raw)) is None:
             return UNREADABLE
-        right = len(given) == len(key) and all(abs(g - k) <= a for g, k, a in zip(given, key, allowed, strict=False))
+        errors = (abs(g - k) - (g.denominator > 1) * NOISE * abs(k) for g, k in zip(given, key, strict=False))
+        right = len(given) == len(key) and all(error <= a for error, a in zip(errors, allowed, strict=False))
         text = (" ± " if form == "uncertainty" else "–").join(map(normalise.plain, given))
         return Judgement(rule.points if right else 0, readable=True, normalised=text)
 

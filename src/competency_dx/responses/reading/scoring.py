@@ -16,12 +16,12 @@ from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import OwnWords, masked, personal_in
 from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reasons, token_code
-from competency_dx.responses.normalise import fold_text, in_thousands, read_number, read_points
+from competency_dx.responses.normalise import fold_text, read_number, read_points
 from competency_dx.responses.reading import unreadable
 from competency_dx.responses.reading.layout import Cells, Layout, parts_of
 from competency_dx.responses.reading.roles import Roles
 from competency_dx.responses.reading.table import KEPT_CELLS, SHORT_TEXT, Column, Mode, Verdicts
-from competency_dx.responses.reading.unreadable import Tally, Unread, as_points, like_points, minus_is_doubtful, odd_cells
+from competency_dx.responses.reading.unreadable import Tally, Unread, as_points, like_points, odd_cells
 from competency_dx.responses.responses import HIGHEST
 from competency_dx.responses.rules import ambiguous_options, judge_of, size_with_zeros, written
 from competency_dx.wording import cut, toml_content
@@ -35,6 +35,7 @@ _TICKS, DATE = _WORDS["ticks"], re.compile(_WORDS["spreadsheet_date"], re.IGNORE
 TYPED = frozenset({"number", "digits", "text"})  # which may be anything; other answers come from a form or a rater
 CODE = re.compile(r"-\d{1,4}(?:[.,]0+)?|9{1,4}")  # what stands for no answer in tables of numbers
 CELLS, COLUMNS, OFTEN = 3, 3, 0.05  # in so many cells of others, or in so many columns of numbers and so often, it is no answer
+THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})[.,](?=\d{3}(?![\d.,]))")  # with one comma or point before three digits: "2,250"
 MANY_WRONG = 10  # answers to an item, most of them the same and none right, that are worth a look
 
 
@@ -216,6 +217,10 @@ def raw_verdicts(item: Item, column: Column, own: Mapping[str, int]) -> Verdicts
     points = np.array([r.points for r in read], dtype=np.int64)
     status = np.array([Reason.ANSWERED if r.readable else Reason.INVALID for r in read], dtype=np.uint8)
     several = np.array([r.several for r in read], dtype=np.bool_)
+    if item.options and not any(map(str.isascii, item.options)):  # of A to D, B is no В
+        latin = np.array([len(v) == 1 and v.isascii() and v.isalpha() for v in column.vocabulary], dtype=np.bool_)
+        latin &= (status[latin] > 0).any()
+        status[latin], points[latin] = Reason.INVALID, 0
     listed_answer = bool(item.options) or isinstance(item.rule, CodeMap | Given | Rubric)
     certain = (status == Reason.ANSWERED) & ((points > 0) | listed_answer)
     return _settled(column, Verdicts(points, status, certain, several), own, frozenset() if is_numeric(item) else NEGATIVE_CODES)
@@ -340,16 +345,18 @@ def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None,
         code, shown = "", masked(text)
         if verdicts.tokens[k]:
             code, shown = "responses.missing_tokens", cut(text, 40)
-            if text == "-1" and item is None and minus_is_doubtful(counts[k], given, int(verdicts.points.max())) and text not in own:
+            many = counts[k] >= max(unreadable.FEWEST, unreadable.MINUS_SHARE * (counts[k] + given))
+            if text == "-1" and item is None and many and verdicts.points.max() <= 1 and text not in own:  # it may be a score
                 out.append(("responses.minus_one", name, repr(text), counts[k]))
         elif verdicts.status[k] == Reason.INVALID:
             code = "responses.date" if kind == "date" or DATE.fullmatch(text) else "responses.invalid"
         elif verdicts.several[k]:
             code = "responses.several_options"
+        elif judge and item and size and written(item, (text,), (kind,))[0].startswith("0") > text.startswith("0"):
+            code = "responses.zeros_restored"
         elif judge and text.isdigit() and len(text) < size:
-            lost = "responses.zeros_lost" if judge(text.zfill(size)).points > verdicts.points[k] else ""
-            code = "responses.zeros_restored" if kind == "number" else lost
-        elif judge and item and item.type == "number" and not verdicts.points[k] and (whole := in_thousands(text)) != text:
+            code = "responses.zeros_lost" if judge(text.zfill(size)).points > verdicts.points[k] else ""
+        elif judge and item and item.type == "number" and not verdicts.points[k] and (whole := THOUSANDS.sub(r"\1", text)) != text:
             code = "responses.thousands" if judge(whole).points else ""
         if code:
             out.append((code, name, repr(shown), counts[k]))

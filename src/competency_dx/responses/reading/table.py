@@ -28,6 +28,7 @@ SINGLE = frozenset({str, int, float, bool, type(None)})
 PLAIN = frozenset({str, int, float, bool, type(None), list, dict})
 KEPT_CELLS, SHORT_TEXT = 1 << 12, 64  # columns of one cell, and signs of it
 ENCODED_TWICE = re.compile(toml_content("responses.reading", "words")["encoded_twice"])
+LEAST_DATE = date(1900, 2, 28)
 LONGEST_NUMBER = 1000  # bits; Python does not write numbers of thousands of digits
 
 
@@ -133,8 +134,10 @@ def cell_text(cell: object) -> tuple[str, Kind]:  # noqa: PLR0911 - one return a
         number = int(cell)
         return (str(number) if number.bit_length() < LONGEST_NUMBER else "∞"), "number"
     if isinstance(cell, float | np.floating):
-        real = float(cell)
+        real = float(f"{float(str(cell)):.15g}")  # 0.1 of single precision is 0.1, and 0.1 + 0.2 are 0.3
         return (str(int(real)) if real.is_integer() and abs(real) < 1e15 else repr(real)), "number"
+    if (type(cell) is date and cell < LEAST_DATE) or (type(cell) is time and cell == time()):  # a number that is shown as a date
+        return str(cell.timetuple().tm_yday if isinstance(cell, date) else 0), "number"
     if isinstance(cell, date | datetime | time | timedelta | np.datetime64 | np.timedelta64):
         return str(cell), "date"
     return cell_text(cell.tolist()) if hasattr(cell, "tolist") else (visible(str(cell)), "text")  # an array, a series in a cell
@@ -156,7 +159,10 @@ _one_cell = lru_cache(maxsize=KEPT_CELLS, typed=True)(lambda name, cell: fresh_c
 def fresh_column(name: str, cells: Any) -> Column:  # noqa: ANN401 - as above
     """Factorise cells as `column` does, and remember none."""
     codes, unique = (_few if isinstance(cells, list) else _factorised)(cells)
-    contents = whole_numbers([cell_text(u) for u in unique])
+    contents = [cell_text(u) for u in unique]
+    figures = [text for text, kind in contents if kind == "text" and any(map(str.isdigit, text)) and text[0] != "#"]
+    if figures and all(text.endswith(".0") and text[:-2].isdigit() for text in figures):  # so a column of whole floats is written
+        contents = [(t[:-2], "number") if k == "text" and t.endswith(".0") and t[0] != "#" else (t, k) for t, k in contents]
     limits_in_force().check(name, cell_length=max((len(text) for text, _ in contents), default=0))
     every = "\n".join((name, *(text for text, _ in contents)))
     if not every.isascii() and (twice := ENCODED_TWICE.search(every)):
@@ -193,14 +199,6 @@ def _few(cells: list[object]) -> tuple[NDArray[np.intp], Iterable[object]]:
     plain = comparable(cells)
     place = {cell: k for k, cell in enumerate(dict.fromkeys(c for c in plain if c is not None and c == c))}  # noqa: PLR0124 - NaN
     return np.array([place.get(c, -1) for c in plain], dtype=np.intp), place
-
-
-def whole_numbers(contents: list[tuple[str, Kind]]) -> list[tuple[str, Kind]]:
-    """Undo what writing a column of floats as text does to whole numbers: "3.0", "1.0" become 3, 1."""
-    figures = [text for text, kind in contents if kind == "text" and any(map(str.isdigit, text)) and text[0] != "#"]
-    if not figures or not all(text.endswith(".0") and text[:-2].isdigit() for text in figures):
-        return contents
-    return [(t[:-2], "number") if k == "text" and t.endswith(".0") and t[0] != "#" else (t, k) for t, k in contents]
 
 
 def table(named: Iterable[tuple[str, Any]], origin: str, **rest: Any) -> Table:  # noqa: ANN401

@@ -33,7 +33,7 @@ USUAL_CODES = frozenset({7, 8, 9, *range(77, 80), *range(87, 90), *range(95, 100
 WIDE, FAR = 3, 4  # so far above the other values are usual codes of missing answers, any values
 FEWEST, SEVERAL = 5, 50  # cells from which codes are doubtful; answers from which a score that nobody has is, where others have it
 MANY_ANSWERS, FEW_ITEMS = 20, 5  # where one person alone has a second point on one of so many items, it is a slip
-MINUS_SHARE = 0.1
+MINUS_SHARE = 0.1  # of the cells, from which -1 beside 0 and 1 may be a score
 PAIR = 12  # most distinct contents of a column of words for right and wrong
 _PAIRS = toml_content("responses.reading", "words")["truth"]["pairs"]
 CLEARLY = 2  # what speaks for a reading must be so many times as much as what speaks against it
@@ -216,8 +216,3 @@ def strange_values(items: Sequence[str], scores: Codes, reasons: Reasons) -> tup
         *Template("responses.gaps").about(gaps, where=gaps.values()),
         *Template("responses.starts_at_one").about(shifted),
     )
-
-
-def minus_is_doubtful(cells: int, others: int, highest: int) -> bool:
-    """Tell whether -1 is so frequent beside 0 and 1 that it may be a score."""
-    return cells >= max(FEWEST, MINUS_SHARE * (cells + others)) and highest <= 1
