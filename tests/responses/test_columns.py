@@ -858,3 +858,84 @@ def test_a_row_of_the_numbers_of_columns_is_no_person(first: int) -> None:
     rows = [[f"т-{k:02}", *"ABCAB"] for k in range(8)]
     table = pd.DataFrame([[first - 1, *range(first, first + 5)], *rows], columns=["код", *(f"Q{k}" for k in range(1, 6))])
     assert read(table, BANK).persons.tolist() == [row[0] for row in rows]
+
+
+@pytest.mark.parametrize("first", [[3, 0, 2, 1], [1, 0, 3, 2], [2, 1, 3, 0]])
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "frame"])
+@pytest.mark.parametrize("ids", [False, True])
+def test_answers_in_place_of_headings_lose_no_person(tmp_path: Path, first: list[int], kind: str, *, ids: bool) -> None:
+    rows = [first, *([(row * k + row) % 4 for k in range(4)] for row in range(1, 25))]
+    table = pd.DataFrame([[*([f"T{k}"] if ids else []), *row] for k, row in enumerate(rows)])
+    path = tmp_path / f"t.{kind}"
+    if kind == "xlsx":
+        table.to_excel(path, index=False, header=False)
+    else:
+        table.to_csv(tmp_path / "t.csv", index=False, header=False)
+    with pytest.raises(ResponsesError) as refusal:
+        read(pd.read_csv(tmp_path / "t.csv") if kind == "frame" else path, None)
+    assert refusal.value.code == "responses.no_header"
+    in_order = table.set_axis([*(["code"] if ids else []), "1", "2", "3", "4"], axis=1)
+    assert len(read(in_order, None).persons) == 25  # numbers of items are headings
+
+
+@pytest.mark.parametrize("heads", [("uid2", "qid2", "correct"), ("Кто", "Что", "Балл за ответ"), ("a", "b", "c")])
+def test_a_row_for_each_answer_under_unknown_headings_makes_no_persons(heads: tuple[str, str, str]) -> None:
+    rows = [(f"u{p % 3}{p}", f"q{k}", (p * k) % 2) for p in range(8) for k in range(5)]
+    with pytest.raises(ResponsesError) as refusal:
+        read(pd.DataFrame(rows, columns=list(heads)), None)
+    assert refusal.value.code in {"responses.long_roles", "responses.no_points"}
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_table_exported_twice_without_ids_is_told_of(apart: bool) -> None:
+    once = pd.DataFrame(np.random.default_rng(3).integers(0, 3, (24, 6)), columns=[f"Q{k}" for k in range(1, 7)])
+    twice = pd.concat([once, once], ignore_index=True) if apart else once.loc[once.index.repeat(2)].reset_index(drop=True)
+    told = [any(f.code == "responses.rows_twice" for f in read(t, None).findings) for t in (twice, once)]
+    named = read(twice.assign(person=[f"T{k}" for k in range(48)]), None)
+    assert (told, any(f.code == "responses.rows_twice" for f in named.findings)) == ([True, False], False)
+
+
+@pytest.mark.parametrize("cut", ["1.00012E+11", "1,00012E+11", "1.2e+15"])
+def test_ids_that_a_spreadsheet_shortened_are_refused(cut: str) -> None:
+    for ids in ([cut] * 12, [f"{k}{cut[1:]}" for k in range(1, 10)] + ["7", "8", "9"]):
+        with pytest.raises(ResponsesError, match="shortened"):
+            read(pd.DataFrame({"Код участника": ids, "Q1": 1, "Q2": [0, 1] * 6}), None)
+
+
+@pytest.mark.parametrize("order", [("Вопрос", "Код вопроса"), ("Код вопроса", "Вопрос"), ("Номер вопроса", "Код вопроса")])
+def test_of_several_columns_of_items_the_one_with_their_ids_counts(order: tuple[str, str]) -> None:
+    rows = [(f"T{p}", f"Q{k}", "ABC"[(p + k) % 3]) for p in range(9) for k in range(1, 6)]
+    ids = pd.DataFrame(rows, columns=["Участник", "Код вопроса", "Ответ"])
+    other = next(name for name in order if name != "Код вопроса")
+    ids[other] = [f"{q[1:]}" if other.startswith("Номер") else f"О чём сказано в пункте {q}, и почему?" for q in ids["Код вопроса"]]
+    found = read(ids[["Участник", *order, "Ответ"]], BANK)
+    assert found.scores.tolist() == [[int((p + k) % 3 == 0) for k in range(1, 6)] for p in range(9)]
+
+
+def test_numbers_that_a_workbook_shows_as_dates_are_numbers(tmp_path: Path) -> None:
+    points = pd.DataFrame({"Код": [f"T{k}" for k in range(20)], **{f"Q{j}": [(k * j) % 3 for k in range(20)] for j in range(1, 5)}})
+    with pd.ExcelWriter(tmp_path / "t.xlsx", engine="openpyxl") as book:
+        points.to_excel(book, index=False)
+        for row in next(iter(book.sheets.values())).iter_rows(min_row=2, min_col=3, max_col=4):
+            for cell in row:
+                cell.number_format = "dd.mm.yyyy"
+    found = read(tmp_path / "t.xlsx", None)
+    assert (found.items, found.scores.tolist()) == (("Q1", "Q2", "Q3", "Q4"), points.iloc[:, 1:].to_numpy().tolist())
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {
+            "record_id": [f"T{k}" for k in range(12)],
+            "demographics_complete": 2,
+            "redcap_repeat_instance": 1,
+            "test_complete": [0, 2] * 6,
+        },
+        {"Respondent ID": [f"T{k}" for k in range(12)], "Collector ID": 423423423, "Finished": 1, "Q_RecaptchaScore": 0.9},
+        {"uid": [f"T{k}" for k in range(12)], "lastpage": 5, "seed": range(10**6, 10**6 + 12), "Версия": 2, "completed": 1},
+    ],
+)
+def test_columns_of_survey_programs_are_no_items(extra: dict[str, Any]) -> None:
+    found = read(pd.DataFrame({**extra, **{f"Q{j}": [(k * j) % 2 for k in range(12)] for j in range(1, 5)}}), None)
+    assert (found.items, found.persons.tolist()) == (("Q1", "Q2", "Q3", "Q4"), [f"T{k}" for k in range(12)])

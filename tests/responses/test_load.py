@@ -477,3 +477,59 @@ def test_whole_numbers_written_as_floats_are_whole(bank: ItemBank) -> None:
 def test_letters_need_a_bank() -> None:
     with pytest.raises(ResponsesError, match="holds no points but 'A', 'B'; give the bank"):
         load_responses(np.array([["A"], ["B"]]))
+
+
+WHENS = {
+    "Дата теста": ("2025-09-12", "2025-10-01"),
+    "Отметка времени": ("01.09.2025 10:00:00", "01.10.2025 9:00:00"),
+    "Завершено": ("1 сентября 2025  10:00", "1 октября 2025  09:00"),
+    "Timestamp": ("2025/09/01 10:00:00 AM GMT+3", "2025/09/01 1:00:00 PM GMT+3"),
+    "submitdate": ("9/13/2025 10:00", "10/1/2025 9:00"),
+    "Completed": ("1 September 2025 10:00 AM", "1 September 2025 2:00 PM"),
+    "Date": ("2025-09-12 10:00:00+03:00", "2025-10-01T09:00:00Z"),
+    "Дата": ("12.09.25 10:00", "01.10.25 9:00"),
+    "Attempt": (2, 10),
+    "Попытка": ("1", "2"),
+    "timestamp": (1756720000, 1759312000),
+    "EndDate": (pd.Timestamp("2025-09-01 10:00"), pd.Timestamp("2025-10-01 09:00")),
+}
+
+
+@pytest.mark.parametrize("heading", WHENS)
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("long", [False, True])
+def test_the_last_attempt_is_the_latest_wherever_it_stands(bank: ItemBank, heading: str, *, newest_first: bool, long: bool) -> None:
+    """Several exports put the latest rows first; what counts is when an attempt was, where a column says so."""
+    n = 6
+    rounds = [
+        pd.DataFrame({"person": [f"p{k}" for k in range(n)], "M01": right, heading: [when] * n}).assign(M05="2.5")
+        for right, when in zip((["1"] * n, ["3"] * n), WHENS[heading], strict=True)
+    ]
+    rounds[1] = rounds[1].iloc[: n - 1]  # one came once
+    table = pd.concat(rounds[::-1] if newest_first else rounds, ignore_index=True)
+    table = table.melt(["person", heading], var_name="item", value_name="answer") if long else table
+    for choice, expected in (("last", [1] * (n - 1) + [0]), ("first", [0] * n)):
+        found = load_responses(table, bank=bank, layout=Layout(attempts=choice))  # type: ignore[arg-type]
+        points = dict(zip(found.persons.tolist(), found.scores[:, found.items.index("M01")].tolist(), strict=True))
+        assert [points[f"p{k}"] for k in range(n)] == expected
+        assert heading in finding(found, "attempts").en
+
+
+@pytest.mark.parametrize(
+    "dates", [("3/4/2025", "4/3/2025"), ("вчера", "сегодня"), ("10:30", "9:15"), ("2025-09-01", "2025-09-01"), (300, 1200)]
+)
+def test_attempts_whose_order_no_column_tells_stand_as_the_rows_do(bank: ItemBank, dates: tuple[str, str]) -> None:
+    table = {"person": ["a", "b", "a"], "M01": ["1", "3", "3"], "Время": [*dates, dates[0]]}
+    for choice, points in (("first", [0, 1]), ("last", [1, 1])):
+        found = load_responses(table, bank=bank, layout=Layout(attempts=choice))  # type: ignore[arg-type]
+        assert (found.scores[:, 0].tolist(), "in the order of the rows" in finding(found, "attempts").en) == (points, True)
+
+
+@pytest.mark.parametrize("nothing", ["", "-", "нет ответа"])
+@pytest.mark.parametrize("choice", ["first", "last", "best"])
+def test_an_attempt_without_answers_takes_the_place_of_none(bank: ItemBank, nothing: str, choice: Any) -> None:
+    rows = [("a", "3", "2.5", "Завершено"), ("b", nothing, nothing, "В процессе"), ("a", nothing, nothing, "В процессе")]
+    rows += [("b", "3", "1", "Завершено"), ("c", nothing, nothing, "В процессе"), ("c", nothing, nothing, "В процессе")]
+    found = load_responses(pd.DataFrame(rows, columns=["person", "M01", "M05", "Состояние"]), bank=bank, layout=Layout(attempts=choice))
+    assert found.scores.tolist() == [[1, 1], [1, 0], [0, 0]]
+    assert found.observed.tolist() == [[True, True], [True, True], [False, False]]

@@ -90,7 +90,9 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     data = _bytes(path)
     if (what := disguise(data)) is not None:
         raise ResponsesError("responses.disguised", path=path, what=phrase(what))
-    _refuse_long_cells(path, data)
+    most = limits_in_force().cell_length
+    for cell in (c for line in io.BytesIO(data) if len(line) > most for c in re.split(rb"[;\t,|]", line) if len(c) > most):
+        limits_in_force().check(path.name, cell_length=len(decode(cell)[0]))
     text, encoding = decode(data)
     del data
     first, _, rest = text.partition("\n")
@@ -137,15 +139,6 @@ def _names_rows(head: Sequence[Sequence[str]]) -> bool:
     longer, names = all(len(row) == len(head[0]) + 1 for row in rows) and any(row[-1].strip() for row in rows), [row[0] for row in rows]
     called = names == [*map(str, range(1, len(rows) + 1))] or None in map(read_number, names)
     return longer and called and len({*names}) == len(rows) > 1 and {*map(header_form, head[0])}.isdisjoint(PERSON_NAMES)
-
-
-def _refuse_long_cells(path: Path, data: bytes) -> None:
-    """Refuse a line that holds a longer text than a cell may have."""
-    most = limits_in_force().cell_length
-    for line in io.BytesIO(data):
-        for cell in re.split(rb"[;\t,|]", line) if len(line) > most else ():
-            if len(cell) > most:
-                limits_in_force().check(path.name, cell_length=len(decode(cell)[0]))
 
 
 def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> DataFrame:

@@ -1,5 +1,6 @@
 """Which column is what: the person, the form, the items, and what is kept as background or refused as personal."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,8 @@ from competency_dx.responses.reading.table import Column, Table
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE, as_points
 
 PERSON_SHARE = 0.1  # a person column has at least this share of distinct ids; several attempts lower it, and are asked about
+DISTINCT = 10  # rows without ids, each of them several times, that are not so by chance
+SHORTENED = re.compile(r"\d[.,]\d+E\+\d+", re.IGNORECASE)  # what spreadsheets make of long numbers
 NUMERIC_SHARE = 0.5  # without a bank a column of which most cells are whole numbers is an item
 LIKE_NAMED = 3  # so many columns called alike, but for a number, are the items; others beside them are worth a look
 UNNAMED = frozenset({"column 1", "unnamed 0", "index", "level 0"})  # what an index becomes that was written to a file without a name
@@ -64,6 +67,11 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
         scored, remarks = _scored_columns(table, rest, layout)
         items |= {name: (name,) for name in scored}
         rest = [name for name in rest if name not in scored]
+        held = {text for name in scored for text in table.columns[name].vocabulary}
+        if len(scored) > 1 and held.issuperset(scored) and all(map(str.isdecimal, scored)) and np.diff([*map(int, scored)]).min() <= 0:
+            raise ResponsesError("responses.no_header", origin=table.origin, shown=scored)
+        if person not in full and len(scored) == 1 and len(rest) > 1:  # a row is one answer
+            raise ResponsesError("responses.long_roles", origin=table.origin, columns=full)
         notes += remarks
     if not items:
         raise _no_items(table, bank, names)
@@ -193,6 +201,8 @@ def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | 
         return table, layout.person
     headers = replace(table, columns={n: c for n, c in table.columns.items() if n not in used}).headers()
     for name in filter(None, (*map(headers.get, PERSON_NAMES), *(n for n in headers.values() if heading_of(n) == "person"))):
+        if broken := [*filter(SHORTENED.fullmatch, table.columns[name].vocabulary)]:
+            raise ResponsesError("responses.ids_shortened", origin=table.origin, column=name, shown=broken)
         if len(table.columns[name].vocabulary) >= PERSON_SHARE * (table.columns[name].codes >= 0).sum():
             return table, name
     unlabelled, first = table.index is None or table.labels == "default", next(iter(table.columns.values()), None)
@@ -200,7 +210,9 @@ def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | 
     if first is not None and unlabelled and distinct and first.name not in used and first.header in UNNAMED:
         return table, first.name
     if unlabelled and table.origin != "array":
-        table = replace(table, findings=(*table.findings, Template("responses.row_numbers").of()))
+        times = Counter(zip(*(c.codes.tolist() for c in table.columns.values()), strict=True)).values()  # how often each row occurs
+        twice = Template("responses.rows_twice").about([table.origin] if len(times) >= DISTINCT and math.gcd(*times) > 1 else [])
+        table = replace(table, findings=(*table.findings, Template("responses.row_numbers").of(), *twice))
     return _index_as_column(table) if table.index is not None else (table, None)
 
 
@@ -235,7 +247,11 @@ def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[
     beside += [left[k] for k in not_answers.measures(cells) if left[k] not in sums]
     kept = [k for k, name in enumerate(left) if name not in beside]  # a sum is none of all others where one of them is an age
     sums |= {left[kept[k]] for k in (not_answers.sum_columns([left[k] for k in kept], cells[:, kept]) if len(kept) < len(left) else ())}
-    beside += doubled([name for name in kinds if name not in sums and name not in beside])
+    here = {name for name in kinds if name not in sums and name not in beside}
+    pairs = (re.fullmatch(r"(.*[^\W_])([\W_]+[^\W\d_]{2}.*)", name) for name in kinds if name in here)
+    found = [(m[1], m[0], header_form(m[2]).strip("[]() ")) for m in pairs if m and m[1] in here]
+    added = Counter(word for *_, word in found)  # two columns an item: "Q1", "Q1_time" or "Q1", "Q1_score"
+    beside += [first if word in naming.POINT_NAMES else second for first, second, word in found if added[word] >= LIKE_NAMED]
     items = [name for name in kinds if name not in sums and name not in beside]
     if broken := [name for name in items if kinds[name] == "fractions"]:
         raise ResponsesError("responses.not_whole", broken=broken[0])
@@ -248,14 +264,6 @@ def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[
     others = others if "0" in usual and most >= max(LIKE_NAMED, len(items) / 2, 2 * len(others)) else []
     notes = [*Template("responses.sums").about(n for n in left if n in sums), *Template("responses.not_items").about(beside)]
     return items, [*notes, *Template("responses.unlike_items").about(others)]
-
-
-def doubled(names: Sequence[str]) -> list[str]:
-    """Return those of two columns an item that are not its points: of "Q1", "Q1_time" the latter, of "Q1", "Q1_score" the former."""
-    known, pairs = {*names}, (re.fullmatch(r"(.*[^\W_])([\W_]+[^\W\d_]{2}.*)", name) for name in names)
-    found = [(m[1], m[0], header_form(m[2]).strip("[]() ")) for m in pairs if m and m[1] in known]
-    counts = Counter(added for *_, added in found)
-    return [first if added in naming.POINT_NAMES else second for first, second, added in found if counts[added] >= LIKE_NAMED]
 
 
 def _kind(column: Column, layout: Layout) -> Literal["points", "fractions", "nothing", "other"]:

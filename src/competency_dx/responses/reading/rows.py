@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -14,15 +15,18 @@ from competency_dx.bank import Form, ItemBank
 from competency_dx.errors import ResponsesError, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import hidden_ids
-from competency_dx.responses.missing import ABSENT, BLANK, Reason, ReasonName, Reasons
-from competency_dx.responses.normalise import fold_code, fold_text
+from competency_dx.responses.missing import ABSENT, BLANK, Reason, ReasonName, Reasons, token_code
+from competency_dx.responses.normalise import fold_code, fold_text, moments
 from competency_dx.responses.reading import layout as naming
 from competency_dx.responses.reading.layout import ANSWER_NAMES, ITEM_NAMES, PERSON_NAMES, RIGHT_NAMES, Layout, hinted, names_of
 from competency_dx.responses.reading.not_answers import alike, numbers_of, sum_columns
 from competency_dx.responses.reading.roles import Roles
 from competency_dx.responses.reading.table import Column, Table
+from competency_dx.wording import toml_content
 
 MANY = 1 << 17  # persons
+_WORDS = toml_content("responses.reading", "words")["columns"]
+WHEN, COUNTED = (re.compile(rf"(?<!\w)(?:{'|'.join(_WORDS[name])})(?!\w)") for name in ("when", "counted"))
 LongColumns = tuple[str, str, str]  # of persons, of items and of answers
 
 
@@ -36,6 +40,9 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
         given or next((headers[n] for n in names if n in headers), None)
         for given, names in ((layout.person, PERSON_NAMES), (layout.item, ITEM_NAMES), (layout.answer, answers))
     )
+    if bank and layout.item is None:  # of numbers, texts and ids of items the ids
+        known, there = names_of(bank, layout.aliases), [headers[n] for n in ITEM_NAMES if n in headers]
+        item = next((n for n in there if len(there) > 1 and any(map(known.find, table.columns[n].vocabulary))), item)
     for name in filter(None, (layout.item, layout.answer, layout.person)):
         if name not in table.columns:
             raise ResponsesError("responses.no_column", origin=table.origin, name=name, columns=table.columns)
@@ -69,7 +76,11 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     item, notes = _items(spelled, bank, layout)
     rest = {name: c for name, c in table.columns.items() if name not in roles}
     kept = np.flatnonzero(item.codes >= 0)
-    cell = pd.Series(person.codes[kept].astype(np.int64) * len(item.vocabulary) + item.codes[kept])
+    group = person.codes[kept].astype(np.int64) * len(item.vocabulary) + item.codes[kept]
+    order, by = (
+        in_time(table, kept, group) if layout.attempts in {"first", "last"} else (np.arange(len(kept)), phrase("responses.by_points"))
+    )
+    kept, cell = kept[order], pd.Series(group[order])
     attempt = np.zeros(table.rows, dtype=np.int64)
     attempt[kept] = cell.groupby(cell).cumcount()  # how many earlier rows have the same person and item
     if attempt.any() and layout.attempts == "error":
@@ -85,7 +96,7 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
     codes = np.full((len(ids), len(item.vocabulary)), -1, dtype=np.int32)
     codes[row.ravel()[chosen], item.codes[chosen]] = answer.codes[chosen]  # of several in one cell the last stays
     varying = [name for name, c in rest.items() if (c.codes[first][row.ravel()] != c.codes).any()]
-    notes += Template("responses.attempts").about(hidden_ids(person.vocabulary, np.unique(person.codes[attempt > 0])))
+    notes += Template("responses.attempts").about(hidden_ids(person.vocabulary, np.unique(person.codes[attempt > 0])), by=by)
     notes += Template("responses.varying").about(varying)
     columns = {name: c.take(first) for name, c in rest.items()}
     columns[person.name] = replace(person, codes=(ids % len(person.vocabulary)).astype(np.int32))
@@ -98,6 +109,19 @@ def pivot(table: Table, roles: LongColumns, bank: ItemBank | None, layout: Layou
         items = tuple(n for k, n in enumerate(found) if k not in sums)
     notes += Template("responses.sums").about(n for n in item.vocabulary if n not in items)
     return replace(table, columns=columns, rows=len(ids), index=None, findings=(*table.findings, *notes)), items
+
+
+def in_time(table: Table, rows: Ints, group: Ints) -> tuple[Ints, dict[str, str]]:
+    """Return an order of these rows, and what it follows: the first date or count of attempts that tells rows of a `group` apart."""
+    _, of, sizes = np.unique(group, return_inverse=True, return_counts=True)
+    several, keys = sizes[of.ravel()] > 1, np.zeros(len(rows))
+    for c in (c for c in table.columns.values() if several.any() and (COUNTED.fullmatch(c.header) or WHEN.search(c.header))):
+        used = c.take(rows[several])
+        at = moments(used.vocabulary, counts=COUNTED.fullmatch(c.header) is not None) if used.codes.min() >= 0 else None
+        if at and len({*zip(group[several].tolist(), used.codes.tolist(), strict=True)}) == len(used.codes):
+            keys[several] = np.array(at)[used.codes]
+            return np.argsort(keys, kind="stable"), phrase("responses.by_column", column=c.name)
+    return np.arange(len(rows)), phrase("responses.by_rows")
 
 
 def _items(spelled: Column, bank: ItemBank | None, layout: Layout) -> tuple[Column, tuple[Finding, ...]]:
@@ -151,11 +175,15 @@ def single_rows(roles: Roles, layout: Layout) -> tuple[Roles, Names, Ints]:
     twice = hidden_ids(ids[row], np.unique(row, return_index=True)[1][several])
     if layout.attempts == "error":
         raise ResponsesError("responses.persons_twice", origin=roles.table.origin, twice=twice)
-    chosen = np.arange(len(row))
+    chosen, by = np.arange(len(row)), phrase("responses.by_points")
     if layout.attempts != "best":
+        chosen, by = in_time(roles.table, chosen, row)
         order, chosen = chosen if layout.attempts == "last" else chosen[::-1], np.zeros(len(ids), dtype=np.int64)
+        own, parts = layout.user_reasons(""), map(roles.table.columns.__getitem__, chain.from_iterable(roles.items.values()))
+        answered = np.any([np.array([*(token_code(v, own) is None for v in c.vocabulary), False])[c.codes] for c in parts], axis=0)
+        order = order[np.argsort(answered[order], kind="stable")]  # a row without answers only where there is no other
         chosen[row[order]] = order
-    kept = roles._replace(table=roles.table.take(chosen, Template("responses.attempts").of(twice)))
+    kept = roles._replace(table=roles.table.take(chosen, Template("responses.attempts").of(twice, by=by)))
     return kept, *owners(kept)
 
 
