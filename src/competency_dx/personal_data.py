@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any, Literal, NamedTuple
 
 Personal = Literal["name", "e-mail", "phone", "СНИЛС", "passport", "ИНН", "birth date", "IP address", "account", "address", "card"]
@@ -101,29 +101,22 @@ def _number(run: str, *, alone: bool) -> Personal | None:
     """Return what a run of digits in groups is; without groups and beside nothing else it may be a number like any other."""
     groups = re.findall(r"\d+", run)
     plus, bare = run.startswith("+"), alone and len(groups) == 1
-    for first in range(len(groups)):
-        digits, sizes = "", []
-        for group in groups[first:]:
-            digits += group
-            sizes.append(len(group))
-            if len(digits) < 10:
-                continue
-            if len(digits) > 15:
-                break
-            if plus and first == 0:
-                return "phone"
-            if sizes in ([2, 2, 6], [4, 6]) and "." not in run:
-                return "passport"
-            if bare:
-                continue
-            if sizes == [3, 3, 3, 2] or is_snils(digits):
-                return "СНИЛС"
-            mobile = digits[0] == "9" and sizes in ([10], [3, 7], [3, 3, 4], [3, 3, 2, 2], [3, 2, 2, 3])
-            with_prefix = len(digits) == 11 and digits[0] in "78" and digits[1] in "3489" and (max(sizes) >= 3 or digits[1] == "9")
-            if mobile or with_prefix:
-                return "phone"
-            if is_tax_number(digits):
-                return "ИНН"
+    for first, last in combinations(range(len(groups) + 1), 2):
+        digits, sizes = "".join(groups[first:last]), [*map(len, groups[first:last])]
+        if not 10 <= len(digits) <= 15:
+            continue
+        if plus and first == 0:
+            return "phone"
+        if sizes in ([2, 2, 6], [4, 6]) and "." not in run:
+            return "passport"
+        if not bare and (sizes == [3, 3, 3, 2] or is_snils(digits)):
+            return "СНИЛС"
+        mobile = digits[0] == "9" and sizes in ([10], [3, 7], [3, 3, 4], [3, 3, 2, 2], [3, 2, 2, 3])
+        with_prefix = len(digits) == 11 and digits[0] in "78" and digits[1] in "3489" and (max(sizes) >= 3 or digits[1] == "9")
+        if not bare and (mobile or with_prefix):
+            return "phone"
+        if not bare and is_tax_number(digits):
+            return "ИНН"
     return None
 
 
@@ -176,14 +169,9 @@ def _form(word: str) -> str:
 def _part(match: re.Match[str]) -> _NameWord:
     word = match[0]
     form, capital = _form(word), word[0].isupper()
-    if len(word) == 1 or (len(word) == 2 and word.isupper()):
-        part = "initials"
-    elif _PATTERNS["father"].fullmatch(form):
-        part = "father"
-    elif form in _GIVEN:
-        part = "given"
-    else:
-        part = "family" if _PATTERNS["family"].fullmatch(form) else "word"
+    part = "given" if form in _GIVEN else "family" if _PATTERNS["family"].fullmatch(form) else "word"
+    part = "father" if _PATTERNS["father"].fullmatch(form) else part
+    part = "initials" if len(word) == 1 or (len(word) == 2 and word.isupper()) else part
     return _NameWord(match.start(), match.end(), form, capital, part)  # type: ignore[arg-type]  # the five names above
 
 
@@ -201,11 +189,10 @@ def _is_name(text: str, words: list[_NameWord]) -> bool:
         return first.part == "given" or (first.part in {"word", "family"} and capital and len(first.form) > 2)
     if "given" in parts:
         other, given = (first, second) if second.part == "given" else (second, first)
+        listed = "," in gaps[0]  # of names
         alone = {
-            "word": glued
-            or (len(other.form) < 3 and other.form not in _FAMILIES)
-            or ("," in gaps[0] and second.end - first.start < len(text)),
-            "given": "," in gaps[0],  # a list of names
+            "word": glued or (len(other.form) < 3 and other.form not in _FAMILIES) or (listed and second.end - first.start < len(text)),
+            "given": listed,
             "initials": not set(text[other.start : other.end]).isdisjoint("IVX"),  # Peter I
         }
         common = given.form in _COMMON

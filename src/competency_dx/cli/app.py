@@ -10,10 +10,11 @@ import typer
 from competency_dx.cli import steps
 from competency_dx.cli.arguments import Estimation, command
 from competency_dx.cli.bank_commands import bank_app
-from competency_dx.cli.terminal import Terminal, heard
+from competency_dx.cli.terminal import MARKS, Terminal, folded, heard
 from competency_dx.errors import CommandError, phrase
 from competency_dx.result import library_version
 from competency_dx.storage import write_whole
+from competency_dx.wording import SHOWN_IDS
 
 if TYPE_CHECKING:
     from competency_dx.responses import Layout
@@ -71,7 +72,11 @@ def validate(bank: str, *, content: bool = False, terminal: Terminal) -> None:
     from competency_dx.quality import check_content
 
     refused = check_content(items)
-    print("\n".join([*steps.bank_lines(items, terminal), *steps.content_lines(refused, terminal)]))
+    lines = [*steps.bank_lines(items, terminal), "", *([] if refused else [terminal.words("nothing_refused")])]
+    for finding in refused:  # all the ids where the sentence names only some
+        ids = ": " + ", ".join(finding.scope) if len(finding.scope) > SHOWN_IDS else ""
+        lines += folded(f"{MARKS['error'].strip()} {finding.text(terminal.language)} [{finding.code}{ids}]", hang=2)
+    print("\n".join(lines))
     raise typer.Exit(REFUSED if refused else 0)
 
 

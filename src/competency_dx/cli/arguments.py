@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Command = Callable[..., None]
 NOT_FOR_TYPER = {"flag", "ru", "en", "kind", "choices", "default"}
 KINDS: Mapping[str, Any] = {"text": str, "texts": list[str], "whole": int, "switch": bool}
+LIMITS = ("points", "max_iterations")
 OF_TABLE = (
     *("person", "form", "sheet", "drop_personal_data", "attempts", "alias", "item", "answer", "items"),
     *("cells", "blank", "missing", "unreadable"),
@@ -50,15 +51,13 @@ def _layout(given: Mapping[str, Any]) -> "Layout":
     )
 
 
-def _estimation(given: Mapping[str, Any]) -> Estimation:
-    limits = {name: given[name] for name in ("points", "max_iterations") if given[name] is not None}
-    return Estimation(given["dimensions"], given["anchors"], limits)
-
-
 MADE: Mapping[str, tuple[Callable[[Mapping[str, Any]], object], Sequence[str]]] = {  # parameters made of several options, and which
     "terminal": (lambda given: Terminal(**given), ("language",)),
     "layout": (_layout, OF_TABLE),
-    "estimation": (_estimation, ("dimensions", "anchors", "points", "max_iterations")),
+    "estimation": (
+        lambda given: Estimation(given["dimensions"], given["anchors"], {k: given[k] for k in LIMITS if given[k] is not None}),
+        ("dimensions", "anchors", *LIMITS),
+    ),
 }
 
 

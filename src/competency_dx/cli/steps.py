@@ -18,7 +18,7 @@ from competency_dx.display import code_word, column_title, decimal
 from competency_dx.errors import CommandError, DocumentError, phrase, repeated
 from competency_dx.findings import Finding
 from competency_dx.limits import read_bytes, reading
-from competency_dx.wording import SHOWN_IDS, toml_content
+from competency_dx.wording import toml_content
 
 if TYPE_CHECKING:
     from competency_dx.bank import BankRegistry, ItemBank
@@ -219,15 +219,6 @@ def bank_lines(bank: ItemBank, terminal: Terminal) -> list[str]:
         *([f"{MARKS[f.severity].strip() or '-'} {f.text(language)}" for f in bank.findings()] or [say("no_findings")]),
     ]
     return [*(line for text in texts for line in folded(text, hang=2)), "", *_coverage(bank, terminal)]
-
-
-def content_lines(refused: Iterable[Finding], terminal: Terminal) -> list[str]:
-    """Return what the content gates refuse, a paragraph each: code, sentence, and all the ids where it names only some."""
-    lines = []
-    for finding in refused:
-        ids = ": " + ", ".join(finding.scope) if len(finding.scope) > SHOWN_IDS else ""
-        lines += folded(f"{MARKS['error'].strip()} {finding.text(terminal.language)} [{finding.code}{ids}]", hang=2)
-    return ["", *(lines or [terminal.words("nothing_refused")])]
 
 
 def _counts(column: str, codes: Iterable[str], language: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, Names, blocks, evenly
+from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, evenly
 from competency_dx.errors import ResponsesError, checked
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import hidden_ids
@@ -43,21 +43,18 @@ def check_design(responses: Responses, policy: MissingPolicy | None = None) -> t
     parts = [names[block == k].tolist() for k in range(int(block.max(initial=0)) + 1)]
     blocks = [(part[0], len(part)) for part in parts if part]
     apart = Template("responses.disconnected").about(names[block > 0], parts=len(parts), blocks=blocks)
+    block = components(together, least=LEAST_LINK)  # each linked firmly within
+    inner = [inside for k in range(int(block.max(initial=0)) + 1) if 2 <= (inside := block == k).sum() <= len(block) / 2]
+    persons = [int((seen[:, inside].any(axis=1) & seen[:, ~inside].any(axis=1)).sum()) for inside in inner]
+    loose = [(names[inside], n) for inside, n in zip(inner, persons, strict=True) if n < LEAST_LINK]
+    joints = [(part[0], len(part), n) for part, n in loose]
+    weak = Template("responses.weakly_linked").about((i for part, _ in loose for i in part), least=LEAST_LINK, blocks=joints)
     return (
         *Template("responses.empty_items").about(names[top < 0], severity="warning"),
         *Template("responses.constant_items").about(names[(top >= 0) & (top == low)]),
         *Template("responses.empty_persons").about(hidden_ids(responses.persons, silent), severity="warning"),
-        *(apart or _weak_links(seen, components(together, least=LEAST_LINK), names)),
+        *(apart or weak),
     )
-
-
-def _weak_links(seen: Bools, block: Ints, names: Names) -> tuple[Finding, ...]:
-    """Return the finding about blocks of items, each linked firmly within, that few persons link with the others."""
-    parts = [inside for k in range(int(block.max(initial=0)) + 1) if 2 <= (inside := block == k).sum() <= len(block) / 2]
-    persons = [int((seen[:, inside].any(axis=1) & seen[:, ~inside].any(axis=1)).sum()) for inside in parts]
-    weak = [(names[inside], n) for inside, n in zip(parts, persons, strict=True) if n < LEAST_LINK]
-    blocks = [(part[0], len(part), n) for part, n in weak]
-    return Template("responses.weakly_linked").about((i for part, _ in weak for i in part), least=LEAST_LINK, blocks=blocks)
 
 
 def meetings(seen: Bools) -> Floats:

@@ -200,15 +200,12 @@ class CodeBook:
             form = fold_code(self._lettered(token) or token)
             pieces = (form,) if form in self.index else segment(form, [*self.index, *(NOTHING if kept else ())])
             if pieces is None:
-                whole = self.find(raw)
-                return (whole,) if whole is not None else self._by_words(raw)
+                if (whole := self.find(raw)) is not None:
+                    return (whole,)
+                texts = (_QUOTES.sub("", fold_text(text)) + ", " for text in (raw, _NEXT.sub("; ", _LABEL.sub(r"\1", raw))))
+                return tuple(map(self.ends.get, next(filter(None, (segment(text, [*self.ends]) for text in texts)), ()))) or None
             out += map(self.index.get, pieces)
         return tuple(out) or None
-
-    def _by_words(self, raw: str) -> tuple[str, ...] | None:
-        texts = (_QUOTES.sub("", fold_text(text)) + ", " for text in (raw, _NEXT.sub("; ", _LABEL.sub(r"\1", raw))))
-        pieces = next(filter(None, (segment(text, [*self.ends]) for text in texts)), None)
-        return None if pieces is None else tuple(self.ends[p] for p in pieces)
 
 
 def code_book(codes: Iterable[str], words: Mapping[str, str] | None = None) -> CodeBook:

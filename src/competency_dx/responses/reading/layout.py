@@ -51,7 +51,7 @@ class Layout:
     item, answer : Columns of item ids and of answers in a long table.
     aliases : Names in the table, headers or the items of a long one, to item ids: ``{"Вопрос 1": "MAT-003"}``.
     form : Column of form ids (or titles) of the bank: it tells omitted from not reached and not administered.
-    attempts : Which attempt counts when a person occurs twice: by a column of dates or attempts, else by the order of rows. "best" takes
+    attempts : Which attempt counts of a person with several: by a column of dates or attempts, else by rows. "best" takes
         the attempt with the most points; in a long table, where attempts are per item, the best answer to each item.
     missing_tokens : Further texts that stand for a missing answer, for example ``{"нет": "omitted"}``. ``""`` is the empty cell; the
         reason "blank" is whatever an empty cell stands for.

@@ -144,7 +144,10 @@ def _strangers(ids: Column | None, cells: Sequence[Column], keyed: Sequence[tupl
     odd = {row for row in rare if _WORD.search(id_of[row]) or not any(map(str.isdigit, id_of[row]))}
     words = ids.vocabulary if ids and keyed and _WORD.search("\n".join(ids.vocabulary)) else ()
     named = np.isin(-1 if ids is None else ids.codes, [k for k, v in enumerate(words) if _KEY.search(v)])
-    out[0, [row for row in {*(odd & {0, total - 1}), *np.flatnonzero(named).tolist()} if _is_key(row, keyed)]] = True
+    for row in {*(odd & {0, total - 1}), *np.flatnonzero(named).tolist()}:  # of a key nearly all answers are right
+        given = [(i, c.vocabulary[c.codes[row]], c.kinds[c.codes[row]]) for i, c in keyed if c.codes[row] >= 0]
+        right = sum(judge_of(i)(written(i, (text,), (kind,))[0]).points == i.max_score for i, text, kind in given)
+        out[0, row] |= len(given) > 1 and right >= ALL_BUT_ONE * len(given)
     out[0, [row for row in ends if empty[row] and id_of[row].startswith("*")]] = True
     out[0, [row for row in odd if label_form(id_of[row]) in _LABELS["short"]]] = True
     out[0, [row for row in odd if row in wordy]] = True
@@ -163,12 +166,6 @@ def _strangers(ids: Column | None, cells: Sequence[Column], keyed: Sequence[tupl
         if (row in odd or striking) and _is_summary(numbers[row], numbers[others & (rows != row)]):
             out[0 if row in odd or ids is None else 1, row] = True
     return out
-
-
-def _is_key(row: int, keyed: Sequence[tuple[Item, Column]]) -> bool:
-    given = [(i, c.vocabulary[c.codes[row]], c.kinds[c.codes[row]]) for i, c in keyed if c.codes[row] >= 0]
-    right = sum(judge_of(i)(written(i, (text,), (kind,))[0]).points == i.max_score for i, text, kind in given)
-    return len(given) > 1 and right >= ALL_BUT_ONE * len(given)
 
 
 def _is_heading(row: int, cells: Sequence[Column]) -> bool:

@@ -49,7 +49,11 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     personal = refuse_personal(table, used, names, layout)
     full, table = table.columns, _without(table, personal, layout)
     table, person = _person(table, used, layout)
-    _refuse_transposed(table, names, items)
+    for column in () if items else [*table.columns.values()][:2]:  # the first may be the numbers of the rows
+        spelled, named = column.vocabulary, column.header in ITEM_NAMES
+        known = 2 * sum(names.find(i) is not None for i in spelled) > table.rows if names else named
+        if known and len(spelled) == table.rows > 1 and (len(spelled) > 4 or any(read_number(i) is None for i in spelled)):
+            raise ResponsesError("responses.transposed", origin=table.origin, column=column.name, shown=spelled)
     form = _form(table, bank, layout, used)
     rest = [name for name in table.columns if name not in used and name not in {person, form}]
     free = rest if bank is None and layout.items is None else []
@@ -83,15 +87,6 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     notes += Template("responses.background").about([*background, *([form] if form else [])])
     notes += Template("responses.unknown_items").about(strange, where=hinted(strange))
     return Roles(table.take(np.arange(table.rows), *notes), person, form, items, background)
-
-
-def _refuse_transposed(table: Table, names: ItemNames | None, items: Mapping[str, object]) -> None:
-    """Refuse a table with one row per item: a column names the items, each once; a few numbers may be points."""
-    for column in () if items else [*table.columns.values()][:2]:  # the first may be the numbers of the rows
-        ids, named = column.vocabulary, column.header in ITEM_NAMES
-        known = 2 * sum(names.find(i) is not None for i in ids) > table.rows if names else named
-        if known and len(ids) == table.rows > 1 and (len(ids) > 4 or any(read_number(i) is None for i in ids)):
-            raise ResponsesError("responses.transposed", origin=table.origin, column=column.name, shown=ids)
 
 
 def _no_items(table: Table, bank: ItemBank | None, names: ItemNames | None) -> ResponsesError:
