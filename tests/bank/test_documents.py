@@ -21,8 +21,8 @@ import competency_dx as cdx
 from competency_dx.bank import BankPopulation, CompetencyFramework, Correlations, Item, ItemBank, ParameterRecord, parse, read_yaml
 from competency_dx.bank.parameter_record import read_parameters, write_parameters
 from competency_dx.errors import BankError, CompetencyDxError, LimitError
-from competency_dx.limits import reading
 from competency_dx.routes import load_catalogue
+from competency_dx.storage import reading
 
 MakeBank = Callable[..., ItemBank]
 Change = Callable[[dict[str, Any]], object]

@@ -40,7 +40,7 @@ from competency_dx.bank.workbook import EXAMPLES
 from competency_dx.bank.workbook.sheet_plan import NUMBERED, sheet_plans
 from competency_dx.bank.workbook.sheet_reading import read_grids
 from competency_dx.errors import BankError, CompetencyDxError, LimitError
-from competency_dx.limits import Limits
+from competency_dx.storage import Limits
 
 openpyxl = pytest.importorskip("openpyxl")
 LANGUAGES = ("ru", "en")

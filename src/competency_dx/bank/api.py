@@ -24,9 +24,8 @@ from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item_bank import ItemBank, save_bank
 from competency_dx.bank.parameter_record import read_parameters
 from competency_dx.errors import BankError, checked
-from competency_dx.limits import reading
 from competency_dx.result import DataFrame, digest_document, frame
-from competency_dx.storage import only_writer, write_whole
+from competency_dx.storage import only_writer, reading, write_whole
 from competency_dx.wording import toml_content
 
 LATEST = "latest"

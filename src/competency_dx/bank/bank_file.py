@@ -20,7 +20,7 @@ from competency_dx.bank.item import OF_SECOND_SCHEMA, Item, Part
 from competency_dx.bank.parameter_record import OF_EVERY_SCHEMA, BankPopulation, CorrelationMatrix, ParameterRecord
 from competency_dx.checking import LARGEST
 from competency_dx.errors import BankError, CompetencyDxError, checked, phrase, repeated
-from competency_dx.limits import check_nesting, check_time, limits_in_force, read_bytes
+from competency_dx.storage import check_nesting, check_time, limits_in_force, read_bytes
 
 if TYPE_CHECKING:
     from ruamel.yaml import YAML

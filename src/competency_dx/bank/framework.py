@@ -10,9 +10,9 @@ from pydantic import Field, model_validator
 from competency_dx.bank.bank_file import read_yaml, shipped_folder, shipped_frameworks
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.errors import BankError, phrase, repeated
-from competency_dx.limits import limits_in_force
 from competency_dx.result import DataFrame, digest_document
 from competency_dx.schemas import document_schema
+from competency_dx.storage import limits_in_force
 
 Kind = Literal["category", "cluster", "domain", "topic"]
 SHARED = "GEN"

@@ -15,7 +15,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from competency_dx.bank.document import Document, parse
 from competency_dx.errors import BankError, phrase, repeated
-from competency_dx.limits import limits_in_force
+from competency_dx.storage import limits_in_force
 
 Correlation = Annotated[float, Field(ge=0, le=0.99)]
 Difficulty = Annotated[float, Field(ge=-1e3, le=1e3)]

@@ -17,7 +17,7 @@ from competency_dx.cli.terminal import MARKS, Terminal, folded, heard, table_lin
 from competency_dx.display import code_word, column_title, decimal
 from competency_dx.errors import CommandError, DocumentError, phrase, repeated
 from competency_dx.findings import Finding
-from competency_dx.limits import read_bytes, reading
+from competency_dx.storage import read_bytes, reading
 from competency_dx.wording import toml_content
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from competency_dx.arrays import Codes, Ints, blocks
 from competency_dx.bank import ItemBank, ledger_of
 from competency_dx.errors import ResponsesError, checked
 from competency_dx.findings import announce
-from competency_dx.limits import limits_in_force, reading
 from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.missing import BLANK, Reason, Reasons
 from competency_dx.responses.reading.answers import answer_roles, is_answers, refuse_impossible
@@ -28,6 +27,7 @@ from competency_dx.responses.reading.unreadable import only_right, strange_value
 from competency_dx.responses.responses import Responses, emptiness
 from competency_dx.responses.rules import judge_of
 from competency_dx.result import SELF_REPORT, Provenance, digest_arrays, provenance, refuse_self_report
+from competency_dx.storage import limits_in_force, reading
 
 DEFAULT = Layout()
 ROWS_AT_ONCE = 1 << 15

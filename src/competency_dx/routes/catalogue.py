@@ -14,10 +14,9 @@ from pydantic import Field, model_validator
 
 from competency_dx.bank import CompetencyFramework, Document, Text, load_framework, locate, parse, read_yaml, shipped_folder
 from competency_dx.errors import BankError, CompetencyDxError, RouteError, checked, needing, phrase, repeated
-from competency_dx.limits import reading
 from competency_dx.responses import read_table
 from competency_dx.result import digest_document
-from competency_dx.storage import write_whole
+from competency_dx.storage import reading, write_whole
 from competency_dx.wording import toml_content
 
 DOCUMENTS = (".yaml", ".yml", ".json")

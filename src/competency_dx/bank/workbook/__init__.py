@@ -19,9 +19,8 @@ from competency_dx.bank.workbook.sheet_plan import NUMBERED, FlatRow, SheetColum
 from competency_dx.bank.workbook.sheet_reading import CellFaults, address, read_grids, typed_rows
 from competency_dx.display import toml_content
 from competency_dx.errors import BankError, checked, needing
-from competency_dx.limits import reading
 from competency_dx.result import encode_fields
-from competency_dx.storage import whole_file, write_whole
+from competency_dx.storage import reading, whole_file, write_whole
 
 WorkbookLanguage = Literal["ru", "en"]
 EXAMPLES = Path(__file__).with_name("examples.yaml")

@@ -20,7 +20,7 @@ from competency_dx.arrays import value
 from competency_dx.bank.workbook.sheet_plan import EMPTY, NUMBERED, SheetColumn, SheetPlan, sheet_plans
 from competency_dx.display import toml_content
 from competency_dx.errors import LANGUAGES, BankError, CompetencyDxError, phrase
-from competency_dx.limits import decompressed, limits_in_force, read_bytes
+from competency_dx.storage import decompressed, limits_in_force, read_bytes
 from competency_dx.wording import LOOKALIKES
 
 CellKind = Literal["text", "number", "date", "formula", "error", "boolean"]

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from xml.parsers import expat
 
 from competency_dx.errors import CompetencyDxError, ResponsesError, needing, phrase
-from competency_dx.limits import PIECE, check_time, decompressed, limits_in_force, read_bytes
+from competency_dx.storage import PIECE, check_time, decompressed, limits_in_force, read_bytes
 from competency_dx.wording import toml_content
 
 _WORDS = toml_content("responses.reading", "words")

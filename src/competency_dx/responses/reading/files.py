@@ -16,7 +16,6 @@ import numpy as np
 
 from competency_dx.errors import LimitError, ResponsesError, needing, phrase
 from competency_dx.findings import Finding, Template
-from competency_dx.limits import check_nesting, decompressed, limits_in_force, read_bytes
 from competency_dx.personal_data import hidden_text
 from competency_dx.responses.normalise import header_form, read_number
 from competency_dx.responses.reading.answers import is_answers
@@ -25,6 +24,7 @@ from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAME
 from competency_dx.responses.reading.not_answers import strength_of_label
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table
 from competency_dx.result import DataFrame, parse_json
+from competency_dx.storage import check_nesting, decompressed, limits_in_force, read_bytes
 from competency_dx.wording import cut
 
 HEAD = 40  # rows in which the header is looked for

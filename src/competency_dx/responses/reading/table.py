@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from competency_dx.arrays import Bools, Ints, Names, value
 from competency_dx.errors import ResponsesError, repeated
 from competency_dx.findings import Finding
-from competency_dx.limits import check_time, limits_in_force
 from competency_dx.responses.missing import Reasons
 from competency_dx.responses.normalise import header_form, visible
 from competency_dx.result import DataFrame
+from competency_dx.storage import check_time, limits_in_force
 from competency_dx.wording import toml_content
 
 Kind = Literal["text", "number", "date"]
