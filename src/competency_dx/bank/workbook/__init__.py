@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from competency_dx.arrays import value
 from competency_dx.bank.api import load_framework
 from competency_dx.bank.bank_file import read_yaml
 from competency_dx.bank.framework import SHARED, CompetencyFramework, is_shipped
@@ -61,7 +60,7 @@ def save_bank_workbook(bank: ItemBank, path: str | Path, *, language: WorkbookLa
     if is_shipped(bank.framework):
         del plain["framework"]
     subject = bank.header.subject if bank.header.subject in bank.framework else ""
-    book = BookContent(bank=plain, framework=bank.framework, subject=subject, language=language)
+    book = _Pages(plain, bank.framework, subject=subject, language=language)
     with whole_file(_named(path)) as draft:
         draft.write_bytes(book.workbook())
         if lost := _lost(bank, draft):
@@ -83,7 +82,7 @@ def save_bank_template(path: str | Path, *, subject: str = "", language: Workboo
     header = {"schema_version": 3, "id": _named(path).stem, "version": "0.1.0", "subject": subject, "language": language}
     header |= {"framework": {"id": framework.id, "version": framework.version}, "reference_set": "all"}
     bank, examples = {"header": header, "items": [], "parameters": []}, read_yaml(EXAMPLES)[language]
-    book = BookContent(bank=bank, framework=framework, subject=subject, language=language, examples=examples)
+    book = _Pages(bank, framework, subject=subject, language=language, examples=examples)
     return write_whole(path, book.workbook())
 
 
@@ -107,15 +106,15 @@ def _lost(bank: ItemBank, path: Path) -> list[str]:
     return [*out, *(i for (i, a), b in zip(records, again.parameters, strict=True) if a != b)]
 
 
-@value
-class BookContent:
-    """What a workbook is written from: a bank as plain data, items that serve as examples, the framework of the lists."""
+class _Pages:
+    """The sheets of a bank, given as plain data, with items that serve as examples; lists hold codes of the framework."""
 
-    bank: Mapping[str, Any]
-    framework: CompetencyFramework
-    subject: str
-    language: str
-    examples: Sequence[Mapping[str, Any]] = ()
+    def __init__(
+        self, bank: Mapping[str, Any], framework: CompetencyFramework, *, subject: str, language: str, examples: Sequence[Any] = ()
+    ) -> None:
+        self.bank, self.framework, self.subject, self.language, self.examples = bank, framework, subject, language, examples
+        self.said, self.lists = toml_content("bank", "workbook"), dict[str, str]()
+        self.plans = [plan for plan in sheet_plans() if plan.at[0] in bank]
 
     def workbook(self) -> bytes:
         """Return the workbook as the bytes of an .xlsx file; the same content gives the same bytes."""
@@ -124,25 +123,15 @@ class BookContent:
         out = io.BytesIO()
         with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
             book.set_properties({"title": str(self.bank["header"].get("id", "")), "created": MADE})
-            _Pages(book, self).write()
+            self.styles = {name: book.add_format(style) for name, style in self.said["styles"].items()}
+            self._write(book)
         return out.getvalue()
 
-
-class _Pages:
-    """The sheets while they are written."""
-
-    def __init__(self, book: Any, content: BookContent) -> None:  # noqa: ANN401 - of a library without types
-        self.book, self.content, self.language = book, content, content.language
-        self.said = toml_content("bank", "workbook")
-        self.styles = {name: book.add_format(style) for name, style in self.said["styles"].items()}
-        self.plans = [plan for plan in sheet_plans() if plan.at[0] in content.bank]
-        self.lists: dict[str, str] = {}
-
-    def write(self) -> None:
+    def _write(self, book: Any) -> None:  # noqa: ANN401 - of a library without types
         """Write the legend, every sheet that the bank has a part for, and the lists to choose from."""
         aside = {name: both[self.language] for name, both in self.said["aside"].items()}
         titles = {"legend": aside["legend"], **{p.id: p.words[self.language] for p in self.plans}, "lists": aside["lists"]}
-        pages = {name: self.book.add_worksheet(title) for name, title in titles.items()}
+        pages = {name: book.add_worksheet(title) for name, title in titles.items()}
         self._lists(pages["lists"], titles)
         for plan in self.plans:
             (self._facts if plan.layout == "facts" else self._rows)(pages[plan.id], plan)
@@ -168,8 +157,8 @@ class _Pages:
         page.fit_to_pages(1 + sum(widths) // PAGE_WIDTH, 0)
 
     def _rows(self, page: Any, plan: SheetPlan) -> None:  # noqa: ANN401
-        examples = list(plan.rows({"items": self.content.examples}))
-        rows = [*examples, *plan.rows(self.content.bank)]
+        examples = list(plan.rows({"items": self.examples}))
+        rows = [*examples, *plan.rows(self.bank)]
         columns = [part for column in plan.columns for part in self._parts(column, rows)]
         widths = [int(column.words.get("width", WIDTH)) for column in columns]
         lines: list[Line] = [[(column.heading(self.language), self.styles["head"]) for column in columns]]
@@ -195,7 +184,7 @@ class _Pages:
 
     def _cell(self, column: SheetColumn, content: Any, style: Any = None) -> tuple[Any, Any]:  # noqa: ANN401
         """Return how a cell shows what it says; a number that the file would round is a text."""
-        framework, text = self.content.framework, style or self.styles["text"]
+        framework, text = self.framework, style or self.styles["text"]
         if isinstance(content, int | float):
             exact = style is None and float(f"{content:.16G}") == content
             return (content, self.styles["number"]) if exact else (repr(content), text)
@@ -206,7 +195,7 @@ class _Pages:
         return content, text
 
     def _facts(self, page: Any, plan: SheetPlan) -> None:  # noqa: ANN401
-        row, text, example = next(plan.rows(self.content.bank), {}), self.styles["text"], self.styles["example"]
+        row, text, example = next(plan.rows(self.bank), {}), self.styles["text"], self.styles["example"]
         lines: list[Line] = [[(name, self.styles["head"]) for name in self.said["legend"][f"facts_{self.language}"]]]
         for at, column in enumerate(plan.columns, start=1):
             content = self._cell(column, row.get(column.path))
@@ -224,7 +213,7 @@ class _Pages:
 
     def _lists(self, page: Any, titles: Mapping[str, str]) -> None:  # noqa: ANN401
         """Write what cells may hold, a list in each column under its heading, and keep where it stands."""
-        framework, subject, named = self.content.framework, self.content.subject, self.said["columns"]
+        framework, subject, named = self.framework, self.subject, self.said["columns"]
         near = {SHARED, [*framework.lineage(subject)][-1].code} if subject else set()
         tops = [(n.code, [*framework.lineage(n.code)][-1]) for n in framework.nodes if not n.replaced_by]
         codes = [code for code, top in tops if not subject or top.kind != "category" or top.code in near]  # of none, or of these
