@@ -235,8 +235,6 @@ def classification_accuracy(
 
     The `estimate` is the most probable profile ("MAP"), or mastery where its probability is above 0.5 ("EAP").
     """
-    if estimate not in {"MAP", "EAP"}:
-        raise ScoringError("classification.estimate", estimate=estimate)
     answers = matched(data, calibration.parameters, missing)
     profiles, w = calibration.profiles, answers.patterns.weight / answers.patterns.weight.sum()
     C, A = profiles.shape

@@ -117,13 +117,9 @@ class LatticePosterior(Posterior):
 
 def modes(known: ItemParameters, codes: Codes, observed: Bools) -> tuple[Floats, Floats]:
     """Return joint modes (P, D) with the inverse observed information (P, D, D), block by block of one size."""
-    groups, beta, allowed, population = known.groups, known.beta, known.allowed, known.population
+    population, curves = known.population, partial(families.predictor_curves, known.groups, known.beta, allowed=known.allowed)
     prior = population.mean, np.asarray(np.linalg.inv(population.covariance), dtype=np.float64)
     reach = REACH * np.sqrt(np.diag(population.covariance))
-
-    def curves(at: Floats) -> tuple[Floats, Floats, Floats]:
-        return families.predictor_curves(groups, beta, at, allowed)
-
     P, D = len(codes), known.slopes.shape[1]
     theta, covariance = np.empty((P, D)), np.empty((P, D, D))
     for block in blocks(P, MODES):

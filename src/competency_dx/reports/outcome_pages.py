@@ -82,25 +82,22 @@ def _group_view(groups: GroupReport, r: int, links: Mapping[int, str], language:
     kind = places[level - 1] if level else PLACES[PLACES.index(places[0]) + 1] if places[0] in PLACES[1:-1] else ""
     tree = branches(groups.competencies)
     inside = [k for k in range(1, len(names)) if groups.level[k] > level and names[k].startswith(f"{name} / " if name else "")]
-    levels = [column_title(column, language, groups.by) for column in groups.by]
+    shown, levels = [k for k in inside if groups.shown[k]], [column_title(column, language, groups.by) for column in groups.by]
+    needs = sorted((b.index for b in tree if not b.below and groups.told[r, b.index]), key=lambda c: -groups.share[r, c, 0])
     return about(groups, language) | {
         "r": r,
         "findings": finding_lines(groups.findings_about(name), language),
         "title": strings(language)[f"group_{kind}" if kind in PLACES else "group_title"],
         "who": name or strings(language)["group_whole"],
         "root": tree[0].index,
-        "needs": sorted((b.index for b in tree if not b.below and groups.told[r, b.index]), key=lambda c: -groups.share[r, c, 0])[
-            :NEEDS
-        ],
+        "needs": needs[:NEEDS],
         "part_of": part_of,
         "titles": [unit_title(c, language) for c in groups.competencies],
         "ranges": level_ranges(groups.standards, language),
         "means": _means(groups, r, language),
-        "inside": [
-            (k, names[k].removeprefix(f"{name} / "), levels[groups.level[k] - 1], links.get(k, "")) for k in inside if groups.shown[k]
-        ],
-        "kinds": list(dict.fromkeys(levels[groups.level[k] - 1] for k in inside if groups.shown[k])),
-        "hidden": sum(not groups.shown[k] for k in inside),
+        "inside": [(k, names[k].removeprefix(f"{name} / "), levels[groups.level[k] - 1], links.get(k, "")) for k in shown],
+        "kinds": list(dict.fromkeys(levels[groups.level[k] - 1] for k in shown)),
+        "hidden": len(inside) - len(shown),
         "back": "../index.html" if links and level else "",
     }
 

@@ -10,7 +10,7 @@ Hansen & Cai 2012, doi:10.1177/0146621612449069).
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
@@ -240,10 +240,7 @@ def point_estimates(matched: Matched, known: ItemParameters, name: str, uncertai
         at = np.linspace(*bounds, GRID)
         log_prob = families.log_probabilities(groups, beta, at, allowed)
         steep = at, np.gradient(families.derivatives(groups, beta, log_prob, at, allowed), at, axis=3)
-
-    def curves(at: Floats) -> tuple[Floats, Floats, Floats]:
-        return families.person_curves(groups, beta, at, allowed)
-
+    curves = partial(families.person_curves, groups, beta, allowed=allowed)
     theta, variance = np.empty(len(matched.codes)), np.empty(len(matched.codes))
     for block in blocks(len(theta), SOME):
         n = block.stop - block.start
