@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 
 from competency_dx.kernels import classes as profiles
-from competency_dx.kernels.classes import attribute_distributions as distributions
-from competency_dx.kernels.classes import item_classes
-from competency_dx.kernels.classes.attribute_distributions import Distribution, Kind
+from competency_dx.kernels.classes import Distribution, Kind, item_classes
 from competency_dx.kernels.classes.item_classes import Louis, Patterns, Point, boxed_step, louis, nearest
 
 NO_HIERARCHY: list[tuple[int, int]] = []
@@ -70,24 +68,24 @@ def _distribution(kind: Kind, pairs: list[tuple[int, int]]) -> Distribution:
 @pytest.mark.parametrize("pairs", [NO_HIERARCHY, [(0, 1)], [(0, 1), (1, 2)]], ids=["none", "pair", "chain"])
 def test_profiles_add_up_to_one(kind: Kind, pairs: list[tuple[int, int]]) -> None:
     distribution = _distribution(kind, pairs)
-    parameters = distributions.start(distribution) + np.random.default_rng(3).normal(0, 0.5, 7)[: _size(distribution)]
-    assert distributions.profile_probabilities(distribution, parameters).sum() == pytest.approx(1.0, abs=1e-12)
+    parameters = profiles.first_parameters(distribution) + np.random.default_rng(3).normal(0, 0.5, 7)[: _size(distribution)]
+    assert profiles.profile_probabilities(distribution, parameters).sum() == pytest.approx(1.0, abs=1e-12)
 
 
 def _size(distribution: Distribution) -> int:
-    return len(distributions.start(distribution))
+    return len(profiles.first_parameters(distribution))
 
 
 @pytest.mark.parametrize("kind", ["saturated", "independent", "higher_order", "higher_order_1pl"])
 def test_update_maximises_the_expected_log_likelihood_of_profiles(kind: Kind) -> None:
     distribution = _distribution(kind, [(0, 1)])
     counts = np.random.default_rng(4).uniform(5, 50, len(distribution.members))
-    found = distributions.start(distribution)
+    found = profiles.first_parameters(distribution)
     for _ in range(60):
-        found = distributions.update(distribution, found, counts)
+        found = profiles.updated_parameters(distribution, found, counts)
 
     def objective(x: np.ndarray) -> float:
-        return float(counts @ np.log(distributions.profile_probabilities(distribution, x)))
+        return float(counts @ np.log(profiles.profile_probabilities(distribution, x)))
 
     best = objective(found)
     rng = np.random.default_rng(5)
@@ -112,16 +110,16 @@ class _Small:
         given = (rng.random((60, 8)) < 0.8).astype(float)
         right = rng.integers(0, 2, (60, 8)) * given
         self.patterns = Patterns(right, given, rng.integers(1, 4, 60).astype(float))
-        lam = distributions.start(self.distribution)
+        lam = profiles.first_parameters(self.distribution)
         self.at = np.concatenate([rng.uniform(0.2, 0.9, self.G), lam + rng.normal(0, 0.3, len(lam))])
 
     def log_likelihood(self, x: np.ndarray) -> float:
-        pi = distributions.class_probabilities(self.distribution, x[self.G :])
+        pi = profiles.class_probabilities(self.distribution, x[self.G :])
         return item_classes.e_step(self.patterns, x[: self.G][self.place], pi).log_likelihood
 
     def louis(self, x: np.ndarray) -> Louis:
-        pi = distributions.class_probabilities(self.distribution, x[self.G :])
-        scores = distributions.class_scores(self.distribution, x[self.G :])
+        pi = profiles.class_probabilities(self.distribution, x[self.G :])
+        scores = profiles.class_scores(self.distribution, x[self.G :])
         return louis(self.patterns, Point(x[: self.G], self.place, pi, scores))
 
 
@@ -135,7 +133,7 @@ def test_gradient_and_information_are_finite_differences(kind: Kind) -> None:
     hessian = np.array([(small.louis(small.at + e).gradient - small.louis(small.at - e).gradient) / (2 * h) for e in steps])
     information = found.information.copy()
     lam = small.at[small.G :]
-    information[small.G :, small.G :] -= distributions.curvature(small.distribution, lam, found.nodes)
+    information[small.G :, small.G :] -= profiles.distribution_curvature(small.distribution, lam, found.nodes)
     np.testing.assert_allclose(information, -hessian, atol=1e-5)
 
 

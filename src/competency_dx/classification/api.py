@@ -18,9 +18,9 @@ from competency_dx.classification.maximise_classes import ClassFit, fit
 from competency_dx.classification.problem import FAMILIES, ClassificationML, ClassProblem, QMatrix, build, read_q_matrix
 from competency_dx.errors import CalibrationError, ConvergenceError, checked
 from competency_dx.findings import Finding, Template, announce, gathered
+from competency_dx.kernels import classes
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.kernels.classes import ItemGroups, additive_design, attribute_distributions, covering_pairs, saturated_design
-from competency_dx.kernels.classes.attribute_distributions import FARTHEST
+from competency_dx.kernels.classes import FARTHEST, ItemGroups, additive_design, covering_pairs, saturated_design
 from competency_dx.kernels.classes.item_classes import BOUND, Predictor
 from competency_dx.models import CALIBRATED_FROM, NormalPopulation
 from competency_dx.responses import answers_to_tests
@@ -59,7 +59,7 @@ def calibrated(
     covariance = np.asarray(at.basis @ np.asarray(at.basis @ at.covariance).T)
     uncertain, Y = Uncertain(covariance, np.linalg.qr(flat)[0] if flat.size else flat), len(covariance)
     items, effects, rows = _items(problem, fit, q, uncertain, n_answers)
-    pi = attribute_distributions.profile_probabilities(problem.distribution, fit.now.state.distribution)
+    pi = classes.profile_probabilities(problem.distribution, fit.now.state.distribution)
     own, J = _distribution(problem, fit, pi, Y)
     profiles, mean, estimates = problem.profiles.astype(np.float64), pi @ problem.profiles, np.concatenate([effects, own])
     structural = len(pi) - 1 if problem.distribution.saturated else len(fit.now.state.distribution)
@@ -175,7 +175,7 @@ def _prevalence(problem: ClassProblem, fit: ClassFit, pi: Floats, Y: int) -> Flo
     """Return the derivative of the prevalence (A, Y), NaN where classes of profiles that look alike are split by it."""
     profiles, F = problem.profiles.astype(np.float64), problem.n_item_parameters
     if not problem.distribution.saturated:
-        t = attribute_distributions.profile_scores(problem.distribution, fit.now.state.distribution)
+        t = classes.profile_scores(problem.distribution, fit.now.state.distribution)
         out = np.zeros((profiles.shape[1], Y))
         out[:, F:] = profiles.T @ (pi[:, None] * t)
         return out

@@ -17,7 +17,8 @@ from scipy.sparse import block_diag, csr_array, eye_array
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.classification.problem import ClassEvaluation, ClassificationML, ClassProblem, State, start
-from competency_dx.kernels.classes import attribute_distributions, item_classes
+from competency_dx.kernels import classes
+from competency_dx.kernels.classes import item_classes
 from competency_dx.kernels.classes.item_classes import BOUND, Louis, Point, class_gradient, log_evidence, louis, restrictions
 
 TIGHT = 1e-7
@@ -71,11 +72,11 @@ def curved(problem: ClassProblem, now: ClassEvaluation) -> Curved:
         scores[reference] = -1 / probability[reference]
         scores = np.delete(scores, reference, axis=1)
     else:
-        scores = attribute_distributions.class_scores(distribution, state.distribution)
+        scores = classes.class_scores(distribution, state.distribution)
     point = Point(problem.probabilities(state), problem.place[:, now.active], probability, scores)
     found = louis(problem.patterns, point, problem.executor)
     if not distribution.saturated:
-        bend = attribute_distributions.curvature(distribution, state.distribution, found.nodes)
+        bend = classes.distribution_curvature(distribution, state.distribution, found.nodes)
         found.information[problem.n_groups :, problem.n_groups :] -= bend
     gradient, information = _by_item_parameters(problem, state, found)
     basis, empty = _free_directions(problem, state, found)
@@ -132,7 +133,7 @@ def newton_step(problem: ClassProblem, now: ClassEvaluation, at: Curved) -> tupl
     """Return the Newton step of items (F,) and distribution; what would leave its restrictions goes to them, the others given that."""
     F, state, g = problem.n_item_parameters, now.state, at.gradient
     information = np.asarray(at.basis.T @ np.asarray(at.basis.T @ at.information).T)
-    step, far = at.covariance @ g, attribute_distributions.FARTHEST
+    step, far = at.covariance @ g, classes.FARTHEST
     share = state.distribution[at.shares if problem.distribution.saturated else _inner(state)]
     room = (-share, np.full(len(share), np.inf)) if problem.distribution.saturated else (-far - share, far - share)
     parts = [restrictions(item) for item in problem.items]
@@ -154,7 +155,7 @@ def newton_step(problem: ClassProblem, now: ClassEvaluation, at: Curved) -> tupl
 
 def _inner(state: State) -> Bools:
     """Return which intercepts and slopes of the distribution are off their bound."""
-    return np.asarray(np.abs(state.distribution) < attribute_distributions.FARTHEST - TIGHT)
+    return np.asarray(np.abs(state.distribution) < classes.FARTHEST - TIGHT)
 
 
 def moved(problem: ClassProblem, state: State, at: Curved, step: tuple[Floats, Floats], share: float) -> State:

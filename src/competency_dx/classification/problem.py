@@ -11,8 +11,7 @@ import numpy as np
 from competency_dx.arrays import Bools, Codes, Floats, Ints, choice, value
 from competency_dx.errors import CalibrationError, repeated
 from competency_dx.kernels import classes
-from competency_dx.kernels.classes import Binary, ItemGroups, attribute_distributions, item_classes
-from competency_dx.kernels.classes.attribute_distributions import Distribution
+from competency_dx.kernels.classes import Binary, Distribution, ItemGroups, item_classes
 from competency_dx.kernels.classes.item_classes import ExpectedClasses, Link, Patterns, Predictor, by_group
 from competency_dx.responses import MissingPolicy
 from competency_dx.result import DataFrame
@@ -170,14 +169,14 @@ class ClassProblem(NamedTuple):
 
     def class_probabilities(self, state: State) -> Floats:
         """Return the probability of each class (C',)."""
-        return attribute_distributions.class_probabilities(self.distribution, state.distribution)
+        return classes.class_probabilities(self.distribution, state.distribution)
 
     def within(self, items: Floats, distribution: Floats, least: Floats | float = 0.0) -> State:
         """Return a state with the distribution in its bounds: shares of at least `least`, or intercepts and slopes."""
         if self.distribution.saturated:
             shares = np.maximum(distribution, least)
             return State(items, shares / shares.sum())
-        limit = attribute_distributions.FARTHEST
+        limit = classes.FARTHEST
         return State(items, np.clip(distribution, -limit, limit))
 
     def evaluate(self, state: State) -> ClassEvaluation:
@@ -196,7 +195,7 @@ class ClassProblem(NamedTuple):
         items = item_classes.m_step(self.items, now.state.items, right, given)
         persons = np.zeros(len(self.distribution.members))
         persons[now.active] = now.expected.nodes
-        return State(items, attribute_distributions.update(self.distribution, now.state.distribution, persons))
+        return State(items, classes.updated_parameters(self.distribution, now.state.distribution, persons))
 
 
 def distinct_patterns(codes: Codes, observed: Bools) -> tuple[Patterns, Ints]:
@@ -265,7 +264,7 @@ def start(problem: ClassProblem, number: int) -> State:
         else:
             ends = np.log([low / (1 - low), high / (1 - high)])
             items[item.at] = np.concatenate([ends[:1], (ends[1] - ends[0]) * share])
-    distribution = attribute_distributions.start(problem.distribution)
+    distribution = classes.first_parameters(problem.distribution)
     if number and problem.distribution.saturated:
         distribution = rng.dirichlet(np.full(len(distribution), 2.0))
     return State(items, distribution)
