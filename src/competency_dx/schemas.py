@@ -126,8 +126,8 @@ def object_schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # 
     }
 
 
-def document_schema(kind: str, version: int, content: dict[str, Any], about: str = "") -> dict[str, Any]:
+def document_schema(kind: str, version: int, content: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a kind of document under its `$id`, a name that is no address."""
-    title = f"competency_dx {kind.replace('_', ' ')} {version}{about}"
+    title = f"competency_dx {kind.replace('_', ' ')} {version}"
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:competency-dx:{kind}:{version}"}
     return head | {"title": title} | {k: v for k, v in content.items() if k != "title"}

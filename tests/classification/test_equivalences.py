@@ -14,7 +14,7 @@ from scipy.optimize import LinearConstraint, minimize
 from scipy.special import expit
 
 from competency_dx.classification import ClassCalibration, ClassificationML, classify
-from competency_dx.classification.problem import AttributeDistribution
+from competency_dx.kernels.classes import Kind
 from competency_dx.responses import load_responses
 
 Simulate = Callable[..., Any]
@@ -70,7 +70,7 @@ def test_a_mixture_of_families_lies_between(simulate: Simulate) -> None:
 
 def test_distributions_are_nested(simulate: Simulate) -> None:
     data = simulate("DINA", persons=1000)
-    kinds: tuple[AttributeDistribution, ...] = ("saturated", "higher_order", "higher_order_1pl", "independent")
+    kinds: tuple[Kind, ...] = ("saturated", "higher_order", "higher_order_1pl", "independent")
     found = [classify(data.frame, data.q, model="DINA", method=ClassificationML(attribute_distribution=k)) for k in kinds]
     ll = [f.log_likelihood for f in found]
     assert ll == sorted(ll, reverse=True)
@@ -269,7 +269,7 @@ def test_answers_scored_zero_by_policy_equal_zeros(simulate: Simulate) -> None:
 
 
 FAMILIES = ("DINA", "DINO", "ACDM", "LLM", "GDINA")
-KINDS: tuple[AttributeDistribution, ...] = ("saturated", "independent", "higher_order_1pl")
+KINDS: tuple[Kind, ...] = ("saturated", "independent", "higher_order_1pl")
 
 
 @pytest.mark.parametrize("seed", range(15))

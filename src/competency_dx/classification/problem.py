@@ -16,7 +16,6 @@ from competency_dx.kernels.classes.item_classes import ExpectedClasses, Link, Pa
 from competency_dx.responses import MissingPolicy
 from competency_dx.result import DataFrame
 
-AttributeDistribution = Literal["saturated", "independent", "higher_order", "higher_order_1pl"]
 FAMILIES = ("DINA", "DINO", "ACDM", "LLM", "GDINA")
 MOST_PROFILES = 1 << 16
 LOW, HIGH = 0.2, 0.8
@@ -43,7 +42,7 @@ class ClassificationML:
     missing : Which missing answers count as wrong and which are left out.
     """
 
-    attribute_distribution: AttributeDistribution = "saturated"
+    attribute_distribution: classes.Kind = "saturated"
     hierarchy: tuple[tuple[str, str], ...] = ()
     monotone: Literal["free", "monotone"] = "free"
     starts: int = 1

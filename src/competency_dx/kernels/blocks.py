@@ -104,9 +104,9 @@ def default_executor() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="competency_dx")
 
 
-def map_blocks(function: Callable[[slice], T], n: int, *, size: int = BLOCK, executor: Executor | None = None) -> Iterator[T]:
+def map_blocks(function: Callable[[slice], T], n: int, *, size: int = BLOCK) -> Iterator[T]:
     """Yield ``function(block)`` for consecutive blocks of ``range(n)`` in order; sums have the same bytes on any number of cores."""
-    return map_pieces(function, blocks(n, size), executor=executor)
+    return map_pieces(function, blocks(n, size))
 
 
 def map_pieces(function: Callable[[S], T], pieces: Iterable[S], *, executor: Executor | None = None) -> Iterator[T]:

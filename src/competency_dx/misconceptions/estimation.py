@@ -48,17 +48,12 @@ class Marked(NamedTuple):
     first: Ints
     picked: Ints
 
-    @property
-    def set_of(self) -> Ints:
-        """Return the set of each alternative (N,)."""
-        return np.repeat(np.arange(len(self.first)), np.diff(np.append(self.first, len(self.ticks))))
-
     def tells(self, codes: Sequence[int]) -> Bools:
         """Return which alternatives stand in sets where the marks of any of the codes differ (N,)."""
         if not len(self.ticks):
             return np.zeros(0, dtype=np.bool_)
         low, high = (f.reduceat(self.marks[:, codes], self.first) for f in (np.minimum, np.maximum))
-        return np.asarray(np.any(high > low, axis=1)[self.set_of])
+        return np.asarray(np.any(high > low, axis=1)[kernel.sets_of(self.first, len(self.ticks))])
 
     def chances(self, code: int) -> Bools:
         """Return whose answer could show a misconception (P,)."""
@@ -175,7 +170,7 @@ def association(items: Sequence[Marked], code: int, ability: Floats) -> tuple[fl
 
 def _residuals(item: Marked, code: int, ability: Floats) -> tuple[Ints, Floats]:
     """Return the persons and the residuals of their marked ticks on sets of alternatives and ability."""
-    marks, set_of = item.marks[:, code], item.set_of
+    marks, set_of = item.marks[:, code], kernel.sets_of(item.first, len(item.ticks))
     alone = item.marks.sum(axis=1) == marks
     low = np.minimum.reduceat(np.where(alone, marks, np.inf), item.first)
     high = np.maximum.reduceat(np.where(alone, marks, -np.inf), item.first)

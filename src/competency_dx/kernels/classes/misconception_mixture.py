@@ -51,10 +51,10 @@ class Choices(NamedTuple):
     first: Ints
     chosen: csr_array
 
-    @property
-    def set_of(self) -> Ints:
-        """Return the set that each alternative belongs to (N,)."""
-        return np.repeat(np.arange(len(self.first)), np.diff(np.append(self.first, len(self.ticks))))
+
+def sets_of(first: Ints, n: int) -> Ints:
+    """Return the set that each of n alternatives belongs to (n,), where each of the sets begins at `first` (S,)."""
+    return np.repeat(np.arange(len(first)), np.diff(np.append(first, n)))
 
 
 class AbilityWeights(NamedTuple):
@@ -128,7 +128,7 @@ def choice_table(psi: Floats, choices: Choices, z: Floats) -> Floats:
     by_ability = (choices.ticks @ of.base)[:, None] + (choices.ticks @ of.trend)[:, None] * z
     by_state = (choices.marks * of.strength) @ states(choices.marks.shape[1]).T
     eta = by_ability[:, :, None] + by_state[:, None, :]
-    set_of = choices.set_of
+    set_of = sets_of(choices.first, len(eta))
     eta -= np.maximum.reduceat(eta, choices.first)[set_of]
     return np.asarray(eta - np.log(np.add.reduceat(np.exp(eta), choices.first))[set_of])
 
@@ -174,7 +174,8 @@ def e_step(psi: Floats, problem: MixtureProblem) -> MixtureCounts:
 def gradient(psi: Floats, problem: MixtureProblem, step: MixtureCounts) -> Floats:
     """Return the gradient (F,) of the log-likelihood, that of the complete data at the expected counts (Fisher's identity)."""
     choices, z, M = problem.choices, problem.persons.z, problem.M
-    off = step.taken - np.add.reduceat(step.taken, choices.first)[choices.set_of] * np.exp(choice_table(psi, choices, z))
+    sizes = np.add.reduceat(step.taken, choices.first)[sets_of(choices.first, len(step.taken))]
+    off = step.taken - sizes * np.exp(choice_table(psi, choices, z))
     by_point = choices.ticks.T @ off.sum(axis=2)
     levels = np.einsum("qc,cqf->f", step.counts, level_scores(psi, M, z))
     log_strength = parts(psi, M).strength * (choices.marks * (off.sum(axis=1) @ states(M))).sum(axis=0)
@@ -195,14 +196,14 @@ def option_scores(psi: Floats, problem: MixtureProblem) -> tuple[Floats, Floats]
     marks = (choices.marks * parts(psi, problem.M).strength)[:, None, :] * states(problem.M)
     ticks = np.broadcast_to(choices.ticks[:, None, None, :], (*prob.shape, choices.ticks.shape[1]))
     features = np.concatenate([np.broadcast_to(marks[:, None], (*prob.shape, problem.M)), ticks, ticks * z[:, None, None]], axis=3)
-    return features - np.add.reduceat(prob[..., None] * features, choices.first)[choices.set_of], prob
+    return features - np.add.reduceat(prob[..., None] * features, choices.first)[sets_of(choices.first, len(prob))], prob
 
 
 def information(psi: Floats, problem: MixtureProblem, step: MixtureCounts) -> Floats:
     """Return the observed information (F, F), complete less missing (Louis 1982, eq. 3.2', doi:10.1111/j.2517-6161.1982.tb01203.x)."""
     M, F = problem.M, len(psi)
     options, prob = option_scores(psi, problem)
-    sizes = np.add.reduceat(step.taken, problem.choices.first)[problem.choices.set_of]
+    sizes = np.add.reduceat(step.taken, problem.choices.first)[sets_of(problem.choices.first, len(step.taken))]
     flat = options.reshape(-1, F - 2 * M)
     out = np.zeros((F, F))
     of, z, at = parts(psi, M), problem.persons.z, np.arange(M)

@@ -259,9 +259,9 @@ def standard_nodes(points: int, reach: float = REACH) -> tuple[Floats, Floats]:
     return z, log_weight
 
 
-def points_needed(narrowest: float, reach: float = REACH) -> int:
+def points_needed(narrowest: float) -> int:
     """Return the odd number of points that keeps the spacing below `narrowest`, a posterior SD in standard units."""
-    return 2 * int(np.ceil(reach / max(narrowest, NARROWEST))) + 1
+    return 2 * int(np.ceil(REACH / max(narrowest, NARROWEST))) + 1
 
 
 class Design(NamedTuple):
