@@ -33,7 +33,7 @@ from competency_dx.errors import MissingDependencyError, ReportError
 from competency_dx.findings import Template
 from competency_dx.reports.cohort import binned, in_order, natural
 from competency_dx.reports.pages import strings
-from competency_dx.reports.person_page import spoken_against
+from competency_dx.reports.profile_report import spoken_against
 from competency_dx.responses import Layout
 
 
