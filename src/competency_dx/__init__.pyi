@@ -45,7 +45,6 @@ from competency_dx.findings import Finding as Finding
 from competency_dx.fit import check_fit as check_fit
 from competency_dx.groups import compare_groups as compare_groups
 from competency_dx.growth import measure_growth as measure_growth
-from competency_dx.limits import Limits as Limits
 from competency_dx.linking import StockingLord as StockingLord
 from competency_dx.linking import link as link
 from competency_dx.misconceptions import find_misconceptions as find_misconceptions
@@ -67,6 +66,7 @@ from competency_dx.scoring import SumScore as SumScore
 from competency_dx.scoring import plausible_values as plausible_values
 from competency_dx.scoring import reliability as reliability
 from competency_dx.scoring import score as score
+from competency_dx.storage import Limits as Limits
 
 __all__: list[str]
 __version__: str

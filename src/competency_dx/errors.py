@@ -194,7 +194,7 @@ class StorageError(CompetencyDxError, OSError):
 
 
 class LimitError(CompetencyDxError, ValueError):
-    """What is to be read is larger than the limits allow, see `limits.Limits`."""
+    """What is to be read is larger than the limits allow, see `storage.Limits`."""
 
 
 class ForkError(CompetencyDxError, RuntimeError):
