@@ -25,7 +25,7 @@ import competency_dx as cdx
 from competency_dx.arrays import names
 from competency_dx.bank import Text
 from competency_dx.competencies import STATES
-from competency_dx.errors import BankError, CompetencyDxWarning, RouteError
+from competency_dx.errors import BankError, CompetencyDxWarning, DocumentError, RouteError
 from competency_dx.routes import NOT_OFFERED, WHY, Catalogue, Effect, Programme, load_catalogue, save_catalogue_workbook
 from competency_dx.routes.allocation import HOUR, Bundles, RouteProblem, allocate, best, ordered
 from competency_dx.routes.api import expected_below
@@ -974,7 +974,14 @@ def test_the_page_of_all_explains_pairs_and_that_of_a_person_what_keeps_mentors_
     alone = (tmp_path / "persons" / "3.html").read_text(encoding="utf-8")
     assert {"ru": "ведут другие территории", "en": "lead other territories"}[language] in alone
     sheets = pd.read_excel(tmp_path / "table.xlsx", sheet_name=None, engine="openpyxl")
-    assert {"ru": "Наставники и методисты", "en": "Mentors and methodists"}[language] in sheets
+    pairs = sheets[{"ru": "Наставники и методисты", "en": "Mentors and methodists"}[language]]
+    others = sheets[{"ru": "Кто мог бы вести других", "en": "Who could lead others"}[language]]
+    assert all(bool(re.search("[а-я]", head)) == (language == "ru") for head in [*pairs.columns, *others.columns])
+    titled = cdx.report(cdx.recommend(found, load_catalogue("synthetic")), tmp_path / "own.xlsx", language=language)
+    steps = pd.read_excel(titled, engine="openpyxl").to_string()
+    assert bool(re.search("[а-я]", steps)) == (language == "ru")
+    with pytest.raises(DocumentError, match="near"):
+        type(out).from_json(json.dumps(json.loads(out.to_json()) | {"near": ["place"]}))
 
 
 def test_consent_that_cannot_be_read_and_names_are_refused() -> None:

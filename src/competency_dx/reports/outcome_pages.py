@@ -119,6 +119,8 @@ def route_report(routes: Routes, language: Language) -> Written:
     t = strings(language)
     files = [f"persons/{name}.html" for name in file_names(map(str, routes.persons)).values()]
     led = {"demand_mentors": routes.mentors_frame(), "demand_candidates": routes.candidates_frame()}
+    near = (text.split(", ") for text in led["demand_mentors"]["near"])
+    led["demand_mentors"]["near"] = [", ".join(column_title(by, language) for by in names) for names in near]
     shared = about(routes, language) | {
         "led": {name: table.to_dict("records") for name, table in led.items()},
         "title_of": {c.code: unit_title(c, language) for c in routes.competencies},

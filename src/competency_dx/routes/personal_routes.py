@@ -80,7 +80,7 @@ class Routes(Result):
     p_strength: Annotated[Floats, held_to("other", "competencies", minimum=0, maximum=1)] = field(default_factory=NOTHING)
     room: Annotated[Ints, held_to("other", minimum=0)] = field(default_factory=NOBODY)
     methodist: Annotated[Bools, held_to("other")] = field(default_factory=lambda: np.zeros(0, np.bool_))
-    near: Ids = field(default_factory=tuple)
+    near: Annotated[Ids, held_to(among="background")] = field(default_factory=tuple)
 
     def _refuse_contradictions(self) -> None:
         refuse_others(f"{self.kind}.shortfall", ~self._deficits() | np.isfinite(self.shortfall), "chosen, why")
@@ -108,6 +108,10 @@ class Routes(Result):
             closes=[self.closes[row, ds].sum() for row, ds in zip(p, its, strict=True)],
             unseen=[self.unseen[row, ds].sum() for row, ds in zip(p, its, strict=True)],
         )
+
+    def to_table(self, language: str = "en") -> DataFrame:
+        """Return the table with the titles of programmes in a language."""
+        return replace(self, language=language).to_frame()
 
     def reasons_frame(self) -> DataFrame:
         """Return one row per person and competency with a step or without one: what it closes, instead of what, or why not."""
