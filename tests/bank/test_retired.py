@@ -57,6 +57,7 @@ def test_a_bank_of_an_older_framework_hears_of_its_retired_codes_first() -> None
 
 
 def test_a_retired_subject_names_those_that_replaced_it() -> None:
+    """Acceptance example 8 of the domain: a code of yesterday leads to those of today."""
     with pytest.raises(BankError, match=r"subject: code PEO .* is retired; .*: PHE, LSF$"):
         bank_with(subject="PEO")
     (told,) = remarks(bank_with(subject="PEO.S.03"))

@@ -73,6 +73,7 @@ def test_a_percent_on_the_boundary_belongs_to_its_owner(boundaries: tuple[str, s
 
 
 def test_the_boundary_policy_is_said_in_both_languages() -> None:
+    """Acceptance example 3 of the domain, with who owns a boundary above."""
     assert cdx.R201().policy("en") == "A value exactly on a boundary: 60 % → medium deficit; 80 % → medium deficit"
     lower = cdx.R201(boundaries=("lower", "lower")).policy("ru")
     assert lower.startswith("Значение ровно на границе: 60 % → высокий уровень дефицита")

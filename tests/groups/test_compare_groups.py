@@ -577,6 +577,7 @@ def test_persons_without_a_group_are_not_counted_in_words() -> None:
 
 
 def test_small_groups_are_hidden_everywhere() -> None:
+    """Acceptance example 5 of the domain: a municipality of four, and the cell that would give it away."""
     profiles, _, group = region()
     few = profiles.select([str(p) for p in profiles.persons[(group != 3) | (np.cumsum(group == 3) <= 4)]])
     found = quiet(few, "municipality")

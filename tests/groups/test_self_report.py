@@ -54,6 +54,7 @@ def report() -> GroupReport:
 
 
 def test_twelve_statements_pass_the_gates_and_half_of_each_scale_is_reversed_or_direct() -> None:
+    """Acceptance example 7 of the domain, with the refusals of every verb about persons below."""
     bank = load_self_report()
     assert len(bank.items) == 12
     assert not check_content(bank)

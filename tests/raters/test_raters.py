@@ -489,7 +489,7 @@ def test_keyed_items_place_persons_and_join_experts(quiet: Quiet) -> None:
 
 
 def test_a_teacher_of_a_severe_expert_gets_the_profile_of_one_of_a_mild_one(quiet: Quiet) -> None:
-    """An answer a point lower by an expert as much more severe: the same profile, and a wider interval than if that were known."""
+    """Acceptance example 4: a point lower by an expert as much more severe, the same profile; wider than if that were known."""
     bank = cdx.load_bank("mathematics")
     open_items = [i for i in bank.items if i.rubric][:3]
     points = [(i.id, c.id, c.max_score) for i in open_items for c in i.rubric]
