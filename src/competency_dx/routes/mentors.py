@@ -62,15 +62,21 @@ def offered(
     same = np.array([(c[order, None] == c[leader]) & (c[leader] != "") for c in near], np.bool_).reshape(-1, *points.shape)
     nearness, elsewhere, room = 1 + NEAR * same.sum(axis=0), methodist[leader] & ~same[:1].any(axis=0), room[leader]
     worth = points * nearness
-    seats = np.repeat(np.arange(len(able)), np.minimum(room, (worth > 0).sum(axis=0)))
-    given = np.where(elsewhere, 0.0, worth)[:, seats]
-    rows, columns = linear_sum_assignment(given, maximize=True)
-    some, mine = given[rows, columns] > 0, np.zeros(worth.shape, dtype=np.bool_)
-    mine[rows[some], seats[columns[some]]] = True
+    given, most = np.where(elsewhere, 0.0, worth), np.minimum(room, (worth > 0).sum(axis=0))
+    held = full = np.minimum(most, LED)
+    mine = np.zeros(worth.shape, dtype=np.bool_)
+    while full.any():  # who takes more persons gets places for them when the first ones are taken: a limit that binds nobody may go
+        seats = np.repeat(np.arange(len(able)), held)
+        rows, columns = linear_sum_assignment(given[:, seats], maximize=True)
+        mine[:] = False
+        mine[rows, seats[columns]] = given[rows, seats[columns]] > 0
+        full = (mine.sum(axis=0) == held) & (held < most)
+        held = np.where(full, np.minimum(2 * held, most), held)
+    alone = ~mine.any(axis=1)
     helps, close = (np.where(mine, x, 0.0).sum(axis=1, keepdims=True) for x in (points, nearness))
     binds = np.broadcast_arrays(elsewhere, mine.sum(axis=0) >= room, points < helps, nearness < close)
     code = np.select(binds, range(3, 7), NOT_OFFERED.index("as_good"))
-    rest, alone = np.where(mine | (room == 0), 0.0, worth), np.isin(row, rows[some], invert=True)
+    rest = np.where(mine | (room == 0), 0.0, worth)
     best = (rest + 1e6 * ((rest > 0) & ~elsewhere)).argmax(axis=1)  # who may lead the person comes before who may not
     there, nobody = rest[row, best] > 0, np.where(alone & need.any(axis=1), 1 + (worth > 0).any(axis=1), 0)
     mentor[order], other[order] = np.where(alone, -1, leader[mine.argmax(axis=1)]), np.where(there, leader[best], -1)
