@@ -559,7 +559,7 @@ def test_a_workbook_of_the_shipped_catalogue_is_read_as_the_same(tmp_path: Path,
 
 WORDS = st.text("абвгдежзийклмнопрстуфхцчшщъыьэюяABCDEFxyz ,.;:—-«»()/", min_size=1, max_size=20).map(lambda s: "К" + s.strip())
 CODES = st.sampled_from(["MAT.S.01", "MAT.S.02", "MAT.M", "PHY.S.01", "GEN"])
-SIZE = st.floats(0.001, 100, allow_nan=False)
+SIZE = st.floats(0.001, 100, allow_nan=False) | st.just(4.406639019893031)  # of more figures than a spreadsheet keeps
 
 
 @st.composite

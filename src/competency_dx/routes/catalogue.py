@@ -166,7 +166,7 @@ def _workbook(catalogue: Catalogue, language: str) -> bytes:
             code = f"{content}".lower()
             return words[code][0] if language == "ru" else code
         if isinstance(content, int | float):
-            return content if float(f"{content:.16G}") == content else repr(content)  # a file would round it
+            return content if float(f"{content:.15G}") == content else repr(content)  # a spreadsheet would round it
         if field == "version":  # 1.0 alone would be read as a number
             return f"{VERSION[language]} {content}"
         titled = field == "competency" and content in framework
