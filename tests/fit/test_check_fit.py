@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ import competency_dx as cdx
 from competency_dx.errors import FitError
 from competency_dx.fit.api import tied_items
 from competency_dx.fit.item_statistics import Part
-from competency_dx.fit.whole_model import MOST_PAIRS, SEED, SETS, Left, limited, pairs_of
+from competency_dx.fit.whole_model import MOST_PAIRS, SEED, Left, limited, pairs_of
 from competency_dx.kernels.residual_fit import (
     adjusted,
     alike,
@@ -28,8 +29,10 @@ from competency_dx.kernels.residual_fit import (
     given_sum,
     item_misfit,
     pearson,
+    tied_sets,
 )
 from competency_dx.persons import match
+from competency_dx.quality import local_dependence
 from competency_dx.responses import MissingPolicy
 
 N, I = 800, 16
@@ -371,9 +374,40 @@ def test_what_the_item_itself_was_fitted_to_is_taken_out() -> None:
     assert found[0][1] == pytest.approx(9, abs=0.05)
 
 
+def by_chance(persons: int, b: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, Callable[[], np.ndarray]]:
+    """Return chance of Rasch items of these difficulties, and what draws z of pairs of their answers."""
+    theta, weight = (
+        np.linspace(-6, 6, 61),
+        np.exp(-(np.linspace(-6, 6, 61) ** 2) / 2) / np.exp(-(np.linspace(-6, 6, 61) ** 2) / 2).sum(),
+    )
+    p = 1 / (1 + np.exp(b[:, None] - theta))
+    implied = (p * weight) @ p.T - np.outer(p @ weight, p @ weight)
+    np.fill_diagonal(implied, (p @ weight) * (1 - p @ weight))
+    spread, whole = np.sqrt(np.diag(implied)), np.ones((persons, len(b)), dtype=np.bool_)
+    scale = np.sqrt((p * (1 - p) * weight) @ (p * (1 - p)).T) / np.outer(spread, spread)
+    curves = np.stack([1 - p, p], axis=1), np.tile(np.arange(2.0), (len(b), 1)), weight
+
+    def drawn() -> np.ndarray:
+        answers = (rng.random((persons, len(b))) < 1 / (1 + np.exp(b - rng.normal(size=(persons, 1))))).astype(np.int8)
+        of = local_dependence(answers, whole, implied, np.zeros(len(b), dtype=np.int64))
+        return np.asarray(np.nan_to_num(of.excess * of.stretch / scale) * ~np.eye(len(b), dtype=np.bool_))
+
+    return chance_sets(whole, curves, implied, scale, rng), drawn
+
+
+@pytest.mark.parametrize(("persons", "items"), [(300, 6), (1000, 8)])
+def test_any_set_of_a_short_test_without_dependence_is_one_in_twenty(persons: int, items: int) -> None:
+    """Covariances of few answers to easy and hard items are skew: by normal ones there were sets in up to one test in seven."""
+    told = []
+    for seed in (7, 8, 9):
+        chance, drawn = by_chance(persons, np.linspace(-1.8, 1.8, items), np.random.default_rng(seed))
+        told += [len(tied_sets(drawn(), chance)) > 0 for _ in range(200)]
+    assert 0.03 < np.mean(told) < 0.08  # a standard error is .01, with that of the bounds
+
+
 def test_small_tools() -> None:
     assert adjusted(np.array([0.01, 0.04, np.nan, 0.03])) == pytest.approx([0.03, 0.04, np.nan, 0.04], nan_ok=True)
-    bare = chance_sets(np.ones((500, 9), dtype=np.bool_), 0.2, SETS, np.random.default_rng(SEED))
+    bare, _ = by_chance(500, np.linspace(-1, 1, 9), np.random.default_rng(SEED))
     q3 = np.eye(9)
     q3[:4, :4] += 0.5 * (np.add.outer(np.arange(4), np.arange(4)) == 1)
     left = Left(q3, 20 * (q3 - np.eye(9)), 3.0, 0.0, np.zeros((4, 9)), bare)

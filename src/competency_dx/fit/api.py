@@ -174,10 +174,6 @@ class Ties(NamedTuple):
         pairs = [(i, j) for i, j in np.argwhere(np.triu(far, 1)).tolist()]
         return cls(n, pairs, tied_items(left, stimuli, middle), repeats, taken=False)
 
-    def partners(self, i: int) -> list[int]:
-        """Return the items that an item goes with."""
-        return sorted({j for tied in (*self.pairs, *self.sets) if i in tied for j in tied} - {i})
-
 
 def tied_items(left: Left, stimuli: Sequence[object], middle: float) -> list[tuple[int, ...]]:
     """Return sets of items that jointly hang together beyond chance, then those of one stimulus whose residuals go together."""
@@ -200,7 +196,7 @@ def judged(
     known, copies = dict(zip(before.items, before.verdicts, strict=True)), ties.repeats
     for i, item in enumerate(items):
         p, rmsd, infit, z = (float(columns[name][i]) for name in ("p", "rmsd", "infit", "infit_z"))
-        partners = [items[j] for j in ties.partners(i)]
+        partners = [items[j] for j in sorted({j for tied in (*ties.pairs, *ties.sets) if i in tied for j in tied} - {i})]
         few = "fit.item_few" if ties.answers[i] < LEAST_ANSWERS else "fit.item_alike"
         told = [] if np.isfinite(p) else [Template(few).of([item], least=LEAST_ANSWERS)]
         far, off = "fit.item_far" if rmsd >= FAR else "fit.item_misfit", "fit.item_noisy" if infit > 1 else "fit.item_sharp"

@@ -21,7 +21,7 @@ from competency_dx.result import DataFrame, frame
 POINTS, SOBOL = 121, 2048
 MOST_PAIRS = 3160  # all of 80 items
 BY_ABILITY = 0.001
-STEP, DRAWS, SETS, SEED, LEAST_COMMON = 1e-4, 100, 300, 20261129, 20
+STEP, DRAWS, SEED, LEAST_COMMON = 1e-4, 100, 20261129, 20
 
 
 def _points(known: ItemParameters) -> tuple[Floats, Floats]:
@@ -130,19 +130,17 @@ def left_over(parts: Sequence[Part]) -> Left:
     """
     P, I = sum(len(part.rows) for part in parts), len(parts[0].known.items)
     x, residual, observed = np.zeros((P, I)), np.zeros((P, I)), np.zeros((P, I), dtype=np.bool_)
-    first, product, noise = np.zeros(I), np.zeros((I, I)), np.zeros((I, I))
+    points, curves = parts[0].known.points, list[tuple[Floats, Floats]]()
     for part in parts:
-        known, (theta, weight), share = part.known, _points(part.known), len(part.rows) / P
-        mean, prob = expected_scores(known, theta), np.exp(log_probabilities(known, theta))
-        square, power = (mean * weight) @ mean.T, np.einsum("ik,ikq->iq", known.points**2, prob)
-        np.fill_diagonal(square, power @ weight)
-        noise += share * ((power - mean**2) * weight) @ (power - mean**2).T
-        first, product = first + share * (mean @ weight), product + share * square
-        estimate = part.posterior.moments().mean
-        x[part.rows] = known.points[np.arange(I), part.matched.codes.astype(np.int64)]
+        known, (theta, weight), estimate = part.known, _points(part.known), part.posterior.moments().mean
+        curves.append((np.exp(log_probabilities(known, theta)), weight * (len(part.rows) / P)))
+        x[part.rows] = points[np.arange(I), part.matched.codes.astype(np.int64)]
         residual[part.rows] = x[part.rows] - expected_scores(known, estimate if estimate.shape[1] > 1 else estimate[:, 0]).T
         observed[part.rows] = part.matched.observed
-    implied, apart = product - np.outer(first, first), np.triu_indices(I, 1)
+    prob, weight = (np.concatenate(of, axis=-1) for of in zip(*curves, strict=True))
+    mean, square = (np.einsum("ik,ikq->iq", points**power, prob) for power in (1, 2))
+    implied, apart = (mean * weight) @ mean.T - np.outer(mean @ weight, mean @ weight), np.triu_indices(I, 1)
+    np.fill_diagonal(implied, square @ weight - (mean @ weight) ** 2)
     n = observed.astype(np.float64).T @ observed
     raw, q3 = (np.where(n >= LEAST_COMMON, PairMoments.of(of, observed).correlation, np.nan) for of in (x, residual))
     gap = (raw - implied / np.sqrt(np.outer(np.diag(implied), np.diag(implied))))[apart]
@@ -153,12 +151,12 @@ def left_over(parts: Sequence[Part]) -> Left:
         rows = [components(raw), components(q3), chance.mean(axis=0), np.quantile(chance, 0.95, axis=0)]
     pairs = local_dependence(x.astype(np.int8), observed, implied, parts[0].known.dimension_index)
     # many dependent pairs are no measure of chance here; given θ answers vary less, unless other persons answered each pair
+    noise = ((square - mean**2) * weight) @ (square - mean**2).T
     spread = np.sqrt(noise / np.outer(np.diag(implied), np.diag(implied)))
     scale = spread if observed.all() else np.ones((I, I))
     excess = pairs.excess * pairs.stretch / scale
     bound = float(ndtri(0.95 ** (1 / max(np.isfinite(excess[apart]).sum(), 1))))
-    middle = float(np.median(spread[apart]))
-    drawn = chance_sets(observed, 1 - middle, SETS, np.random.default_rng(SEED)) * (middle / float(np.median(scale[apart])))
+    drawn = chance_sets(observed, (prob, points, weight / weight.sum()), implied, scale, np.random.default_rng(SEED))
     return Left(q3, excess, bound, float(np.sqrt(np.nanmean(gap**2))), np.stack(rows), drawn)
 
 

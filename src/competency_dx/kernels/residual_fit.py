@@ -29,7 +29,7 @@ from competency_dx.kernels.persons import Curves, sum_score_likelihood
 LEAST, FULL = 1.0, 5.0  # expected answers of a cell given the sum, and of one of a group
 LEAST_CHANCE = 1e-12
 TINY, BLOCK = 1e-300, 512
-MOST, SAMPLE, LEVEL = 8, 400, 0.05  # items in a set before it is completed, persons drawn for chance
+MOST, SAMPLE, DRAWS, LEVEL = 8, 400, 300, 0.05  # items in a set before it is completed, persons and samples drawn for chance
 STAYS, BARRED, ROUNDS = 2.5, -99.0, 5
 SLACK = 0.8  # for the first look at pairs of persons
 RANK = 1e-9
@@ -177,21 +177,28 @@ def grown(z: Floats) -> tuple[Floats, Ints]:
     return evidence, order
 
 
-def chance_sets(observed: Bools, common: float, draws: int, rng: np.random.Generator) -> Floats:
+def chance_sets(
+    observed: Bools, curves: tuple[Floats, Floats, Floats], implied: Floats, scale: Floats, rng: np.random.Generator
+) -> Floats:
     """Return the strongest evidence (draws, M - 1) of sets of each size by chance.
 
-    Answers are normal, of one factor with this communality, and missing where some of the persons (P, I) have none; the factors of
-    `local_dependence` are fitted in their linear form.
+    Answers follow the `curves`, probabilities (I, K, Q), points (I, K) and weights (Q,) of θ, with covariances `implied`, missing
+    where some of the persons (P, I) have none; the factors of `local_dependence` are fitted in their linear form, and z are in
+    units of `scale` (I, I). Normal answers would be too tame: a few rare ones make the covariances of short tests.
     """
+    prob, points, weight = curves
     seen = observed[np.lexsort(observed.T)][evenly(len(observed), SAMPLE)].astype(np.float64)  # of each booklet its share
-    n, apart = seen.T @ seen, ~np.eye(seen.shape[1], dtype=np.bool_)
-    n, out = n * apart, []
-    solve = np.linalg.pinv(np.diag(n.sum(axis=1)) + n)
-    for _ in range(draws):
-        y = np.sqrt(1 - common) * rng.standard_normal(seen.shape) + np.sqrt(common) * rng.standard_normal((len(seen), 1))
-        excess = (y * seen).T @ (y * seen) / np.maximum(n, 1) - common
-        slope = solve @ (n * excess).sum(axis=1)
-        z = np.sqrt(n) * (excess - slope[:, None] - slope) / (1 - common)
+    below, rise, apart = prob.cumsum(axis=1)[:, :-1], np.diff(points, axis=1)[:, :, None], ~np.eye(len(prob), dtype=np.bool_)
+    n, total, C, out = seen.T @ seen * apart, np.maximum(seen.sum(axis=0), 1), implied / np.sqrt(np.outer(*[np.diag(implied)] * 2)), []
+    solve = np.linalg.pinv(np.diag((n * C**2).sum(axis=1)) + n * C**2)
+    for _ in range(DRAWS):
+        at = rng.choice(len(weight), len(seen), p=weight)
+        x = seen * (rise * (rng.random((len(prob), 1, len(seen))) > below[:, :, at])).sum(axis=1).T
+        y = x - seen * (x.sum(axis=0) / total)
+        y /= np.sqrt(np.maximum((y**2).sum(axis=0) / total, TINY))
+        excess = y.T @ y / np.maximum(n, 1) - C
+        slope = solve @ (n * C * excess).sum(axis=1)
+        z = np.sqrt(n) * (excess - C * (slope[:, None] + slope)) / scale
         out.append(grown(((z - np.median(z[apart])) * (n > 0))[None])[0][0].max(axis=0))
     return np.array(out)
 

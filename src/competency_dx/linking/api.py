@@ -271,6 +271,7 @@ def _findings(out: Link, far: Sequence[str], without: Without) -> tuple[Finding,
         *(Template("linking.removed").about(gone) if without == "drifted" else ()),
         *Template("linking.influential").about(i for i in heavy if i not in far),
         *([Template("linking.few").of(items=least)] if least < FEW else []),
+        *([Template("linking.slopes").of()] if tied(out.parameters) else []),
     )
 
 

@@ -78,8 +78,7 @@ def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -
         counts[:I] = [counts[:I][top[:I] == t].sum(axis=0) for t in top[:I]]
     if (constant := (counts > 0).sum(axis=1) < 2).any():
         raise RatersError("raters.one_mark", items=[names[i] for i in np.flatnonzero(constant)])
-    keyed = "GPCM" if facets.model in {"GPCM", "GRM"} else "PCM"
-    kinds = ["PCM" if facets.model == "RSM" else facets.model] * I + [keyed] * (len(top) - I)
+    kinds = ["PCM" if facets.model == "RSM" else facets.model] * I + ["GPCM" if "G" in facets.model else "PCM"] * (len(top) - I)
     families = tuple(family_for(kind, t + 1, name).name for kind, t, name in zip(kinds, top.tolist(), names, strict=True))
     inside, lowest = (k > 0) & (k <= top[:, None]), (counts > 0).argmax(axis=1)[:, None]
     shift, inner = np.where(inside, 1.0 if facets.model == "GRM" else np.maximum(k - lowest, 0), 0.0), inside & (k < top[:, None])
