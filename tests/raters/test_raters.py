@@ -279,6 +279,7 @@ def test_agreement_of_a_small_table_by_hand() -> None:
     third = agreement.third_expert().set_index("difference")
     assert third["readings"].tolist() == [2, 1, 1, 0]
     assert third["called"].tolist() == [0.4, 0.2, 0.2, 0]
+    np.testing.assert_allclose(third["cost"], [200 / 11, 100 / 11, 100 / 11, 0])  # on top of eleven marks without the third one
     final = agreement.final_marks().set_index("person")
     assert final["mark"].to_dict() == {"a": 1, "b": 2.5, "c": 2, "d": 3, "e": 1, "f": 2}
     assert final["state"].to_dict() == {"a": "agreed", "b": "agreed", "c": "third", "d": "agreed", "e": "agreed", "f": "single"}

@@ -57,7 +57,7 @@ class Agreement(Result):
     first, second, item : (S,) The pair of experts or the item, "" for all; `table` (S, 14) are works and pairs of marks, then exact
         share, share within one mark, kappa with quadratic weights and ICC with their 95 % intervals, as `to_frame` has them.
     third : (D, 6) For each difference from which a third expert could be called: share of the twice marked answers, with interval,
-        number of further marks and what they are in percent of all.
+        number of further marks and what they are in percent of those without a third expert.
     final, state : (P, I) The mark that counts: the mean of the first two where they agree, NaN where a third is due. What became of the
         answer: 0 not marked, 1 marked once, 2 agreed, 3 settled by a third expert, 4 still open.
     blocks : Experts joined by works they share, the largest block first; `links` are works whose second mark would join them all.
@@ -147,7 +147,7 @@ def check_agreement(ratings: Ratings, *, rule: ThirdExpert = DEFAULT_RULE) -> Ag
     state, final = np.zeros(shape, dtype=np.int64), np.full(shape, np.nan)
     for at, marks in answers.items():
         state[at], final[at] = _settled([*marks.values()], rule)
-    pairs = (marks.values() for marks in answers.values() if len(marks) > 1)
+    pairs, planned = (m.values() for m in answers.values() if len(m) > 1), sum(min(len(m), 2) for m in answers.values())
     far = np.array([abs(first - second) for first, second, *_ in pairs], dtype=np.float64)
     difference = np.arange(1.0, far.max(initial=0) + 2)
     readings, n = (far >= difference[:, None]).sum(axis=1), float(len(far)) or np.nan
@@ -162,7 +162,7 @@ def check_agreement(ratings: Ratings, *, rule: ThirdExpert = DEFAULT_RULE) -> Ag
     settings = {"rule": f"{rule.difference}, {rule.final}"}
     return Agreement(
         **_statistics(ratings),
-        third=np.stack([difference, readings / n, *ends, readings, 100 * readings / ratings.used.sum()], axis=1),
+        third=np.stack([difference, readings / n, *ends, readings, 100 * readings / planned], axis=1),
         rule=rule,
         persons=ratings.persons,
         items=ratings.items,
