@@ -640,3 +640,15 @@ def test_decimal_answers_are_read_in_any_precision(
     bank = make_bank([make_item("N", "number", key="0.3"), make_item("M", "number", key="2.5")])
     frame = pd.DataFrame({"N": [0.3, 0.7, 0.1 + 0.2, 3.6] * 4, "M": [2.5, 1.1, 5.0 / 2, 7.9] * 4}).astype(dtype)
     assert read(frame, bank).scores.tolist() == [[1, 1], [0, 0]] * 8
+
+
+@pytest.mark.parametrize("key", ["25", "2.5", "135"])
+def test_percents_that_a_workbook_stores_as_shares_are_told_of(
+    make_item: Callable[..., Item], make_bank: Callable[..., ItemBank], key: str
+) -> None:
+    unit = {"ru": "%", "en": "%"}
+    bank = make_bank([make_item("N", "number", key=key, unit=unit), make_item("M", "number", key=key)])
+    share = float(key) / 100
+    found = read(wide(N=[share, float(key), 7.0, share] * 5, M=[share, float(key), 7.0, share] * 5), bank)
+    assert [f.facts["cells"] for f in found.findings if f.code == "responses.percent_stored"] == [10]
+    assert found.scores[:4].tolist() == [[0, 0], [1, 1], [0, 0], [0, 0]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import time
@@ -921,6 +922,10 @@ def test_numbers_that_a_workbook_shows_as_dates_are_numbers(tmp_path: Path) -> N
                 cell.number_format = "dd.mm.yyyy"
     found = read(tmp_path / "t.xlsx", None)
     assert (found.items, found.scores.tolist()) == (("Q1", "Q2", "Q3", "Q4"), points.iloc[:, 1:].to_numpy().tolist())
+    dates = pd.DataFrame(
+        {"Код": ["a", "b", "c"], "Q1": [1, 0, 1], "когда": [dt.date(1, 1, 1), dt.date(1899, 12, 31), dt.date(1900, 3, 1)]}
+    )
+    assert read(dates, None).background["когда"].tolist() == ["0001-01-01", "1899-12-31", "1900-03-01"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -291,3 +292,41 @@ def test_a_person_column_of_names_becomes_numbers(bank: ItemBank) -> None:
 def test_a_bank_item_of_names_is_an_answer(make_item: Callable[..., Item], make_bank: Callable[..., ItemBank]) -> None:
     bank = make_bank([make_item("имя", "text", key=["Пушкин"])])
     assert load_responses([{"имя": "Пушкин"}, {"имя": "Гоголь"}], bank=bank).scores.tolist() == [[1], [0]]
+
+
+def test_rows_that_a_filter_hides_are_told_of(tmp_path: Path, bank: ItemBank) -> None:
+    frame = pd.DataFrame({"person": [f"T{k}" for k in range(12)], "M01": ["3", "1"] * 6})
+    for hidden in (0, 1, 5):
+        path = tmp_path / f"{hidden}.xlsx"
+        with pd.ExcelWriter(path, engine="openpyxl") as book:
+            frame.to_excel(book, index=False)
+            sheet = next(iter(book.sheets.values()))
+            sheet.column_dimensions["B"].hidden = True
+            for row in range(3, 3 + hidden):
+                sheet.row_dimensions[row].hidden = True
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CompetencyDxWarning)
+            found = load_responses(path, bank=bank)
+        told = [f.facts["rows"] for f in found.findings if f.code == "responses.hidden_rows"]
+        assert (len(found.persons), told) == (12, [hidden] * (hidden > 0))
+
+
+@pytest.mark.parametrize("key", ["answers", "responses", "ответы"])
+@pytest.mark.parametrize("lines", [False, True])
+@pytest.mark.parametrize("nested", ["object", "list"])
+def test_records_with_answers_below_them_are_read(tmp_path: Path, bank: ItemBank, key: str, *, lines: bool, nested: str) -> None:
+    given = {"M01": "3", "M02": ["1", "3"], "M03": {"А": "3", "Б": "1"}}
+    below = given if nested == "object" else [{"item": i, "answer": a} for i, a in given.items()]
+    records = [{"person": f"T{k}", "group": "x", key: below} for k in range(6)]
+    path = tmp_path / ("a.jsonl" if lines else "a.json")
+    text = "\n".join(map(json.dumps, records)) if lines else json.dumps(records, ensure_ascii=False)
+    path.write_text(text, encoding="utf-8")
+    for source in (path, records):
+        found = load_responses(source, bank=bank)
+        assert (found.items, found.scores.tolist()) == (("M01", "M02", "M03"), [[1, 2, 1]] * 6)
+    empty = [{**records[0], key: type(below)()}, *records[1:]]
+    if nested == "object":
+        assert load_responses(empty, bank=bank).persons.tolist() == [f"T{k}" for k in range(6)]
+    else:  # whoever has no answer is not lost in silence
+        with pytest.raises(ResponsesError):
+            load_responses(empty, bank=bank)

@@ -313,6 +313,8 @@ def test_a_numbered_list_is_its_answers(mark: str, between: str) -> None:
         backwards = judge_of(item)(between.join(f"{k}{mark}{a}" for k, a in enumerate(reversed(answers), start=1)))
         assert (backwards.readable, backwards.points == item.max_score) == (True, item.type == "multiple")
     item = Item.model_validate({"id": "X", "competencies": {"S": 1}, "type": "ordering", "options": FIVE, "key": list("31524")})
+    units = {"type": "multiple", "options": {"1": "км", "2": "кг", "3": "см"}, "key": ["1", "2"]}
+    assert judge_of(Item.model_validate({"id": "X", "competencies": {"S": 1}, **units}))("1) км, 2) кг").points == 1
     assert [judge_of(item)(t).points for t in ("3_1_5_2_4", "31524?", "1. 3. 5. 2. 4.", "_1524", "3 _ 5 2 4")] == [1, 1, 0, 0, 0]
 
 

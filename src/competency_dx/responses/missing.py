@@ -24,7 +24,6 @@ class Reason(IntEnum):
 
 
 ReasonName = Literal["not_administered", "omitted", "not_reached", "invalid"]
-Meaning = ReasonName | Literal["blank"]  # what a token stands for: a reason, or what an empty cell stands for
 Treatment = Literal["ignore", "incorrect"]
 Omissions = Literal["ignore", "incorrect", "modelled"]
 Reasons = NDArray[np.uint8]

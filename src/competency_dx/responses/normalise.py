@@ -241,7 +241,8 @@ def unnumbered(raw: str, codes: Sequence[str] = ()) -> str:
     text = tidy(raw) if raw[1:2] in _AFTER_LABEL and len(raw) < LONGEST else ""
     found = _LISTED.findall(text) if _LISTED.sub("", text) == "" else ()
     labels = "".join(label for label, _, _ in found).upper()
-    if len(found) < 2 or not any(of.startswith(labels) for of in _LABELS):
+    words = codes and not {answer.upper() for *_, answer in found} <= {*codes}
+    if len(found) < 2 or words or not any(of.startswith(labels) for of in _LABELS):
         return raw
     doubtful = labels[0] in codes and (labels.isalpha() or any(mark == "-" for _, mark, _ in found))
     return "" if doubtful else " ".join(answer for *_, answer in found)

@@ -31,6 +31,7 @@ ADDRESS_SPACE = 1 << 31  # bytes that a reader may take for a format which is no
 _REFERENCE = re.compile(r"([A-Za-z]{1,7})(\d{1,10})")
 _LETTERS, _DIGITS = ascii_uppercase.encode(), digits.encode()
 _PLAIN_CELL = re.compile(rb'<c r="([A-Z]{1,3}[0-9]{1,7})"')
+_HIDDEN = re.compile(rb'<(?:\w+:)?row [^>]*\bhidden="(?:1|true)"')
 _NOT_PLAIN = (b"<f", b't="e"', b":c ", b"<!", b"\0")
 """Formulas, errors, prefixed names, comments and wide characters: only a parser sees where such cells lie."""
 _ALONE: str = _WORDS["alone"]  # the program of a process that reads a workbook
@@ -79,21 +80,22 @@ def disguise(data: bytes) -> str | None:
     return "responses.is_xml" if head.startswith((b"<?xml", b"<workbook")) else None
 
 
-def open_workbook(path: Path) -> Any:  # noqa: ANN401 - a workbook of a library that is loaded here only
-    """Return a workbook that can be read without stopping the process.
+def open_workbook(path: Path) -> tuple[Any, int]:  # a workbook of a library that is loaded here only
+    """Return a workbook that can be read without stopping the process, and how many of its rows are hidden, as far as that is known.
 
     Raises `ResponsesError` when it is no workbook, or cells hold formulas without a value or spreadsheet errors: they would be
     read as empty. ``#N/A`` is left to be read as a missing answer. Raises `LimitError` when it, or a sheet of it, is too large.
     """
     with needing("python-calamine", "io", path.name):
         from python_calamine import CalamineError, CalamineWorkbook
-    data = content = read_bytes(path)
+    data, hidden = read_bytes(path), 0
+    content = data
     try:
         if content.startswith(b"PK"):
-            content = _repacked(path, content)
+            content, hidden = _repacked(path, content)
         elif content.startswith(b"\xd0\xcf\x11\xe0"):
             _read_alone(path, content)
-        return CalamineWorkbook.from_filelike(io.BytesIO(content))
+        return CalamineWorkbook.from_filelike(io.BytesIO(content)), hidden
     except CompetencyDxError:
         raise
     except (CalamineError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error, expat.ExpatError) as fault:
@@ -120,9 +122,9 @@ def _no_workbook(path: Path, data: bytes, fault: Exception) -> ResponsesError:
     return ResponsesError("responses.no_workbook_but", path=path, what=phrase(kind))
 
 
-def _repacked(path: Path, data: bytes) -> bytes:
-    """Return the parts that hold tables in an archive of their true sizes, so that every reader sees what was looked at here."""
-    packed, out, total = io.BytesIO(data), io.BytesIO(), 0
+def _repacked(path: Path, data: bytes) -> tuple[bytes, int]:
+    """Return the parts that hold tables in an archive of their true sizes, which every reader sees as they were here; hidden rows."""
+    packed, out, total, hidden = io.BytesIO(data), io.BytesIO(), 0, 0
     with zipfile.ZipFile(packed) as archive, zipfile.ZipFile(out, "w") as copy:
         names = dict.fromkeys(archive.namelist())
         ours = "xl/workbook.xml" in names
@@ -135,10 +137,11 @@ def _repacked(path: Path, data: bytes) -> bytes:
             limits_in_force().check(path, decompressed_bytes=total)
             if b"sheetData" in part:
                 _refuse_sheet(path, part)
+                hidden += len(_HIDDEN.findall(part)) if b"hidden=" in part else 0
             copy.writestr(name, part)
     if not ours:
         _read_alone(path, out.getvalue())
-    return out.getvalue()
+    return out.getvalue(), hidden
 
 
 def _refuse_sheet(path: Path, part: bytes) -> None:

@@ -246,7 +246,7 @@ def _with_header(origin: str, head: Sequence[Sequence[object]], cells: Sequence[
 def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     import pandas as pd
 
-    book = open_workbook(path)
+    book, unseen = open_workbook(path)
     from python_calamine import SheetVisibleEnum
 
     if sheet is not None and sheet not in book.sheet_names:
@@ -268,6 +268,7 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     same = {n: {*map(header_form, row)} & {*map(header_form, heads[chosen])} for n, row in heads.items()}
     enough, wide = max(3, fits[chosen] // 2), len(same[chosen])  # what looks as if it held answers and was not read
     alike = [n for n in filled if n != chosen and rows[n] and (fits[n] >= enough or 2 * len(same[n]) >= wide > 1)]
+    notes += Template("responses.hidden_rows").about([path.name] if unseen else [], rows=unseen)
     notes += Template("responses.more_sheets").about(n for n in alike if n not in hidden)
     covered = [(n, rows[n]) for n in alike if n in hidden]
     facts = {"counts": covered, "sheet": chosen, "rows": rows[chosen]}

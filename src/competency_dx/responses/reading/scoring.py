@@ -356,6 +356,8 @@ def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None,
             code = "responses.zeros_restored"
         elif judge and text.isdigit() and len(text) < size:
             code = "responses.zeros_lost" if judge(text.zfill(size)).points > verdicts.points[k] else ""
+        elif judge and item and kind == "number" and item.unit and "%" in {item.unit.ru, item.unit.en} and not verdicts.points[k]:
+            code = "responses.percent_stored" if judge(f"{float(text) * 100:.12g}").points else ""
         elif judge and item and item.type == "number" and not verdicts.points[k] and (whole := THOUSANDS.sub(r"\1", text)) != text:
             code = "responses.thousands" if judge(whole).points else ""
         if code:

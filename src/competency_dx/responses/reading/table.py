@@ -29,6 +29,7 @@ PLAIN = frozenset({str, int, float, bool, type(None), list, dict})
 KEPT_CELLS, SHORT_TEXT = 1 << 12, 64  # columns of one cell, and signs of it
 ENCODED_TWICE = re.compile(toml_content("responses.reading", "words")["encoded_twice"])
 LEAST_DATE = date(1900, 2, 28)
+NESTED = toml_content("responses.reading", "words")["nested"]
 LONGEST_NUMBER = 1000  # bits; Python does not write numbers of thousands of digits
 
 
@@ -136,7 +137,9 @@ def cell_text(cell: object) -> tuple[str, Kind]:  # noqa: PLR0911 - one return a
     if isinstance(cell, float | np.floating):
         real = float(f"{float(str(cell)):.15g}")  # 0.1 of single precision is 0.1, and 0.1 + 0.2 are 0.3
         return (str(int(real)) if real.is_integer() and abs(real) < 1e15 else repr(real)), "number"
-    if (type(cell) is date and cell < LEAST_DATE) or (type(cell) is time and cell == time()):  # a number that is shown as a date
+    if (type(cell) is date and cell.year == LEAST_DATE.year and cell < LEAST_DATE) or (
+        type(cell) is time and cell == time()
+    ):  # a number that is shown as a date
         return str(cell.timetuple().tm_yday if isinstance(cell, date) else 0), "number"
     if isinstance(cell, date | datetime | time | timedelta | np.datetime64 | np.timedelta64):
         return str(cell), "date"
@@ -263,10 +266,15 @@ def in_memory(source: object, *, numbered: bool = True) -> Table:
     return from_frame(source, numbered=numbered)
 
 
-def from_records(records: Sequence[Mapping[str, object]], origin: str = "records") -> Table:
+def from_records(records: Sequence[Mapping[str, Any]], origin: str = "records") -> Table:
     """Read a list of mappings; a key that a record lacks is an empty cell."""
     if not all(isinstance(r, Mapping) for r in records):
         raise ResponsesError("responses.records", origin=origin)
+    for key in NESTED if records else ():  # the answers of a person in an object or a list below
+        if all(isinstance(r.get(key), Mapping) for r in records):
+            records = [{k: v for k, v in r.items() if k != key} | r[key] for r in records]
+        elif all(isinstance(r.get(key), list) and all(isinstance(a, Mapping) for a in r[key]) for r in records):
+            records = [{k: v for k, v in r.items() if k != key} | a for r in records for a in r[key] or [{}]]
     names = dict.fromkeys(str(k) for r in records for k in r)
     limits_in_force().check_table(origin, len(records), len(names), 16 * sum(map(len, records)))
     plain = [{str(k): v for k, v in r.items()} for r in records]
