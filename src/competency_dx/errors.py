@@ -35,10 +35,10 @@ _LATER = {name: type(name, (), {"only_name": name}) for name in _OF_TYPES_ALONE}
 
 
 def kind_and_parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:  # noqa: ANN401
-    """Return origin and arguments of a type; of an alias, which numpy's arrays are since 2.5, those of what it stands for."""
+    """Return origin and arguments of a type; of an alias with arguments, as numpy's arrays are since 2.5, of what it stands for."""
     kind, parts = get_origin(hint), get_args(hint)
-    meant = getattr(kind or hint, "__value__", None)
-    return (kind, parts) if meant is None else kind_and_parts(meant[parts] if parts else meant)
+    meant = getattr(kind, "__value__", None)
+    return (kind, parts) if meant is None else kind_and_parts(meant[parts])
 
 
 def fits(given: Any, hint: Any) -> bool:  # noqa: ANN401, PLR0911 - a case for each kind of type

@@ -169,6 +169,7 @@ record = {"person": "t-1", **{item.id: item.max_score for item in bank.items}}
 cdx.diagnose(cdx.load_responses([record], bank=bank), bank).to_json()
 print(json.dumps([name for name in sys.modules]))
 """
+OF_SPECIAL = "import sys, scipy.special; print(*sys.modules)"
 HEAVY = {"pandas", "narwhals", "pyarrow", "matplotlib", "ruamel", "girth", "dask"}
 HEAVY_SCIPY = {"scipy.optimize", "scipy.stats", "scipy.sparse", "scipy.linalg", "scipy.interpolate", "scipy.spatial"}
 NOT_NEEDED = {"adaptive", "assembly", "calibration", "classification", "cli", "engine", "fit", "groups", "growth", "interop"}
@@ -179,7 +180,9 @@ def test_a_first_profile_loads_what_it_needs_and_nothing_else() -> None:
     out = subprocess.run([sys.executable, "-c", FIRST_PROFILE], check=True, capture_output=True, text=True)
     loaded = set(json.loads(out.stdout))
     assert "competency_dx.competencies.api" in loaded
-    assert not loaded & (HEAVY | HEAVY_SCIPY | {f"competency_dx.{room}" for room in NOT_NEEDED})
+    special = subprocess.run([sys.executable, "-c", OF_SPECIAL], check=True, capture_output=True, text=True)  # scipy 1.18 brings linalg
+    not_needed = HEAVY | (HEAVY_SCIPY - set(special.stdout.split())) | {f"competency_dx.{room}" for room in NOT_NEEDED}
+    assert not loaded & not_needed
 
 
 def test_the_page_of_items_needs_no_scoring() -> None:

@@ -104,7 +104,7 @@ def test_product_grid_gives_the_same(S: int, groups: bool, priors: Any) -> None:
     np.testing.assert_allclose(reduced.person_scores(one), whole.person_scores(two), atol=5e-5)
     i, j = (x.information(e).matrix for x, e in ((reduced, one), (whole, two)))
     scale = np.sqrt(np.outer(np.diag(j), np.diag(j)))
-    np.testing.assert_allclose(i / scale, j / scale, atol=2e-4)
+    np.testing.assert_allclose(i / scale, j / scale, atol=3e-4)
     assert reduced.population.parameters == whole.population.parameters
 
 
@@ -139,7 +139,7 @@ def test_information_is_the_difference_quotient_of_the_gradient(four: tuple[Marg
     ends = [[likelihood.gradient(likelihood.evaluate(phi + s * unit, 25)) for unit in np.eye(len(phi)) * step] for s in (1, -1)]
     expected = -(np.array(ends[0]) - np.array(ends[1])) / (2 * step)
     scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
-    np.testing.assert_allclose(found / scale, expected / scale, atol=2e-4)
+    np.testing.assert_allclose(found / scale, expected / scale, atol=3e-4)
 
 
 def test_person_scores_add_up_to_the_gradient() -> None:

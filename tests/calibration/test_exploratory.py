@@ -67,7 +67,7 @@ def kaiser(loadings: Floats) -> Floats:
                 angle = np.arctan2(up, down) / 4
                 turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
                 L[:, [i, j]] = np.stack([x, y], axis=1) @ turn
-                largest = max(largest, abs(angle))
+                largest = max(largest, abs(float(angle)))
         if largest < 1e-12:
             break
     L = L[:, np.argsort(-(L**2).sum(axis=0))]

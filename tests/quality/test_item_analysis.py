@@ -172,7 +172,7 @@ def test_the_table_of_answers_counts_what_was_chosen() -> None:
     data = with_options(np.random.default_rng(9), 240, wrong=False)
     found = checked(data)
     table = found.options_frame().query("item == 'item7'").set_index("option")
-    chosen = data.answers.codes[:, 6] if data.answers is not None else np.empty(0)
+    chosen = data.answers.codes[:, 6] if data.answers is not None else np.empty(0, dtype=np.int32)
     assert table["n"].tolist() == np.bincount(chosen).tolist()
     assert table["share"].sum() == pytest.approx(1.0)
     assert table["credited"].tolist() == [True, False, False, False]

@@ -9,11 +9,11 @@ equality, a profile nobody has) are not free: the information is taken along the
 """
 
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, eigh, null_space
-from scipy.sparse import block_diag, csr_array, eye_array
+from scipy.sparse import block_diag, coo_array, csr_array, eye_array
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.classification.problem import ClassEvaluation, ClassificationML, ClassProblem, State, start
@@ -88,7 +88,7 @@ def curved(problem: ClassProblem, now: ClassEvaluation) -> Curved:
 def _by_item_parameters(problem: ClassProblem, state: State, found: Louis) -> tuple[Floats, Floats]:
     """Return gradient and information by the items' own parameters in place of group probabilities."""
     p, S = problem.probabilities(state), len(found.gradient) - problem.n_groups
-    J = block_diag([*(item.jacobian(p) for item in problem.items), *([eye_array(S)] if S else [])], format="csr")
+    J = _diagonal(*(item.jacobian(p) for item in problem.items), *([eye_array(S)] if S else []))
     gradient = np.asarray(J.T @ found.gradient)
     information = np.asarray(J.T @ np.asarray(J.T @ found.information).T)
     for item in problem.items:
@@ -109,7 +109,11 @@ def _free_directions(problem: ClassProblem, state: State, found: Louis) -> tuple
         out.append(null_space(fixed) if len(fixed) else np.eye(item.design.shape[1]))
     S = len(found.gradient) - problem.n_groups
     inner = np.ones(S, dtype=bool) if problem.distribution.saturated else _inner(state)
-    return csr_array(block_diag([*out, *([np.eye(S)[:, inner]] if S else [])], format="csr")), empty
+    return _diagonal(*out, *([np.eye(S)[:, inner]] if S else [])), empty
+
+
+def _diagonal(*parts: Any) -> csr_array:  # noqa: ANN401 - dense or sparse
+    return csr_array(block_diag([coo_array(part) for part in parts]))  # of sparse arrays the old kind of matrix is not made
 
 
 def inverse(information: Floats) -> tuple[Floats, Floats, float]:
@@ -139,7 +143,7 @@ def newton_step(problem: ClassProblem, now: ClassEvaluation, at: Curved) -> tupl
     parts = [restrictions(item) for item in problem.items]
     slack = np.concatenate([h - G @ state.items[item.at] for item, (G, h) in zip(problem.items, parts, strict=True)])
     slack, S = np.minimum(slack, 0.0), at.basis.shape[0] - F
-    G = block_diag([*(G for G, _ in parts), *([np.zeros((0, S))] if S else [])], format="csr") @ at.basis
+    G = _diagonal(*(G for G, _ in parts), *([np.zeros((0, S))] if S else [])) @ at.basis
     if at.smallest_eigenvalue <= FLAT or not (G @ step < slack - TIGHT).any():
         step = item_classes.boxed_step(information, g, step, *room)
     else:

@@ -210,7 +210,8 @@ def _apart(items: Items, known: Known, i: int, counts: Ints, unit: Floats) -> Ap
         ways = np.vstack([ways[own < n], whole @ ways[own >= n]])
     if len(within) < 2 or known.loads[:, known.dimension[i]].sum() < 2:
         within = within[:1]
-    there, steps, slopes = np.eye(len(counts))[:, within[1:]], ways[:, n:] @ matrix.mean(axis=0), ways[:, :n].sum(axis=1)
-    columns: Any = np.kron(there, unit[:, place[own]] @ ways[:, own].T)
+    there: Any = np.eye(len(counts))[:, within[1:]]
+    steps, slopes, columns = ways[:, n:] @ matrix.mean(axis=0), ways[:, :n].sum(axis=1), unit[:, place[own]] @ ways[:, own].T
     untested = np.where(np.isin(np.arange(len(counts)), within), 0.0, np.nan)[:, None]
-    return Apart(int(within[0]) if len(within) else 0, columns, np.kron(there, steps) + untested, np.kron(there, slopes))
+    moved, by_step, by_slope = (np.kron(there, x) for x in (columns, steps, slopes))
+    return Apart(int(within[0]) if len(within) else 0, moved, by_step + untested, by_slope)

@@ -55,7 +55,7 @@ def log_probabilities(shape: Floats, eta: Floats, allowed: Bools) -> Floats:
     np.add(nominal.log_probabilities(of.shape, eta, of.allowed), np.log(of.curve.wrong)[:, None], out=out[:, :-1])
     out[~allowed] = FLOOR
     out[rows, of.key] = np.where(of.rival[:, None], np.log(of.curve.right), 0.0)
-    return np.maximum(out, FLOOR, out=out)
+    return np.asarray(np.maximum(out, FLOOR, out=out))
 
 
 def derivatives(shape: Floats, eta: Floats, log_prob: Floats, allowed: Bools) -> Floats:  # noqa: ARG001 - protocol
