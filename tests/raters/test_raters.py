@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import competency_dx as cdx
 from competency_dx.engine import Control
 from competency_dx.errors import CompetencyDxWarning, RatersError
+from competency_dx.kernels.grid import points_needed
 from competency_dx.raters import Facets, RaterCalibration, Ratings, ThirdExpert, calibrate_raters, check_agreement, load_ratings
 from competency_dx.raters.facets import facet_model, fitted
 
@@ -437,6 +438,15 @@ def test_few_marks_that_follow_the_model_are_not_erratic(quiet: Quiet) -> None:
         named += [expert for f in out.findings if f.code == "raters.misfit" for expert in f.scope]
     assert high > 6
     assert not named
+
+
+def test_the_grid_is_as_fine_as_the_surest_work_asks_for_and_no_finer(quiet: Quiet) -> None:
+    """On few points a posterior looks like one of them; five times too many were taken for works that forty experts marked."""
+    table, _ = drawn(60, 5, 40, experts=lambda _, __: range(40))
+    with quiet():
+        found = fitted(facet_model(load_ratings(table), None, Facets()), Control()).at.at
+    assert found.spacing <= found.narrowest
+    assert len(found.step.theta) < 1.5 * points_needed(found.narrowest)
 
 
 def test_the_report_on_severity_has_a_table_of_persons(tmp_path: Path) -> None:

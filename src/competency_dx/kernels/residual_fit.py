@@ -177,9 +177,7 @@ def grown(z: Floats) -> tuple[Floats, Ints]:
     return evidence, order
 
 
-def chance_sets(
-    observed: Bools, curves: tuple[Floats, Floats, Floats], implied: Floats, scale: Floats, rng: np.random.Generator
-) -> Floats:
+def chance_sets(seen: Bools, curves: tuple[Floats, Floats, Floats], implied: Floats, scale: Floats, rng: np.random.Generator) -> Floats:
     """Return the strongest evidence (draws, M - 1) of sets of each size by chance.
 
     Answers follow the `curves`, probabilities (I, K, Q), points (I, K) and weights (Q,) of θ, with covariances `implied`, missing
@@ -187,14 +185,14 @@ def chance_sets(
     units of `scale` (I, I). Normal answers would be too tame: a few rare ones make the covariances of short tests.
     """
     prob, points, weight = curves
-    seen = observed[np.lexsort(observed.T)][evenly(len(observed), SAMPLE)].astype(np.float64)  # of each booklet its share
+    here = seen[np.lexsort(seen.T)][evenly(len(seen), SAMPLE)].astype(np.float64)  # of each booklet its share
     below, rise, apart = prob.cumsum(axis=1)[:, :-1], np.diff(points, axis=1)[:, :, None], ~np.eye(len(prob), dtype=np.bool_)
-    n, total, C, out = seen.T @ seen * apart, np.maximum(seen.sum(axis=0), 1), implied / np.sqrt(np.outer(*[np.diag(implied)] * 2)), []
+    n, total, C, out = here.T @ here * apart, np.maximum(here.sum(axis=0), 1), implied / np.sqrt(np.outer(*[np.diag(implied)] * 2)), []
     solve = np.linalg.pinv(np.diag((n * C**2).sum(axis=1)) + n * C**2)
     for _ in range(DRAWS):
-        at = rng.choice(len(weight), len(seen), p=weight)
-        x = seen * (rise * (rng.random((len(prob), 1, len(seen))) > below[:, :, at])).sum(axis=1).T
-        y = x - seen * (x.sum(axis=0) / total)
+        at = rng.choice(len(weight), len(here), p=weight)
+        x = here * (rise * (rng.random((len(prob), 1, len(here))) > below[:, :, at])).sum(axis=1).T
+        y = x - here * (x.sum(axis=0) / total)
         y /= np.sqrt(np.maximum((y**2).sum(axis=0) / total, TINY))
         excess = y.T @ y / np.maximum(n, 1) - C
         slope = solve @ (n * C * excess).sum(axis=1)

@@ -198,9 +198,10 @@ class Fitted(NamedTuple):
 
 def fitted(model: FacetModel, control: Control) -> Fitted:
     """Return the maximum; raises `ConvergenceError` when it was not reached."""
-    of, phi = model.likelihood, model.likelihood.start
-    narrowest = of.evaluate(phi, control.points, precision="single").narrowest
-    control = control._replace(points=max(control.points, points_needed(narrowest)))
+    of, phi, points = model.likelihood, model.likelihood.start, control.points
+    while (now := of.evaluate(phi, points, precision="single")).spacing > now.narrowest:  # between points posteriors look narrower
+        points = 2 * points - 1
+    control = control._replace(points=max(control.points, points_needed(now.narrowest)))
     effects = {kind: at[at >= 0] for kind, at in model.place.items() if model.random and (at >= 0).any()}
     rows, spread = len(of.items.place) - sum(map(len, effects.values())), dict.fromkeys(effects, START)
     while True:
