@@ -199,7 +199,7 @@ class Fitted(NamedTuple):
 def fitted(model: FacetModel, control: Control) -> Fitted:
     """Return the maximum; raises `ConvergenceError` when it was not reached."""
     of, phi, points = model.likelihood, model.likelihood.start, control.points
-    while (now := of.evaluate(phi, points, precision="single")).spacing > now.narrowest:  # between points posteriors look narrower
+    while (now := of.evaluate(phi, points, precision="single")).spacing > now.narrowest and points < 500:  # else they look narrower
         points = 2 * points - 1
     control = control._replace(points=max(control.points, points_needed(now.narrowest)))
     effects = {kind: at[at >= 0] for kind, at in model.place.items() if model.random and (at >= 0).any()}
