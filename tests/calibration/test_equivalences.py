@@ -99,7 +99,9 @@ def test_graded_kernel_with_two_categories_is_the_divide_by_total_kernel(a: floa
 def test_twice_the_data_doubles_the_likelihood_and_keeps_the_estimates(model: str) -> None:
     data = binary_table(300, 5, 3) if model == "Rasch" else step_table(300, 4, 3)
     once = cdx.calibrate(data, model=model, priors=None, method=EXACT)
-    twice = cdx.calibrate(pd.concat([data, data], ignore_index=True), model=model, priors=None, method=EXACT)
+    both = pd.concat([data, data], ignore_index=True)
+    both["person"] = [f"p-{k}" for k in range(len(both))]  # without ids it looks exported twice
+    twice = cdx.calibrate(both, model=model, priors=None, method=EXACT)
     assert twice.log_likelihood == pytest.approx(2 * once.log_likelihood, rel=1e-12)
     np.testing.assert_allclose(twice.parameters.beta, once.parameters.beta, atol=1e-6)
     np.testing.assert_allclose(twice.covariance, once.covariance / 2, rtol=1e-3, atol=1e-7)
