@@ -151,7 +151,7 @@ def test_a_cohort_whose_competencies_are_one_has_a_population_within_reason() ->
     assert decided >= (np.abs(cdx.diagnose(data, bank).p_deficit - 0.5) >= 0.3).mean() - 0.05
 
 
-@pytest.mark.parametrize(("mean", "sd"), [(0.0, 3.0), (-4.0, 1.5), (-5.0, 3.0), (5.0, 3.0), (-1.0, 1.5)])
+@pytest.mark.parametrize(("mean", "sd"), [(0.0, 3.0), (-4.0, 1.5), (5.0, 3.0)])
 def test_the_grid_follows_a_cohort_far_from_the_population_of_the_bank(mean: float, sd: float) -> None:
     physics = cdx.load_bank("physics")
     sure = tuple(r.model_copy(update={"status": "calibrated", "se_a": 0.05, "se_b": (0.05,) * len(r.b)}) for r in physics.parameters)

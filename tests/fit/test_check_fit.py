@@ -160,7 +160,7 @@ def test_a_testlet_is_found_by_the_joint_evidence_of_its_items(sets: tuple[tuple
 
 @pytest.mark.parametrize(("size", "booklets"), [((300, 20), False), ((1000, 30), False), ((600, 30), True)])
 def test_without_dependence_sets_are_rarely_suggested(size: tuple[int, int], booklets: bool) -> None:
-    assert sum(bool(checked(tied(seed, size, (), booklets=booklets), tried=0).testlets) for seed in range(12)) <= 3
+    assert sum(bool(checked(tied(seed, size, (), booklets=booklets), tried=0).testlets) for seed in range(6)) <= 2
 
 
 @pytest.mark.parametrize("model", ["2PL", "Rasch"])
@@ -184,7 +184,7 @@ def test_a_repeated_item_is_named_first_and_innocents_are_left_alone(model: str,
 
 def test_the_model_is_judged_by_whoever_answered_each_pair() -> None:
     """Answers missing by design: nothing of the model that holds, much the same RMSEA as of all answers of one that does not."""
-    p = [checked(answers(seed, booklets=True), tried=0).c2[2] for seed in range(12)]
+    p = [checked(answers(seed, booklets=True), tried=0).c2[2] for seed in range(8)]
     assert kstest(p, "uniform").pvalue > 0.01
     whole, some = (checked(answers(3, 3000, booklets=booklets, odd="text"), tried=0) for booklets in (False, True))
     assert max(whole.c2[2], some.c2[2]) < 1e-3

@@ -27,7 +27,7 @@ from competency_dx.errors import LANGUAGES, CompetencyDxError, CompetencyDxWarni
 from competency_dx.result import JsonDocument, Result, digest_text
 from competency_dx.routes import load_catalogue
 
-ORDINARY, LONG, ARRAYS = 24, 800, 8
+ORDINARY, LONG, ARRAYS = 20, 800, 5
 METHODS = (
     "thresholds", "curves", "population_frame", "bank_records", "bank_population", "bank_dimensions", "findings", "to_irw",
     "strengths_frame", "decisions_frame", "parameters_frame", "options_frame", "mesa", "mean_shares", "to_table",
