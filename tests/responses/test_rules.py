@@ -326,6 +326,8 @@ def test_a_number_is_itself_however_programs_store_it(key: str) -> None:
     stored += [repr(float(np.float32(x)))] if x < 2**24 else []
     assert [judge(text).points for text in stored] == [1] * len(stored)
     assert [judge(text).points for text in (repr(x * 1.0001), repr(x + 1), f"{x * 1.00001:.9g}")] == [0] * 3
+    large = Item.model_validate({"id": "X", "type": "number", "key": "1234567.8", "competencies": {"S": 1}})
+    assert [judge_of(large)(text).points for text in ("1234567.8", "1234567.9", "1234567.7")] == [1, 0, 0]
 
 
 @pytest.mark.parametrize("mark", [" ", "\u00a0", "\u202f", ",", ".", "'"])
