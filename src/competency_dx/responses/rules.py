@@ -231,7 +231,7 @@ def _measured(item: Item, rule: Tolerance) -> Judge:
     def judge(raw: str) -> Judgement:
         if (given := numbers(raw)) is None:
             return UNREADABLE
-        errors = (abs(g - k) - (g.denominator > k.denominator) * NOISE * abs(k) for g, k in zip(given, key, strict=False))
+        errors = (abs(g - k) - (g.denominator > 1000 * k.denominator) * NOISE * abs(k) for g, k in zip(given, key, strict=False))
         right = len(given) == len(key) and all(error <= a for error, a in zip(errors, allowed, strict=False))
         text = (" ± " if form == "uncertainty" else "–").join(map(normalise.plain, given))
         return Judgement(rule.points if right else 0, readable=True, normalised=text)
