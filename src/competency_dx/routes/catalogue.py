@@ -160,6 +160,7 @@ def _workbook(catalogue: Catalogue, language: str) -> bytes:
     with needing("xlsxwriter", "io", ".xlsx"):
         import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
     said, framework, out = toml_content("routes", "table"), load_framework(catalogue.framework), io.BytesIO()
+    rows = [*_table_rows(catalogue)]
 
     def shown(field: str, content: Any) -> Any:  # noqa: ANN401 - whatever a cell holds
         if words := said["cells"].get(field):
@@ -183,7 +184,7 @@ def _workbook(catalogue: Catalogue, language: str) -> bytes:
                 page.write_comment(0, k, note[language], {"x_scale": 2})
             if words := said["cells"].get(field):
                 page.data_validation(1, k, READY, k, {"validate": "list", "source": [shown(field, code) for code in words]})
-            for n, row in enumerate(_table_rows(catalogue), start=1):
+            for n, row in enumerate(rows, start=1):
                 if (content := row.get(field)) not in {None, ""}:
                     cell = shown(field, content)
                     (page.write_string if isinstance(cell, str) else page.write_number)(n, k, cell)

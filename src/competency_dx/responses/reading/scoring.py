@@ -102,7 +102,7 @@ def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored
     read = [_coded(c, r, codes) if codes and item and is_numeric(item) else r for (c, _, item, _), r in zip(asked, read, strict=True)]
     judged = [_once(_judged, *one, mode, r) for one, r in zip(asked, read, strict=True)]
     kept, points, status, highest, unread, remarks = zip(*judged, strict=True)
-    found += unreadable.doubtful_answers([*_moved(asked, unread)], layout)
+    found += unreadable.doubtful_answers(_moved(asked, unread), layout)
     unreadable.refuse_unreadable(unread, layout, lambda cells: [_judged(*one, cells, _read(*one, cells))[4] for one in asked])
     return Scored(
         columns=dict(zip(roles.items, kept, strict=True)),
@@ -300,16 +300,19 @@ def tally(item: Item, column: Column, r: Verdicts, p: Verdicts) -> Tally:
     return out + Tally(twos=int(few))
 
 
-def _moved(asked: Sequence[Asked], judged: Sequence[Unread]) -> Iterator[Unread]:
-    """Yield columns with how many answers would be right with codes a step higher or lower, where hardly any is the last code."""
-    every = sum((u.signs for u in judged if u.signs["coded"]), Tally())
-    steps = [step for step in (1, -1) if every["coded"] and every[f"end {step}"] <= unreadable.ENDS * every["coded"]]
+def _moved(asked: Sequence[Asked], judged: Sequence[Unread]) -> Sequence[Unread]:
+    """Return columns with how many answers would be right with codes a step higher or lower, where hardly any is the last code."""
+    cells, out = sum(u.signs["coded"] for u in judged), list[Unread]()
+    steps = [step for step in (1, -1) if cells and sum(u.signs[f"end {step}"] for u in judged) <= unreadable.ENDS * cells]
+    if not steps:
+        return judged
     for (column, _, item, _), u in zip(asked, judged, strict=True):
         signs = Tally()
         for step in steps if item and u.signs["coded"] else ():
             judge, texts = judge_of(item), ("".join(chr(ord(c) + step) if c.isdigit() else c for c in v) for v in column.vocabulary)
             signs[f"right {step}"] = sum(compress(column.counts().tolist(), (judge(text).points > 0 for text in texts)))
-        yield u._replace(signs=u.signs + signs)
+        out.append(u._replace(signs=u.signs + signs))
+    return out
 
 
 def _signs(item: Item, cell: str, text: str, *judged: int) -> Iterator[str]:
