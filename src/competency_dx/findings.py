@@ -71,8 +71,7 @@ class Template:
     ) -> Finding:
         """Return the finding with these ids and facts.
 
-        ``{where}`` are places as the sentence names them, a cell with its content; `severity` is given where it depends on the
-        facts.
+        ``{where}`` are places as the sentence names them, a cell with its content; `severity` is given where it depends on the facts.
         """
         ids = tuple(dict.fromkeys(hidden_text(str(i)) for i in scope))
         shown = {"scope": ids, "n": len(ids), "where": tuple(where)}

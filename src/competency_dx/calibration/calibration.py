@@ -66,15 +66,12 @@ class Calibration(Result):
         Names of the groups, the reference first, one empty name where there is one; the background column that told them, if any.
     table : What each free parameter is: slopes a and step intercepts d_k by item (logits of asymptotes), then those of the population.
         Of parameters that are equal by constraint it has the first.
-    estimates, covariance : ndarray, shape (F,) and (F, F)
-        Their values; the covariance is the inverse of the observed information, or the sandwich.
+    estimates, covariance : (F,) and (F, F) Their values; the covariance is the inverse of the observed information, or the sandwich.
     log_likelihood : Marginal log-likelihood at the estimates, priors not included.
-    n_persons, n_answers : int, ndarray of int, shape (I,)
-        Persons with at least one answer; answers that each item's parameters rest on.
+    n_persons, n_answers : Persons with at least one answer; answers that each item's parameters rest on (I,).
     item_rest, share : (I,) Correlation of the item score with the mean score on the other items answered; mean points as a share of the
         maximum, empty in documents of earlier versions.
-    penalised, rotation : bool, str or None
-        Whether parameters have priors; how the loadings of an exploratory calibration are to be rotated.
+    penalised, rotation : Whether parameters have priors; how the loadings of an exploratory calibration are to be rotated.
     """
 
     kind: ClassVar[str] = "calibration"

@@ -31,13 +31,10 @@ class Population:
 
     Attributes
     ----------
-    by, reference : str, mapping, sequence or None
-        Groups: a background column of the responses, or a label for each person, by id (a mapping or an index of pandas) or in
-        order. The first group in sorted order, or `reference`, is the reference; the others have free means and variances.
-    free_items : "none", "all" or sequence of str
-        Items whose parameters differ between groups; the others are equal.
-    on : sequence of str, or data frame
-        Covariates of a latent regression: numeric background columns, or a frame with one row a person, by id as above. Text columns
+    by, reference : Groups: a background column of the responses, or a label for each person, by id (a mapping or an index of pandas) or
+        in order. The first group in sorted order, or `reference`, is the reference; the others have free means and variances.
+    free_items : Items whose parameters differ between groups; the others are equal.
+    on : Covariates of a latent regression: numeric background columns, or a frame with one row a person, by id as above. Text columns
         become indicators of their values. Covariates are centred; the residual variance takes the place of the variance.
     shape : Normal, or an empirical histogram on the support points, for one group.
     """
@@ -86,11 +83,9 @@ class MarginalML:
         competency as the general one. Automatic takes propagation where each item measures one competency.
     constraints, starts : Constraints, int
         Fixed, equal and starting values; number of starting points: more than one looks for other maxima and reports them.
-    executor, missing : concurrent.futures.Executor or None, MissingPolicy
-        Where blocks of persons are processed, None being threads over the cores; which missing answers count as wrong.
+    executor, missing : Where blocks of persons are processed, None being threads over the cores; which missing answers count as wrong.
     progress : callable, "bar" or None
-        Called as ``progress(iteration, log_likelihood, change)`` after each E-step; "bar" shows a bar of tqdm where it is
-        installed.
+        Called as ``progress(iteration, log_likelihood, change)`` after each E-step; "bar" shows a bar of tqdm where it is installed.
     """
 
     points: int = 61

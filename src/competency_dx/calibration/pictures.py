@@ -178,9 +178,8 @@ def axis_information(p: ItemParameters, dimension: int, theta: Floats) -> Floats
 def locations(p: ItemParameters) -> tuple[Floats, Floats]:
     """Return the place of each item (I,) on its own direction, and its standard error by the delta method.
 
-    The place is the mean of the step difficulties b_k = -d_k / a, a the length of the slopes where there are several; where a
-    family has no b_k, the point at which half of the points are expected (no standard error, NaN where there is none within
-    8 logits).
+    The place is the mean of the step difficulties b_k = -d_k / a, a the length of the slopes where there are several; where a family
+    has no b_k, the point at which half of the points are expected (no standard error, NaN where there is none within 8 logits).
     """
     a, free = p.slope, np.array([not FAMILIES[f].slope_in_extras for f in p.families])
     seen = np.isfinite(p.steps) & free[:, None]

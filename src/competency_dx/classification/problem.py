@@ -31,14 +31,12 @@ class ClassificationML:
     ----------
     attribute_distribution : A free probability for every permissible profile; independent attributes; attributes that depend on a
         latent ability, each with a slope of its own or all with a common one (de la Torre & Douglas 2004, doi:10.1007/BF02295640).
-    hierarchy : tuple of (prerequisite, attribute)
-        Pairs of attribute names; only profiles that respect them are permissible, and only these are enumerated.
+    hierarchy : Pairs of attribute names; only profiles that respect them are permissible, and only these are enumerated.
     monotone : Whether mastering more may lower the probability of a right answer.
     starts : Starting points: the first is fixed, the others are drawn from fixed seeds; the best maximum is reported.
     tolerance : The gain in log-likelihood that Newton's quadratic model still promises at the end must be below this.
     max_iterations : E-steps of one start before giving up.
-    executor : concurrent.futures.Executor or None
-        Where blocks of answer patterns are processed; None is a thread pool over the cores.
+    executor : Where blocks of answer patterns are processed; None is a thread pool over the cores.
     missing : Which missing answers count as wrong and which are left out.
     """
 

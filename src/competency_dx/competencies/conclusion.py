@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Count, Finite, Floats, Ids, Ints, choice, held_to, value
 from competency_dx.bank import Text
-from competency_dx.display import Chart, Series, column_title, result_words
+from competency_dx.display import Chart, column_title, point_chart, result_words
 from competency_dx.errors import LANGUAGES, DiagnosisError
 from competency_dx.responses import MissingPolicy, Reason, Reasons, Responses, answers_given
 from competency_dx.result import decode
@@ -59,11 +59,9 @@ class Standards:
     Attributes
     ----------
     id : Name of the scale, recorded in every result.
-    cuts : tuple of float
-        Ascending percents; the first decides deficits, the last decides strengths.
+    cuts : Ascending percents; the first decides deficits, the last decides strengths.
     levels : One more than there are cuts.
-    boundaries : tuple of {"upper", "lower"}
-        For each cut, the level that owns a percent exactly on it.
+    boundaries : For each cut, the level that owns a percent exactly on it.
     source : The document the cuts come from.
     """
 
@@ -277,9 +275,8 @@ def state_lines(codes: Sequence[str], counts: Ints, room: int, language: str) ->
 
 def deficit_chart(labels: Sequence[str], shares: Floats, language: str) -> Chart:
     """Return the share of persons (C,) with a confirmed or likely deficit, in per cent."""
-    series = Series(name="", mark="point", x=shares, y=np.arange(len(shares), dtype=float))
     title, label = map(result_words("competencies", language), ("deficits", "deficits_axis"))
-    return Chart(title=title, x_label=label, y_label="", series=(series,), y_names=tuple(labels))
+    return point_chart(labels, {"": shares}, title=title, x_label=label)
 
 
 def statuses(n_items: Ints, own_share: Floats, covered: Floats, stopped: tuple[Floats, Bools], rule: DeficitRule) -> NDArray[np.int8]:

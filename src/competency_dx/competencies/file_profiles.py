@@ -80,7 +80,7 @@ class FileProfiles(Result):
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the share of persons with a confirmed or likely deficit in each competency."""
-        return deficit_chart(self.competencies[::-1], 100 * self.states[::-1, :2].sum(axis=1) / self.persons, language)
+        return deficit_chart(self.competencies, 100 * self.states[:, :2].sum(axis=1) / self.persons, language)
 
 
 @checked(DiagnosisError)

@@ -280,13 +280,13 @@ class DeficitProfiles(Result):
     def chart(self, kind: str, language: str = "en") -> Chart:
         """Return the cohort's mean percent with the middle 90 %, or the share of confirmed and likely deficits."""
         say = result_words("competencies", language)
-        labels = [f"{c.code} {c.title.text(language)}" for c in self.competencies][::-1]
+        labels = [f"{c.code} {c.title.text(language)}" for c in self.competencies]
         if kind == "states":
-            return conclusion.deficit_chart(labels, 100 * np.isin(self.state, (0, 1)).sum(axis=0)[::-1] / max(len(self), 1), language)
+            return conclusion.deficit_chart(labels, 100 * np.isin(self.state, (0, 1)).sum(axis=0) / max(len(self), 1), language)
         of, nothing = self.percent[:, ::-1], [np.full(len(labels), np.nan)] * 3
         spread = (np.nanmean(of, axis=0), *np.nanquantile(of, [0.05, 0.95], axis=0)) if len(self) else nothing
         titles = {"title": say("percent", persons=len(self)), "x_label": say("percent_axis")}
-        return interval_chart(labels, spread, x_lines=self.standards.cuts, **titles)
+        return interval_chart(labels[::-1], spread, x_lines=self.standards.cuts, **titles)
 
     @classmethod
     def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from competency_dx.arrays import Z95, Bools, Floats, Ids, Ints, Names, Percent, held_to, value
-from competency_dx.display import Chart, Series, interval_chart, result_words
+from competency_dx.display import Chart, interval_chart, point_chart, result_words
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.kernels.residual_fit import adjusted
 from competency_dx.result import MAX_LINES, DataFrame, Provenance, Result, frame
@@ -60,9 +60,8 @@ class DIF(Result):
     mh, mh_p, mh_delta, standardised : ndarray, shape (I,), (I,), (I, G), (I, G)
         Among persons with as many points on the anchors: Mantel and Haenszel's test, generalised, delta from odds, points apart.
     p_uniform, p_crossing, r2 : (I,) Logistic regression: of a difference, of one that changes with ability, and what both add to R².
-    rate, rate_freed, rate_change : ndarray, shape (G, D), (G, D), (I, G)
-        Percent of a group below `cut` percent of the points, with all items the same and with the `anchor` ones alone; change
-        in percentage points when the item is freed.
+    rate, rate_freed, rate_change : (G, D), (G, D), (I, G) Percent of a group below `cut` percent of the points, with all items the same
+        and with the `anchor` ones alone; change in percentage points when the item is freed.
     """
 
     kind: ClassVar[str] = "dif"
@@ -129,13 +128,12 @@ class DIF(Result):
 
     def chart(self, kind: str, language: str = "en") -> Chart:
         """Return the deltas with 95 % intervals, or the changes of deficit rates, of every item, the first on top."""
-        say, names = result_words("dif", language), self.items[::-1]
+        say = result_words("dif", language)
         if kind == "rates":
-            rows, columns = np.arange(float(len(names))), self.rate_change[::-1].T
-            series = tuple(Series(name=g, mark="point", x=x, y=rows) for g, x in zip(self.groups, columns, strict=True))
-            return Chart(title=say("rate_title", cut=self.cut), x_label=say("rate_axis"), series=series, y_names=names, x_lines=(0.0,))
+            columns, title = dict(zip(self.groups, self.rate_change.T, strict=True)), say("rate_title", cut=self.cut)
+            return point_chart(self.items, columns, title=title, x_label=say("rate_axis"), x_lines=(0.0,))
         several, (reference, *others) = len(self.groups) > 2, self.groups
         x, half = self.delta[::-1, 1:].ravel(), Z95 * self.se[::-1, 1:].ravel()
-        labels = [f"{item}, {g}" if several else item for item in names for g in others]
+        labels = [f"{item}, {g}" if several else item for item in self.items[::-1] for g in others]
         title, axis = say("title", groups=tuple(others), reference=reference), say("axis")
         return interval_chart(labels, (x, x - half, x + half), title=title, x_label=axis, x_lines=LINES)

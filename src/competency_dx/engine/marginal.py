@@ -1,10 +1,9 @@
 """The marginal likelihood of items and normal competencies, whatever takes the integral over them.
 
-Person p of group g comes from N(γᵀ w_p, Σ_g); w are indicators of groups or covariates. φ holds the free parameters of the
-items, then those of the populations. An `Integral` takes the E-step and Louis' missing information; what is free, priors,
-M-steps, gradient and steps that stay inside the parameter space are here, once. In the M-step variances that are fixed at one
-are set free and slopes rescaled afterwards (parameter expansion: Liu, Rubin & Wu 1998, doi:10.1093/biomet/85.4.755), which
-spares EM its slowest direction.
+Person p of group g comes from N(γᵀ w_p, Σ_g); w are indicators of groups or covariates. φ holds the free parameters of the items, then
+those of the populations. An `Integral` takes the E-step and Louis' missing information; what is free, priors, M-steps, gradient and
+steps that stay inside the parameter space are here, once. In the M-step variances that are fixed at one are set free and slopes
+rescaled afterwards (parameter expansion: Liu, Rubin & Wu 1998, doi:10.1093/biomet/85.4.755), which spares EM its slowest direction.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Marginal maximum likelihood by accelerated EM, finished by Newton steps on the observed information.
 
-EM (Bock & Aitkin 1981, doi:10.1007/BF02293801) with SQUAREM acceleration (Varadhan & Roland 2008,
-doi:10.1111/j.1467-9469.2007.00585.x, scheme S3) brings the parameters near the maximum; Newton steps with the
-information of Louis' identity take them to it and leave the certificate: a vanishing gradient and a positive definite
-information, both at the reported estimates. Asymptotes that run to 0 or 1, and variances that run to 0, are held there and named,
-and the rest is estimated.
+EM (Bock & Aitkin 1981, doi:10.1007/BF02293801) with SQUAREM acceleration (Varadhan & Roland 2008, doi:10.1111/j.1467-9469.2007.00585.x,
+scheme S3) brings the parameters near the maximum; Newton steps with the information of Louis' identity take them to it and leave the
+certificate: a vanishing gradient and a positive definite information, both at the reported estimates. Asymptotes that run to 0 or 1,
+and variances that run to 0, are held there and named, and the rest is estimated.
 """
 
 import importlib.util

@@ -31,13 +31,6 @@ SETTLED = 1e-7  # relative change of the log-likelihood
 LEAST_MASS = 1e-12
 
 
-class Histogram(NamedTuple):
-    """Support points (Q,) and log weights (Q,) of an empirical population."""
-
-    theta: Floats
-    log_weight: Floats
-
-
 class _OnLine(NamedTuple):
     """Tables, means (P,) or (1,) and variances (G,) of the populations, and the E-step."""
 
@@ -49,7 +42,7 @@ class _OnLine(NamedTuple):
 
 @value
 class OneDimension(Integral):
-    """A uniform grid over one competency; with a `histogram` its points and weights take the place of normal populations.
+    """A uniform grid over one competency; points and log weights (Q,) of a `histogram` take the place of normal populations.
 
     In `answers` persons stand in an `order` (P,) in which neighbours have posteriors in like places.
     """
@@ -58,7 +51,7 @@ class OneDimension(Integral):
     by_design: ClassVar[bool] = True
     answers: Answers
     order: Ints
-    histogram: Histogram | None = None
+    histogram: tuple[Floats, Floats] | None = None
 
     @property
     def weights(self) -> Floats:
@@ -175,14 +168,14 @@ def fit_histogram(start: Marginal, families: list[str], method: Control) -> tupl
         raise CalibrationError("engine.histogram_families", strange=strange)
     z, log_weight = standard_nodes(method.points)
     held = start.population._replace(free=np.zeros_like(start.population.free))
-    likelihood = replace(_with(start, Histogram(z, log_weight)), population=held)
+    likelihood = replace(_with(start, (z, log_weight)), population=held)
     phi, before = likelihood.start, -np.inf
     for _ in range(CYCLES):
         now = likelihood.evaluate(phi, method.points)
         mass = now.step.kept.expected.nodes
         mass = mass / mass.sum()
         phi = likelihood.em_step(now)
-        likelihood = _with(likelihood, Histogram(z, np.log(np.maximum(mass, LEAST_MASS))))
+        likelihood = _with(likelihood, (z, np.log(np.maximum(mass, LEAST_MASS))))
         if abs(now.log_likelihood - before) <= SETTLED * abs(now.log_likelihood):
             break
         before = now.log_likelihood
@@ -197,7 +190,7 @@ def fit_histogram(start: Marginal, families: list[str], method: Control) -> tupl
     return replace(likelihood, population=held._replace(start=np.array([*[mean] * len(held.regressors), variance]))), best, note
 
 
-def _with(likelihood: Marginal, histogram: Histogram) -> Marginal:
+def _with(likelihood: Marginal, histogram: tuple[Floats, Floats]) -> Marginal:
     """Return the likelihood with another histogram."""
     assert isinstance(likelihood.integral, OneDimension)
     return replace(likelihood, integral=replace(likelihood.integral, histogram=histogram))
@@ -217,4 +210,4 @@ def _standardised(likelihood: Marginal, phi: Floats, families: list[str]) -> tup
     beta[:, 0] *= sd
     out = phi.copy()
     out[items.place[items.free]] = beta[items.free]
-    return _with(likelihood, Histogram((theta - mean) / sd, np.log(weight))), out
+    return _with(likelihood, ((theta - mean) / sd, np.log(weight))), out

@@ -91,8 +91,7 @@ class Priors:
 
     Attributes
     ----------
-    slope : PooledNormal, Normal or LogNormal
-        Prior of every free slope a.
+    slope : Prior of every free slope a.
     step : Prior of every step intercept d_k.
     lower, upper : Priors of the asymptotes c and u.
     category_slope : Prior of the category slopes of nominal and nested logit items.

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from competency_dx.arrays import Z95, Floats, Ids, Ints, Names, held_to, value
-from competency_dx.display import Chart, Series, code_word, result_words
+from competency_dx.display import Chart, Series, code_word, interval_chart, result_words
 from competency_dx.errors import FitError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.fit.item_statistics import COLUMNS
@@ -27,8 +27,7 @@ class Fit(Result):
 
     Attributes
     ----------
-    verdicts : tuple of {"repair", "drop", "look", "undecided", "keep"}
-        The gravest of what this check and `check_items` say of each item; `reasons` say why.
+    verdicts : The gravest of what this check and `check_items` say of each item; `reasons` say why.
     s_x2, s_df, s_p : (I,) S-X² (Orlando & Thissen 2000) of complete answers that the parameters come from; else NaN.
     chi2, df, p, p_adjusted : (I,) X² of ten groups of persons against what their other answers let expect; adjusted is p for all items
         at once (Benjamini & Hochberg), by which verdicts go.
@@ -43,9 +42,8 @@ class Fit(Result):
     testlets : Items that hang together beyond their competency.
     m2, c2 : (6,) M2* and C2 by pairs of items answered by 20 persons or more, at most 3,160 of them: statistic, df, p, RMSEA with 90 %
         interval; NaN where ability decides what is asked, or answers are not those of the calibration.
-    srmsr, eigenvalues : float, ndarray of shape (4, I)
-        Root mean square of observed less implied correlations; components of correlations of answers, of residuals, and by chance:
-        mean and 95 % point; NaN where few have answered some pair.
+    srmsr, eigenvalues : Root mean square of observed less implied correlations; components (4, I) of correlations of answers, of
+        residuals, and by chance: mean and 95 % point; NaN where few have answered some pair.
     detect : (3,) DETECT, ASSI and RATIO of `clusters` (I,); NaN with one cluster or with missing answers.
     lz_star, person_infit : (P,) Log-likelihood, standardised and corrected for the estimate, and infit of each person.
     flags, alike_with : Of each person: misfit, one_option, alike, zero_tail; with whom the answers agree beyond chance; with commas
@@ -177,9 +175,8 @@ class Fit(Result):
         if kind == "infit":
             x = np.nan_to_num(self.infit[rows[::-1]], nan=1.0)
             half = Z95 * self.se_infit[rows[::-1]] if len(self.se_infit) else np.full(len(x), np.nan)
-            marks = Series(name="", mark="interval", x=x, y=np.arange(float(len(x))), low=x - half, high=x + half)
-            names = tuple(self.items[i] for i in rows[::-1])
-            return Chart(title=say("infit"), x_label=say("infit_axis"), series=(marks,), y_names=names, x_lines=(1.0,))
+            names, at = [self.items[i] for i in rows[::-1]], (x, x - half, x + half)
+            return interval_chart(names, at, title=say("infit"), x_label=say("infit_axis"), x_lines=(1.0,))
         if kind == "components":
             lines = [(say(name), self.eigenvalues[k, :SHOWN]) for k, name in ((0, "answers"), (1, "residuals"), (3, "chance"))]
             series = tuple(Series(name=name, mark="line", x=np.arange(1.0, len(y) + 1), y=y) for name, y in lines)

@@ -5,14 +5,5 @@ from competency_dx.groups.group_report import GroupReport, total_demand
 from competency_dx.groups.suppression import SMALLEST, Suppression, suppressed
 from competency_dx.groups.typology import compare_types
 
-__all__ = [
-    "SMALLEST",
-    "GroupReport",
-    "Suppression",
-    "compare_groups",
-    "compare_self_reports",
-    "compare_types",
-    "load_self_report",
-    "suppressed",
-    "total_demand",
-]
+__all__ = ["SMALLEST", "GroupReport", "Suppression", "compare_groups", "compare_self_reports", "compare_types"]
+__all__ += ["load_self_report", "suppressed", "total_demand"]

@@ -25,8 +25,7 @@ class Suppression:
     Attributes
     ----------
     smallest : Groups of fewer persons are not shown, nor those in which so few have nearly all of the weight.
-    published : sequence of GroupReport
-        Earlier reports on the same persons by other columns: nothing may be computed from them and the new one together.
+    published : Earlier reports on the same persons by other columns: nothing may be computed from them and the new one together.
     """
 
     smallest: int = SMALLEST

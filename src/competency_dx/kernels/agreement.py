@@ -1,7 +1,6 @@
 """Agreement of marks: shares and weighted kappa of pairs with jackknife errors over works, intraclass correlations with F intervals.
 
-Weighted kappa: Cohen (1968, doi:10.1037/h0026256). ICC: McGraw & Wong (1996,
-doi:10.1037/1082-989X.1.1.30).
+Weighted kappa: Cohen (1968, doi:10.1037/h0026256). ICC: McGraw & Wong (1996, doi:10.1037/1082-989X.1.1.30).
 """
 
 import numpy as np

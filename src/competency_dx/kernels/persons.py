@@ -60,8 +60,7 @@ def for_each_posterior(
 ) -> None:
     """Call ``function(block, weight, log_scale)`` with posteriors (size, Q) up to a factor and the log of that factor (size,).
 
-    Rows beyond the block are filling. The function writes where it likes, so the blocks are mapped over the threads of this
-    process.
+    Rows beyond the block are filling. The function writes where it likes, so the blocks are mapped over the threads of this process.
     """
     terms = joint_terms(answers, tables)
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from competency_dx.arrays import Bools, Floats, Ints, held_to, value
 from competency_dx.bank import BankPopulation, ParameterRecord
 from competency_dx.calibration import bank_records
-from competency_dx.display import Chart, Series, result_words
+from competency_dx.display import Chart, point_chart, result_words
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.models import ItemParameters
 from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, frame
@@ -115,6 +115,5 @@ class Link(Result):
 
     def chart(self, kind: str, language: str = "en") -> Chart:  # noqa: ARG002 - one kind only
         """Return the drift of every common item."""
-        say, at = result_words("linking", language), np.arange(float(len(self.items)))
-        series = Series(name="", mark="point", x=self.drift[::-1], y=at)
-        return Chart(title=say("title"), x_label=say("axis"), y_label="", series=(series,), y_names=self.items[::-1], x_lines=(0.0,))
+        say = result_words("linking", language)
+        return point_chart(self.items, {"": self.drift}, title=say("title"), x_label=say("axis"), x_lines=(0.0,))

@@ -47,8 +47,7 @@ class ItemAnalysis(Result):
     Attributes
     ----------
     items : tuple of str
-    verdicts : tuple of {"repair", "drop", "look", "undecided", "keep"}
-        What to do with each item; "undecided" below 30 answers.
+    verdicts : What to do with each item; "undecided" below 30 answers.
     reasons : Why, in Russian and English: one or more for each item, which is their `scope`.
     n : (I,) Answers that count under the missing policy.
     max_scores : ndarray of int, shape (I,)

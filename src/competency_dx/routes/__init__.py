@@ -6,15 +6,5 @@ from competency_dx.routes.mentors import NOT_OFFERED
 from competency_dx.routes.personal_routes import Routes
 from competency_dx.routes.reasons import WHY
 
-__all__ = [
-    "NOT_OFFERED",
-    "WHY",
-    "Catalogue",
-    "Effect",
-    "Programme",
-    "Routes",
-    "day_text",
-    "load_catalogue",
-    "recommend",
-    "save_catalogue_workbook",
-]
+__all__ = ["NOT_OFFERED", "WHY", "Catalogue", "Effect", "Programme", "Routes"]
+__all__ += ["day_text", "load_catalogue", "recommend", "save_catalogue_workbook"]

@@ -1,12 +1,11 @@
 """The routes that close most of an expected shortfall within limits: of one person, and of many, who share seats and budget.
 
-A route gives each competency one programme at most, so that several for one competency are never added up. The best one is the
-solution of a mixed integer program. Of many persons it is faster to look it up: sets of programmes within the hours, the price and
-the dates of one person are few where the programmes for a category are. The points that a set
-closes, each competency by its best programme, bound those of any route with it: the best set of a person is looked up, and made
-exact where its programmes cannot be put in order. Under scarce seats and budget the linear program over routes is solved by column
-generation (Dantzig & Wolfe 1960): it sets prices, the best set of each person at these prices joins it, and what all persons reach
-at any prices bounds what they can reach.
+A route gives each competency one programme at most, so that several for one competency are never added up. The best one is the solution
+of a mixed integer program. Of many persons it is faster to look it up: sets of programmes within the hours, the price and the dates of
+one person are few where the programmes for a category are. The points that a set closes, each competency by its best programme, bound
+those of any route with it: the best set of a person is looked up, and made exact where its programmes cannot be put in order. Under
+scarce seats and budget the linear program over routes is solved by column generation (Dantzig & Wolfe 1960): it sets prices, the best
+set of each person at these prices joins it, and what all persons reach at any prices bounds what they can reach.
 """
 
 from __future__ import annotations

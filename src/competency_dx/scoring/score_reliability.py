@@ -65,23 +65,17 @@ class Reliability(Result):
 
     Attributes
     ----------
-    posterior, posterior_se : float or ndarray, shape (D,)
-        1 - E[Var(θ | answers)] / σ² for complete answers, by 20,000 simulated persons (4,096 for several competencies), with
-        its Monte Carlo error.
-    sum_score : float or ndarray, shape (D,)
-        The same given the sum of points alone, or the sums on each competency; NaN where items measure several.
-    marginal : float or ndarray, shape (D,)
-        1 - E[1 / (I(θ) + 1/σ²)] / σ².
-    likelihood : float or ndarray, shape (D,)
-        1 - E[1 / I(θ)] / σ² (Green et al. 1984).
-    empirical_eap, empirical_wle : float, ndarray of shape (D,) or None
-        In the persons given: var(θ̂) / (var(θ̂) + mean SE²) for EAP, 1 - mean SE² / var(θ̂) for WLE, which items that
-        measure several competencies do not have.
+    posterior, posterior_se : 1 - E[Var(θ | answers)] / σ² for complete answers, by 20,000 simulated persons (4,096 for several
+        competencies), with its Monte Carlo error.
+    sum_score : The same given the sum of points alone, or the sums on each competency; NaN where items measure several.
+    marginal : 1 - E[1 / (I(θ) + 1/σ²)] / σ².
+    likelihood : 1 - E[1 / I(θ)] / σ² (Green et al. 1984).
+    empirical_eap, empirical_wle : In the persons given: var(θ̂) / (var(θ̂) + mean SE²) for EAP, 1 - mean SE² / var(θ̂) for WLE, which
+        items that measure several competencies do not have.
     theta : (Q,) or (D, Q) Points of the scale within 4 SD of the population's mean, in logits.
     information : (I, Q) or (D, I, Q) Of each item; where item uncertainty is carried, of its averaged curve. With several competencies
         about one of them, the others at their mean given it.
-    variance : float or ndarray, shape (D,)
-        σ² of the population.
+    variance : σ² of the population.
     dimensions : D names.
     """
 

@@ -154,9 +154,8 @@ class Patterns(NamedTuple):
 class Predictor(NamedTuple):
     """One item: its groups are `where` in the group vector, its parameters `at` in the parameter vector.
 
-    The predictor of the groups is `design` (W, F) times the parameters, on `link`; for a saturated item on the
-    identity link `design` is the identity matrix. `below` (E, F) times the parameters must not be negative
-    (monotonicity), (0, F) when there is no order.
+    The predictor of the groups is `design` (W, F) times the parameters, on `link`; for a saturated item on the identity link `design`
+    is the identity matrix. `below` (E, F) times the parameters must not be negative (monotonicity), (0, F) when there is no order.
     """
 
     where: slice

@@ -43,12 +43,11 @@ AnyFloats = NDArray[np.floating[Any]]
 class SplitScores(NamedTuple):
     """Derivatives of log P(X = k) by F item parameters, split as base + contrast of category k.
 
-    `base` (F, Q) is that of the lowest category; the contrasts are constant + `linear` θ (K, F), constants being of no
-    account, and `bent` (K, F, Q) is what is left of them, None where nothing is: in divide-by-total families contrasts are
-    linear, and then one matrix product serves all categories. Where a category touches few of its item's parameters, as in
-    graded families, `bent` are the derivatives themselves and the rest is zero. `owner` (F,) is the item of each parameter.
-    Scores of population parameters, which come last, are constant + `population`[..., 0] θ + `population`[..., 1] θ²
-    (P or 1, R, 2), the same for all persons or each their own.
+    `base` (F, Q) is that of the lowest category; the contrasts are constant + `linear` θ (K, F), constants being of no account, and
+    `bent` (K, F, Q) is what is left of them, None where nothing is: in divide-by-total families contrasts are linear, and then one
+    matrix product serves all categories. Where a category touches few of its item's parameters, as in graded families, `bent` are the
+    derivatives themselves and the rest is zero. `owner` (F,) is the item of each parameter. Scores of population parameters, which come
+    last, are constant + `population`[..., 0] θ + `population`[..., 1] θ² (P or 1, R, 2), the same for all persons or each their own.
     """
 
     base: Floats
