@@ -100,8 +100,8 @@ def in_turn(persons: int) -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def default_executor() -> ThreadPoolExecutor:
-    """Return the thread pool of this process, one worker a core."""
-    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="competency_dx")
+    """Return the thread pool of this process, with the calling thread one worker a core."""
+    return ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 1) - 1), thread_name_prefix="competency_dx")
 
 
 def map_blocks(function: Callable[[slice], T], n: int, *, size: int = BLOCK) -> Iterator[T]:
@@ -120,9 +120,24 @@ def map_pieces(function: Callable[[S], T], pieces: Iterable[S], *, executor: Exe
         if len(todo) == 1:
             yield function(todo[0])
         elif executor is None or isinstance(executor, ThreadPoolExecutor):
-            yield from (executor or default_executor()).map(function, todo)
+            yield from _shared_out(function, todo, executor or default_executor())
         else:
             yield from executor.map(partial(_alone, function), todo)
+
+
+def _shared_out(function: Callable[[S], T], todo: list[S], pool: Executor) -> Iterator[T]:
+    """Yield ``function(piece)`` in order; this thread takes from the end what none of the pool has begun, and does not only wait."""
+    futures, own, last = [pool.submit(function, piece) for piece in todo], dict[int, T](), len(todo) - 1
+    try:
+        for k, future in enumerate(futures):
+            while last >= k and k not in own and not future.done():
+                if futures[last].cancel():
+                    own[last] = function(todo[last])
+                last -= 1
+            yield own.pop(k) if k in own else future.result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def mapped_ahead(function: Callable[[S], T], pieces: Iterable[S], executor: Executor | None) -> Iterator[T]:
