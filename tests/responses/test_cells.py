@@ -606,12 +606,13 @@ def test_words_for_right_and_wrong_without_a_bank(right: str, wrong: str) -> Non
 
 
 @pytest.mark.parametrize(("slip", "items"), [(2, 5), (2, 9), (3, 5), (11, 5)])
-def test_a_second_point_of_one_person_is_a_slip(slip: int, items: int) -> None:
+def test_a_second_point_of_one_or_two_persons_is_a_slip(slip: int, items: int) -> None:
     cells = {f"I{k}": [(row * k) % 3 % 2 for row in range(30)] for k in range(1, items + 1)}
     once = {**cells, "I2": [slip, *cells["I2"][1:]]}
-    finding = next(f for f in read(wide(**once)).findings if f.code == "responses.codes_among_scores")
-    assert f"I2 {slip} (1)" in finding.en
-    assert "codes_among_scores" not in codes(read(wide(**{**cells, "I2": [2, 2, *cells["I2"][2:]]})))
+    twice, apart = {**cells, "I2": [2, 2, *cells["I2"][2:]]}, {**once, "I3": [slip, *cells["I3"][1:]]}
+    for table, named in ((once, f"I2 {slip} (1)"), (twice, "I2 2 (2)"), (apart, f"I2 {slip} (1), I3 {slip} (1)")):
+        assert [named in f.en for f in read(wide(**table)).findings if f.code == "responses.codes_among_scores"] == [True]
+    assert "codes_among_scores" not in codes(read(wide(**{**cells, "I2": [2, 2, 2, *cells["I2"][3:]]})))
     assert "codes_among_scores" not in codes(read(wide(**{name: [2, *of[1:]] for name, of in cells.items()})))
 
 

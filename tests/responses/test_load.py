@@ -225,6 +225,38 @@ def test_who_did_not_come_was_administered_nothing(bank: ItemBank) -> None:
     assert finding(found, "empty_persons").scope == ("a",)
 
 
+COLUMNS = [("Присутствие", "н", "+"), ("Явка", "нет", "да"), ("attendance", "0", "1"), ("Неявка", "да", ""), ("absent", "x", "")]
+COLUMNS += [("Статус", "не явился", "сдал"), ("Примечание", "Болел, есть справка", ""), ("State", "Never submitted", "Finished")]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("column", "away", "here"), COLUMNS)
+@pytest.mark.parametrize("nothing", ["0", "", "-"])
+def test_who_did_not_come_by_a_column_beside_is_given_no_zeros(column: str, away: str, here: str, nothing: str) -> None:
+    """Whoever earned a point was there, whatever the column says; nobody is without it."""
+    rows = {f"I{k}": [str((row * k) % 3 % 2) for row in range(12)] for k in range(1, 6)}
+    rows = {name: [nothing if row in {2, 5} else "1" if row == 7 else cell for row, cell in enumerate(of)] for name, of in rows.items()}
+    table = {"person": [f"p{k}" for k in range(12)], **rows, column: [away if k in {2, 5, 7} else here for k in range(12)]}
+    found = load_responses(table)
+    assert found.items == tuple(rows)
+    assert np.flatnonzero((found.reasons == NA).all(axis=1)).tolist() == [2, 5]
+    assert finding(found, "absent").scope == ("p2", "p5")
+
+
+@pytest.mark.parametrize("owner", ["user", "student", "участник"])
+def test_what_records_tell_of_a_person_below_has_columns_of_its_own(bank: ItemBank, owner: str) -> None:
+    key = "код" if owner == "участник" else "id"
+
+    def rows(**more: str) -> list[dict[str, Any]]:
+        return [{owner: {key: f"p{k}", "city": "A", **more}, "M01": "3", "M03": {"А": "3", "Б": "1"}} for k in range(3)]
+
+    found = load_responses(rows(), bank=bank)
+    assert (found.persons.tolist(), found.scores.tolist()) == (["p0", "p1", "p2"], [[1, 1]] * 3)
+    assert found.background[f"{owner}.city"].tolist() == ["A"] * 3
+    with pytest.raises(ResponsesError, match="personal data"):
+        load_responses(rows(name="Иванов Пётр"), bank=bank)
+
+
 def test_blanks_by_form(bank: ItemBank) -> None:
     table = {
         "person": ["a", "b", "c", "d"],

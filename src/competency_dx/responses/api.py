@@ -16,7 +16,8 @@ from competency_dx.bank import ItemBank, ledger_of
 from competency_dx.errors import ResponsesError, checked
 from competency_dx.findings import announce
 from competency_dx.responses.explanation import RawAnswers
-from competency_dx.responses.missing import BLANK, Reason, Reasons
+from competency_dx.responses.missing import ABSENT, BLANK, Reason, Reasons
+from competency_dx.responses.reading import rows as of_persons
 from competency_dx.responses.reading.answers import answer_roles, is_answers, refuse_impossible
 from competency_dx.responses.reading.layout import RIGHT_NAMES, Layout, id_form, refuse_results
 from competency_dx.responses.reading.roles import Roles, find_roles, refuse_personal
@@ -178,6 +179,7 @@ def _scored(roles: Roles, bank: ItemBank | None, layout: Layout, *, pivoted: boo
     if pivoted:  # what has no row is no blank cell
         rows = np.stack([c.codes for c in scored.columns.values()], axis=1) >= 0
         status, stated = np.where((status == BLANK) & rows, stated, status), np.full_like(stated, BLANK)
+    status = np.where((of_persons.away(roles) & (scored.scores == 0).all(axis=1))[:, None], np.uint8(ABSENT), status)
     status, notes = resolve_blanks(ids[row], list(roles.items), status, stated, forms)
     source = best_rows(row, scored.scores, status, each=pivoted) if len(ids) < len(row) else None
     reasons, items = picked(status, source), tuple(roles.items)

@@ -20,12 +20,11 @@ _FRACTION = re.compile(r"([+-]?)(?:(\d{1,30})\s+)?(\d{1,30})\s*/\s*(\d{1,30})")
 _VULGAR = re.compile("[¼-¾⅐-⅞]")
 _PARTED = {"uncertainty": r"±|\+\s*/?\s*-|плюс[ -]минус", "range": r"\.{2,}|…|\bдо\b|\bto\b|;|-"}
 _ISOTOPE = re.compile(r"(\d{0,3})[\s-]*([^\W\d_]+)[\s-]*(\d{0,3})")
-_GROUPED = re.compile(r"([+-]?)(\d{1,3}(?:[ ']\d{3})+)((?:[.,]\d*)?)")
 _OF_MAXIMUM = re.compile(r"(\S+?)\s*(?:/|\\|\bиз\b|\bout of\b|\bof\b)\s*(\S+)")
 _UNIT_OF_POINTS = re.compile(r"(?<=\d)\s*(?:балл(?:а|ов)?|б|points?|pts?)\b\.?")
 _WHOLE = re.compile(r"\+?[0-9]{1,9}(?:[.,]0*)?|-[1-9][0-9]{0,8}(?:[.,]0*)?")
 _TRUTH = {"true": "1/1", "false": "0/1", "истина": "1/1", "ложь": "0/1"}
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d+|(?:\.\d{3})+,\d+|(?:,\d{3}){2,}|(?:\.\d{3}){2,})")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:(?:[ ']\d{3})+(?:[.,]\d*)?|(?:,\d{3})+\.\d+|(?:\.\d{3})+,\d+|(?:,\d{3}){2,}|(?:\.\d{3}){2,})")
 MONTHS = 12
 LONGEST = 2000  # a raw answer longer than this is not a list of codes
 NOTHING = ("_", "*", "?")  # signs people put where an element of a sequence is left out
@@ -88,10 +87,8 @@ def read_number(text: str, units: tuple[str, ...] = ()) -> Fraction | None:
         if below == 0 or (fraction[2] and above >= below):
             return None
         return (-1 if sign == "-" else 1) * (whole + Fraction(above, below))
-    if grouped := _GROUPED.fullmatch(out):
-        out = grouped[1] + re.sub(r"[ ']", "", grouped[2]) + grouped[3]
     if _THOUSANDS.fullmatch(out):
-        out = out.replace(min(filter(out.count, ",."), key=out.index), "")
+        out = out.replace(next(filter(" ',.".__contains__, out)), "")
     out = re.sub(r"^([+-])\s+", r"\1", out).replace(",", ".")
     return Fraction(Decimal(out)) if _NUMBER.fullmatch(out) else None
 

@@ -124,11 +124,15 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     if text.count("\n", 0, -1) > ends[at] + len(frame):  # cells of several lines, or empty lines
         for k, cells in enumerate(frame.to_numpy()):
             _refuse_swallowed(path, [c for c in cells if isinstance(c, str)], mark, columns, k + 1 + ends[at])
-    _refuse_other_mark(path, frame, mark, columns, ends[at])
     short = _short_rows(body, frame, mark, columns)
+    for line, cell in ((ends[at] + n, row[0]) for n, row in short if not any(row[1:])):
+        if other := next((d for d in DELIMITERS if d != mark and cell.count(d) == columns - 1), None):
+            facts = {"line": line, "found": _shown_mark(other), "shown": _shown_mark(mark)}
+            raise ResponsesError("responses.other_delimiter", path=path, **facts)
     frame = frame.map(unguarded) if "'" in text and GUARDED.search(text) else frame
     notes = [] if encoding == "utf-8" else [Template("responses.encoding").of([encoding])]
-    notes += Template("responses.short_rows").about(str(ends[at] + line) for line in short)
+    told = (ends[at] + line for line, row in short if len(row) > 1 and not strength_of_label(row[0]))
+    notes += Template("responses.short_rows").about(map(str, told))
     numbered = text.count("\n", 0, -1) == ends[at] - 1 + len(frame)
     return _with_header(path.name, head[: at + 1], [frame.iloc[:, k] for k in range(width)], notes, first=numbered * (ends[at] + 1))
 
@@ -164,8 +168,8 @@ def _csv_body(path: Path, text: str, *, skip: int, mark: str, width: int) -> Dat
     return frame
 
 
-def _short_rows(text: str, frame: DataFrame, mark: str, columns: int) -> list[int]:
-    """Return the numbers of the lines with fewer cells than the header, lines of footers aside; their last cell is empty."""
+def _short_rows(text: str, frame: DataFrame, mark: str, columns: int) -> list[tuple[int, list[str]]]:
+    """Return the rows with fewer cells than the header, whose last cell is empty, and the numbers of their lines."""
     empty = np.flatnonzero(frame[columns - 1].to_numpy() == "").tolist() if columns > 2 else []
     lines = text.split("\n") if empty else []
     if not empty or len(frame) == len(lines) - (not lines[-1]):  # a line a row: the delimiters outside quotes count its cells
@@ -175,23 +179,11 @@ def _short_rows(text: str, frame: DataFrame, mark: str, columns: int) -> list[in
     else:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
         numbered = ((rows.line_num, row) for row in rows)
-    return [number for number, row in numbered if 1 < len(row) < columns and not strength_of_label(row[0])]
+    return [(number, row) for number, row in numbered if 0 < len(row) < columns]
 
 
 def _shown_mark(mark: str) -> Mapping[str, str] | str:
     return phrase("responses.tab") if mark == "\t" else repr(mark)
-
-
-def _refuse_other_mark(path: Path, frame: DataFrame, mark: str, columns: int, skip: int) -> None:
-    """Raise when a row is one cell that another delimiter splits into the columns of the header."""
-    first = frame[0].to_numpy()
-    empty = np.flatnonzero(frame[1].to_numpy() == "").tolist() if columns > 2 else []
-    alone = frame.iloc[[k for k in empty if len(str(first[k])) >= columns - 1]]
-    for row, (cell, *rest) in zip(alone.index, alone.itertuples(index=False), strict=True):
-        other = next((d for d in DELIMITERS if d != mark and str(cell).count(d) == columns - 1), None)
-        if other and not any(isinstance(c, str) and c for c in rest):
-            facts = {"line": skip + 1 + row, "found": _shown_mark(other), "shown": _shown_mark(mark)}
-            raise ResponsesError("responses.other_delimiter", path=path, **facts)
 
 
 def _refuse_swallowed(path: Path, row: Sequence[str], mark: str, columns: int, line: int) -> None:

@@ -25,7 +25,9 @@ from competency_dx.responses.reading.table import Column, Table
 from competency_dx.wording import toml_content
 
 MANY = 1 << 17  # persons
-_WORDS = toml_content("responses.reading", "words")["columns"]
+_ALL = toml_content("responses.reading", "words")
+_WORDS, _AWAY = _ALL["columns"], re.compile(_ALL["away"]["contents"])
+_ATTENDANCE = [(re.compile(_ALL["away"][head]), _ALL["ticks"][mark]) for head, mark in (("present", "no"), ("absent", "yes"))]
 WHEN, COUNTED = (re.compile(rf"(?<!\w)(?:{'|'.join(_WORDS[name])})(?!\w)") for name in ("when", "counted"))
 LongColumns = tuple[str, str, str]  # of persons, of items and of answers
 
@@ -185,6 +187,16 @@ def single_rows(roles: Roles, layout: Layout) -> tuple[Roles, Names, Ints]:
         chosen[row[order]] = order
     kept = roles._replace(table=roles.table.take(chosen, Template("responses.attempts").of(twice, by=by)))
     return kept, *owners(kept)
+
+
+def away(roles: Roles) -> Bools:
+    """Tell of which rows (R,) a column beside the answers says that the person did not come."""
+    out = np.zeros(roles.table.rows, dtype=np.bool_)
+    for column in map(roles.table.columns.__getitem__, roles.background):
+        plain = next((marks for head, marks in _ATTENDANCE if head.search(column.header)), ())
+        said = [(text := fold_text(v)) in plain or _AWAY.match(text) is not None for v in column.vocabulary]
+        out |= np.array([*said, False])[column.codes]
+    return out
 
 
 def best_rows(row: Ints, scores: Codes, status: Reasons, *, each: bool) -> Ints:

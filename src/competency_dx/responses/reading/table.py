@@ -1,7 +1,7 @@
 """A table of answers while it is read: columns of distinct texts and codes, from frames, records and arrays."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -27,9 +27,10 @@ FEW = 64  # cells
 SINGLE = frozenset({str, int, float, bool, type(None)})
 PLAIN = frozenset({str, int, float, bool, type(None), list, dict})
 KEPT_CELLS, SHORT_TEXT = 1 << 12, 64  # columns of one cell, and signs of it
-ENCODED_TWICE = re.compile(toml_content("responses.reading", "words")["encoded_twice"])
+_WORDS = toml_content("responses.reading", "words")
+ENCODED_TWICE = re.compile(_WORDS["encoded_twice"])
 LEAST_DATE = date(1900, 2, 28)
-NESTED = toml_content("responses.reading", "words")["nested"]
+NESTED, OWNERS = _WORDS["nested"], frozenset((*_WORDS["columns"]["person"], *_WORDS["columns"]["item"]))
 LONGEST_NUMBER = 1000  # bits; Python does not write numbers of thousands of digits
 
 
@@ -275,7 +276,16 @@ def from_records(records: Sequence[Mapping[str, Any]], origin: str = "records") 
             records = [{k: v for k, v in r.items() if k != key} | r[key] for r in records]
         elif all(isinstance(r.get(key), list) and all(isinstance(a, Mapping) for a in r[key]) for r in records):
             records = [{k: v for k, v in r.items() if k != key} | a for r in records for a in r[key] or [{}]]
-    names = dict.fromkeys(str(k) for r in records for k in r)
+    plain = [dict(_parted(r)) for r in records]
+    names = dict.fromkeys(k for r in plain for k in r)
     limits_in_force().check_table(origin, len(records), len(names), 16 * sum(map(len, records)))
-    plain = [{str(k): v for k, v in r.items()} for r in records]
     return table(((n, [r.get(n) for r in plain]) for n in names), origin)
+
+
+def _parted(record: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Yield the cells of a record; what is told of its person or item in an object below has columns of its own: "user.id"."""
+    for key, cell in record.items():
+        if isinstance(cell, Mapping) and header_form(str(key)) in OWNERS:
+            yield from ((f"{key}.{part}", content) for part, content in cell.items())
+        else:
+            yield str(key), cell

@@ -32,7 +32,7 @@ USUAL_CODES = frozenset({7, 8, 9, *range(77, 80), *range(87, 90), *range(95, 100
 """What questionnaires write for refused, not applicable, missing."""
 WIDE, FAR = 3, 4  # so far above the other values are usual codes of missing answers, any values
 FEWEST, SEVERAL = 5, 50  # cells from which codes are doubtful; answers from which a score that nobody has is, where others have it
-MANY_ANSWERS, FEW_ITEMS = 20, 5  # where one person alone has a second point on one of so many items, it is a slip
+MANY_ANSWERS, FEW_ITEMS, SLIPS = 20, 5, 2  # where one or two persons alone have a second point on one of so many items, it is a slip
 MINUS_SHARE = 0.1  # of the cells, from which -1 beside 0 and 1 may be a score
 PAIR = 12  # most distinct contents of a column of words for right and wrong
 _PAIRS = toml_content("responses.reading", "words")["truth"]["pairs"]
@@ -196,14 +196,14 @@ def strange_values(items: Sequence[str], scores: Codes, reasons: Reasons) -> tup
     values: list[int] = np.unique(scores[answered]).tolist()
     if len(items) >= ITEMS and len(values) <= CLEARLY and values[-1] - values[0] != 1 and answered.sum() >= LIKELY:
         return tuple(Template("responses.two_values").about(items, values=values, top=values[-1]))
-    nowhere = not (answered & (scores == 0)).any()
+    nowhere, above = not (answered & (scores == 0)).any(), int((scores > 1).sum())
     for k in several:
         counts = np.bincount(scores[answered[:, k], k])
         values, n = np.flatnonzero(counts).tolist(), int(counts.sum())
         breaks = [(before, v) for before, v in pairwise(values) if v - before > 1]
         start = next((v for before, v in reversed(breaks) if v - before >= WIDE), values[-1] + 1)
         far = next((v for before, v in breaks if 0 < CLEARLY * before < v - before >= FAR), values[-1] + 1)
-        lone = n >= MANY_ANSWERS and counts[-1] == 1 and FEW_ITEMS * len(several) <= len(items)
+        lone = n >= MANY_ANSWERS and counts[-1] <= SLIPS and (FEW_ITEMS * len(several) <= len(items) or above <= SLIPS < len(items) / 2)
         if after := [v for v in values if (v >= start and v in USUAL_CODES) or v >= far or (lone and v == values[-1])] * (n >= FEWEST):
             codes.append(items[k])
             where += [f"{items[k]} {v} ({counts[v]})" for v in after]
