@@ -164,18 +164,19 @@ def _in_words(given: object, expected: Part | tuple[str, dict[str, Any]]) -> dic
     if isinstance(expected, tuple):
         words = [phrase(f"result.type_{expected[0]}", **expected[1])]
     else:
-        words = [word for arm in expected.get("anyOf", expected.get("oneOf", [expected])) for word in _expected(arm)]
+        far = isinstance(given, int | float) and not abs(given) <= LARGEST
+        words = [word for arm in expected.get("anyOf", expected.get("oneOf", [expected])) for word in _expected(arm, far=far)]
     if isinstance(given, str | list | dict):
         given = masked(given) if isinstance(given, str) else Verbatim("[…]" if isinstance(given, list) else "{…}")
     return {"given": given, "expected": words}
 
 
-def _expected(part: Part) -> list[Json]:
+def _expected(part: Part, *, far: bool) -> list[Json]:
     if {"enum", "const"} & part.keys():
         return list(part.get("enum") or [part["const"]])
     low, high, _ = _bounds(part)
     out = [phrase(f"result.type_{kind}") for kind in dict.fromkeys(_kinds(part) or ["object"])]
-    return out if (low, high) == (-LARGEST, LARGEST) else [*out, phrase("result.type_range", low=low, high=high)]
+    return [*out, phrase("result.type_range", low=low, high=high)] if far or (low, high) != (-LARGEST, LARGEST) else out
 
 
 def _shallow(item: Json, _: Scopes) -> None:

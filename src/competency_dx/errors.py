@@ -19,6 +19,7 @@ from numbers import Integral, Real
 from pathlib import Path, PurePath
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from unicodedata import normalize
 
 from competency_dx.personal_data import hidden_text
 from competency_dx.wording import SPELLING, cut, toml_content, worded
@@ -280,9 +281,11 @@ def checked(error: type[CompetencyDxError], **accepted: str) -> Callable[[T], T]
 
 
 def repeated(ids: Iterable[str]) -> list[str]:
-    """Return the ids that occur more than once, in the order in which they first appear."""
+    """Return the ids that occur more than once, their letters composed or not, in the order in which they first appear."""
     given = list(ids)
-    return [i for i, n in Counter(given).items() if n > 1] if len(set(given)) < len(given) else []
+    forms = [normalize("NFC", i) if isinstance(i, str) else i for i in given]
+    first = dict(zip(reversed(forms), reversed(given), strict=True))
+    return [first[form] for form, n in Counter(forms).items() if n > 1] if len(first) < len(forms) else []
 
 
 def _fact(fact: Any) -> Any:  # noqa: ANN401, PLR0911 - whatever a sentence shows

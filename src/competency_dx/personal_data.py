@@ -150,7 +150,21 @@ def names_a_person(text: str) -> bool:
     names = (words[k : k + 3] for k in likely if _is_name(text, words[k : k + 3]))
     starts = ((name[0].start, "!" * any(w.part == "given" and w.form not in _OF_MEN for w in name[:2])) for name in names)
     found = any(not _PATTERNS["in_honour"].search(text[max(0, start - BEFORE) : start] + mark) for start, mark in starts)
-    return found or _PATTERNS["one initial"].search(text) is not None
+    told = ((text[max(0, w.start - BEFORE) : w.start], text[w.end : w.end + BEFORE]) for w in words if _is_one_name(w))
+    did = any(_PATTERNS["did"].search(before) or _PATTERNS["was away"].match(after) for before, after in told)
+    return found or did or _PATTERNS["one initial"].search(text) is not None
+
+
+def is_a_name_alone(text: str) -> bool:
+    """Tell whether a text is one word with a capital, and that a usual first name or a surname by an ending that few words have."""
+    word = _WORD.fullmatch(spelled(text).strip(" .,!?"))
+    return word is not None and _is_one_name(_part(word), ("ski", "skaia", "in", "ina"))
+
+
+def _is_one_name(word: _NameWord, of_words: tuple[str, ...] = ("ski", "skaia")) -> bool:
+    """Tell whether a word with a capital is a usual first name or a surname, by its ending too where that is not one of words."""
+    listed = (word.part == "given" and word.form not in _COMMON) or word.form in _FAMILIES
+    return word.capital and (listed or (word.part == "family" and word.form not in _OTHERS and not word.form.endswith(of_words)))
 
 
 def may_be_a_name(text: str) -> bool:

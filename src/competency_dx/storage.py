@@ -35,7 +35,6 @@ UNREADABLE = (ArithmeticError, EOFError, MemoryError, NotImplementedError, Recur
 """What damaged and hostile files make the readers of Python raise."""
 LOG = logging.getLogger(__name__)
 PARTIAL = ".partial-"  # in the names of what is not finished
-WRITING = {"ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "EFBIG", "ENAMETOOLONG", "ENOTDIR", "EISDIR", "EXDEV", "EBUSY"}
 PATIENCE = 10.0  # seconds to wait for another writer
 SETTLED = 3600.0  # seconds after which an unfinished file has no writer any more
 PANIC = "PanicException"  # what readers written in Rust raise, which is no `Exception`
@@ -117,12 +116,10 @@ def reading(source: object, error: type[CompetencyDxError]) -> Iterator[None]:
         raise
     except OSError as fault:
         raise StorageError("storage.cannot_read", target=fault.filename or source, why=why_of(fault)) from fault
-    except UNREADABLE as fault:
-        raise error("limits.unreadable", source=source, fault=fault) from fault
     except BaseException as fault:
-        if type(fault).__name__ != PANIC:
+        if not isinstance(fault, UNREADABLE) and type(fault).__name__ != PANIC:
             raise
-        raise error("limits.unreadable", source=source, fault=str(fault)) from None
+        raise error("limits.unreadable", source=source, fault=fault) from None
     finally:
         _DEADLINE.reset(before)
 
@@ -178,11 +175,13 @@ def check_nesting(source: object, document: object) -> None:
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
-    """Yield the name of what becomes the file when the block ends, not when it fails; raises `StorageError` if it is not written."""
-    target = _named(path)
+    """Yield the name of what becomes the file, or what a link leads to, if the block ends well; raises `StorageError` if it is not."""
+    target = Path(os.path.realpath(_named(path)))
     draft = target.with_name(f".{target.name}{PARTIAL}{uuid4().hex[:12]}")
     with _as_storage_error(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and not (target.is_file() or target.is_dir()):  # a folder is not replaced by itself
+            raise OSError(errno.EINVAL, "no file", str(target))
         _clear(target, older=SETTLED)
         try:
             yield draft
@@ -348,8 +347,9 @@ def _as_storage_error(target: Path) -> Iterator[None]:
     except StorageError:
         raise
     except OSError as fault:
-        elsewhere = isinstance(fault.filename, str | Path) and target.parent not in Path(fault.filename).parents
-        if fault.errno is None or errno.errorcode.get(fault.errno) not in WRITING or elsewhere:
+        place = Path(fault.filename) if isinstance(fault.filename, str | Path) else target
+        elsewhere = target.parent not in place.parents and place not in target.parents
+        if fault.errno is None or elsewhere:
             raise
         raise StorageError("storage.cannot_write", target=target, why=why_of(fault)) from fault
 

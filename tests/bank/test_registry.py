@@ -89,7 +89,7 @@ def test_what_is_published_never_changes(registry: BankRegistry) -> None:
         lambda r: r.publish(version("3.0"), alias="1.0.0"),
         lambda r: r.publish(version("3.0"), alias="a/b"),
         lambda r: r.publish(version("3.0", id="..")),
-        lambda r: r.publish(version("index.json")),
+        *(lambda r, at=at: r.publish(version(at)) for at in ("index.json", "INDEX.json", "con", "Nul.1", "com1", "3.0.")),
         lambda r: r.publish(3),
         lambda r: r.move_alias("stable", "physics@9"),
         lambda r: r.move_alias("stable", "chemistry@1"),
@@ -120,12 +120,23 @@ def test_what_cannot_be_is_one_sentence_and_changes_nothing(registry: BankRegist
         '{"id": "physics", "versions": {}, "aliases": {"latest": ["1.0.0"]}}',
         '{"id": "physics", "versions": {}, "aliases": {"latest": []}}',
         '{"id": "physics", "schema_version": 2}',
+        '{"id": "history", "versions": {"1.0.0": "sha256:0"}, "aliases": {"latest": ["1.0.0"]}}',
+        '{"id": "physics", "id": "physics"}',
     ],
 )
 def test_a_broken_index_is_one_sentence(registry: BankRegistry, text: str) -> None:
     (Path(registry.folder) / "physics" / "index.json").write_text(text, encoding="utf-8")
     with pytest.raises(BankError):
         cdx.load_bank("physics", registry=registry)
+
+
+def test_a_version_is_one_where_a_system_takes_small_letters_for_large_ones(registry: BankRegistry) -> None:
+    registry.publish(version("2.0.0-rc"))
+    with pytest.raises(BankError, match=r"2\.0\.0-rc is published already"):
+        registry.publish(version("2.0.0-RC"))
+    shutil.copytree(Path(registry.folder) / "physics", Path(registry.folder) / "Physics")  # as such a system finds it
+    with pytest.raises(BankError, match="index of bank physics"):
+        cdx.load_bank("Physics", registry=registry)
 
 
 def test_a_version_that_a_killed_writer_left_is_not_published(registry: BankRegistry) -> None:

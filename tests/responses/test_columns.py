@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from competency_dx.bank import BankDocument, CompetencyFramework, FrameworkReference, Item, ItemBank, Node, Text
-from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, ResponsesError
+from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, DocumentError, ResponsesError, repeated
 from competency_dx.findings import Finding
 from competency_dx.responses import Layout, Reason, Responses, load_responses
 
@@ -231,7 +231,28 @@ def test_ids_of_persons_that_may_be_one_are_named() -> None:
     assert finding(read(table), "spellings").scope == ("Т-1", "T-1")
 
 
-@pytest.mark.parametrize("pair", [("T1", "t1"), ("Т1", "T1"), ("001", "1"), ("K-7", "K 7"), ("school 3", "School3"), ("й", "и\u0306")])
+def test_letters_that_are_composed_or_not_are_the_same() -> None:
+    """One sign may be written by two code points, or have signs of no width beside it: it is one id, group, item and option."""
+    composed, parted = "йод-1", "и\u0306од-1"
+    cells = {"Q1": list("ABA"), "Q2": list("ABB")}
+    with pytest.raises(ResponsesError, match="persons йод-1 have several rows"):
+        read({"код": [composed, parted, "x"], **cells})
+    with pytest.raises(ResponsesError, match="named twice: й"):
+        read({"код": ["1", "2", "x"], "й": list("ABA"), "и\u0306": list("ABA"), **cells})
+    found = read({"код": ["a1", "a2", "a3"], "школа": ["й", "и\u0306", "к"], **cells})
+    assert len(set(found.background["школа"])) == 2
+    long = {"person": [composed, parted, "x", "x"], "item": ["Q1", "Q2", "Q1", "Q2"], "answer": list("ABAB")}
+    assert read(long).persons.tolist() == [composed, "x"]
+    for second in (parted, f"{composed}\u200b"):
+        document = {"bank": "b", "persons": [{"person": who, "answers": {"Q1": "A"}} for who in (composed, second)]}
+        with pytest.raises(DocumentError, match=r"persons\[1\]\.person: ids of persons must not be empty or occur twice"):
+            read(document)
+    assert repeated([parted, "x", composed, parted]) == [parted]
+
+
+@pytest.mark.parametrize(
+    "pair", [("T1", "t1"), ("Т1", "T1"), ("001", "1"), ("K-7", "K 7"), ("school 3", "School3"), ("K\u00a07", "K 7")]
+)
 def test_ids_of_a_wide_table_that_may_be_one_are_named(pair: tuple[str, str]) -> None:
     found = read({"код": [*pair, "1.1", "11", "x"], "Q1": list("AABBC")})
     assert len(found.persons) == 5

@@ -294,6 +294,24 @@ def test_a_document_whose_arrays_do_not_fit_together_is_refused_or_works(name: s
             raise AssertionError(label) from fault
 
 
+@pytest.mark.parametrize("name", ["calibration_several", "responses", "deficit_profiles", "routes"])
+def test_a_document_that_does_not_say_what_it_was_made_of_works(name: str) -> None:
+    document = json.loads(of_kind(name)[1])
+    document["provenance"]["inputs"] = {}
+    assert tried(of_kind(name)[0], json.dumps(document)) == "accepted"
+
+
+def test_a_calibration_without_standard_errors_makes_no_bank() -> None:
+    kind, text = of_kind("calibration_several")
+    without = with_array(json.loads(text), ("covariance", 0), CELLS["nulls"], everywhere=True)
+    assert without is not None
+    found = kind.from_json(without)
+    assert isinstance(found, cdx.Calibration)
+    for records in (found.bank_records, found.bank_population):
+        with pytest.raises(CompetencyDxError, match="no standard errors"):
+            records()
+
+
 @pytest.mark.parametrize("name", small.MAKERS)
 def test_a_changed_document_is_refused_or_works(name: str) -> None:
     kind, text = of_kind(name)

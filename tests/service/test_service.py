@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -87,6 +88,9 @@ def test_language_follows_the_header(call: Call) -> None:
         ("ru;q=0", None),
         ("ru;q=x, en", "en"),
         (";;,,=;q=", None),
+        ("rup, eng", None),
+        ("en, ru", "en"),
+        ("ru;level=1;q=0.2, en;q=0.3", "en"),
     ],
 )
 def test_languages_of_a_header(header: str | None, language: str | None) -> None:
@@ -152,6 +156,11 @@ def test_faults_of_requests_are_problem_documents(call: Call) -> None:
         ("POST", "/profiles", REQUEST, {"Content_Type": "text/plain"}, 415, "service.media_type"),
         ("POST", "/profiles", REQUEST, {"Content_Encoding": "gzip"}, 415, "service.media_type"),
         *(
+            (method, path, body, {"Accept": kinds}, 406, "service.not_acceptable")
+            for method, path, body in (("POST", "/profiles", REQUEST), ("GET", "/banks", None))
+            for kinds in ("text/html", "application/xml, text/*;q=0.5", "application/json;q=0, */*", "application/problem+json")
+        ),
+        *(
             ("POST", "/profiles", REQUEST, {"Content_Type": f"application/json; {rest}"}, 415, "service.media_type")
             for rest in ("charset=windows-1251", 'charset="utf-16"', "version=2", "charset=utf-8; charset=latin-1")
         ),
@@ -179,7 +188,9 @@ def test_faults_of_requests_are_problem_documents(call: Call) -> None:
         assert (reply.status, reply.content["code"]) == (status, code), path
         assert reply.headers["content-type"] == "application/problem+json"
     assert call("GET", "/profiles").headers["allow"] == "POST"
-    for kind in ("application/json;charset=UTF-8", 'Application/JSON ; charset="utf-8"'):
+    for kinds in ("text/html, */*;q=0.1", "application/*", "TEXT/html, APPLICATION/JSON;v=1", "", "application/json;q=x"):
+        assert call("POST", "/profiles", REQUEST, Accept=kinds).status == 200
+    for kind in ("application/json;", "application/json;charset=UTF-8", 'Application/JSON ; charset="utf-8"'):
         assert call("POST", "/profiles", REQUEST, Content_Type=kind).status == 200
 
 
@@ -242,6 +253,27 @@ def test_health_banks_and_schemas(call: Call) -> None:
     exact = call("GET", "/schemas?bank=physics").content["answers-1"]
     jsonschema.validate(SEVERAL, exact, jsonschema.Draft202012Validator)
     jsonschema.validate(call("POST", "/scores", SEVERAL).content, told[f"scores-{cdx.Scores.schema_version}"])
+
+
+def test_the_head_of_a_reply_is_that_of_the_reply(call: Call) -> None:
+    for path in ("/health", "/banks", "/schemas?bank=physics"):
+        whole, head = call("GET", path), call("HEAD", path)
+        assert (head.status, head.body) == (200, b"")
+        assert head.headers["content-length"] == whole.headers["content-length"]
+    assert call("GET", "/docs").status == 404  # a page that loads its script from elsewhere
+
+
+@pytest.mark.parametrize("announced", [b"Content-Length: 99999999", b"Content-Length: 300", b"Transfer-Encoding: chunked"])
+def test_a_body_that_does_not_come_is_no_fault_of_the_server(
+    address: str, call: Call, announced: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as line:
+        line.sendall(b"POST /profiles HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + announced + b"\r\n\r\n")
+        if announced.endswith(b"9"):  # refused before anything is sent
+            assert b" 413 " in line.recv(100)
+    assert call("GET", "/health").status == 200
+    assert not caplog.records
 
 
 def test_what_the_description_refers_to_is_in_it(call: Call) -> None:

@@ -148,6 +148,23 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
         cdx.save_bank(cdx.load_bank("history"), tmp_path / "bank")
 
 
+def test_a_link_is_followed_and_what_is_no_file_stays(tmp_path: Path) -> None:
+    (tmp_path / "latest").symlink_to(write_whole(tmp_path / "file", b"old"))
+    write_whole(tmp_path / "latest", b"new")
+    assert (tmp_path / "latest").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"new"
+    (tmp_path / "first").symlink_to(tmp_path / "second")
+    (tmp_path / "second").symlink_to(tmp_path / "first")
+    os.mkfifo(tmp_path / "pipe")
+    for place in ("pipe", "first/x", "file/x", "file/x/y"):
+        with pytest.raises(StorageError, match=f"{place} cannot be written") as told:
+            write_whole(tmp_path / place, b"x")
+        assert told.value.text("ru")
+        with pytest.raises(StorageError, match="cannot be written"), whole_folder(tmp_path / place, replaced=lambda _: True):
+            pass
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_two_writers_and_a_reader_never_see_a_mixed_bank(tmp_path: Path) -> None:
     banks, folder, stop, seen = {}, tmp_path / "bank", threading.Event(), set[str]()
     for name in ("history", "physics"):

@@ -23,15 +23,15 @@ from competency_dx.bank.document import Document, parse
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item_bank import ItemBank, save_bank
 from competency_dx.bank.parameter_record import read_parameters
-from competency_dx.errors import BankError, checked
-from competency_dx.result import DataFrame, digest_document, frame
+from competency_dx.errors import BankError, DocumentError, checked
+from competency_dx.result import DataFrame, digest_document, frame, parse_json
 from competency_dx.storage import only_writer, reading, write_whole
 from competency_dx.wording import toml_content
 
 LATEST = "latest"
 SHOWN, KEPT = 12, 256  # digits of a digest in a ledger; ledgers that are kept
-NAME = re.compile(r"[^\W_][\w.+-]{0,99}")
-"""What ids, versions and aliases of a registry look like: they are names of folders, never paths."""
+NAME = re.compile(r"(?!(?i:con|prn|aux|nul|com\d|lpt\d|index\.json)(?:\.|$))[^\W_](?:[\w.+-]{0,98}[\w+-])?")
+"""What ids, versions and aliases of a registry look like: they are names of folders in any system, never paths."""
 RegistryName = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
 ATTEMPTS = 20
 
@@ -87,8 +87,9 @@ class BankRegistry:
             index = self._index(bank.id)
             if bank.version in index.aliases:
                 raise BankError("bank.alias_is_version", id=bank.id, name=bank.version)
-            if index.versions.get(bank.version, bank.digest) != bank.digest:
-                raise BankError("bank.version_published", id=bank.id, version=bank.version)
+            twin = {v.casefold(): v for v in index.versions}.get(bank.version.casefold(), bank.version)  # one folder in some systems
+            if (twin, index.versions.get(twin, bank.digest)) != (bank.version, bank.digest):
+                raise BankError("bank.version_published", id=bank.id, version=twin)
             new = _moved(index.model_copy(update={"versions": index.versions | {bank.version: bank.digest}}), alias, bank.version)
             if bank.version not in index.versions:
                 save_bank(bank, place / bank.version)
@@ -115,7 +116,7 @@ class BankRegistry:
 
     def banks(self) -> tuple[BankIndex, ...]:
         """Return the index of every published bank, by id."""
-        return tuple(self._index(path.parent.name) for path in sorted(Path(self.folder).glob("*/index.json")))
+        return tuple(self._index(path.parent.name) for path in sorted(Path(self.folder).glob("[!.]*/index.json")))
 
     @checked(BankError)
     def find(self, reference: str) -> tuple[str, Path, str]:
@@ -139,10 +140,13 @@ class BankRegistry:
         if not path.is_file():
             return BankIndex(id=bank_id)
         try:
-            document = json.loads(read_text(path))
-        except (ValueError, RecursionError) as fault:
+            with reading(path, BankError):
+                index = parse(BankIndex, parse_json(read_text(path)), str(path))
+        except DocumentError as fault:
             raise BankError("bank.not_json", path=path, fault=fault) from None
-        return parse(BankIndex, document, str(path))
+        if index.id != bank_id:  # copied, or found by a name in other letters where a system takes them for the same
+            raise BankError("bank.another_index", path=path, id=index.id)
+        return index
 
     def _write(self, index: BankIndex) -> None:
         text = json.dumps(index.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n"
@@ -156,7 +160,7 @@ def _parts(reference: str) -> tuple[str, str]:
 
 
 def _checked(name: str) -> str:
-    if not NAME.fullmatch(name) or name == "index.json":
+    if not NAME.fullmatch(name):
         raise BankError("bank.no_name", name=name)
     return name
 

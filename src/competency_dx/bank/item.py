@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from competency_dx.bank.document import Document, Text
 from competency_dx.bank.scoring_rule import CodeMap, Exact, Given, OneError, PerElement, Rubric, ScoringRule, Synonyms, Tolerance
-from competency_dx.errors import BankError, phrase
+from competency_dx.errors import BankError, phrase, repeated
 
 _ACTIVE = re.compile(
     r"<[!?]|<\s*(?:script|foreignObject|iframe|image|use|a)\b|\son\w+\s*=|href|url\(\s*['\"]?(?!#)|@import", re.IGNORECASE
@@ -257,6 +257,8 @@ def _check_options(item: Item) -> None:
     codes = item.misconception_codes
     if bad := [c for c, w in item.competencies.items() if not w > 0]:
         raise BankError("bank.weights", bad=bad)
+    if twice := repeated(item.options) or repeated(item.left):  # one sign may be written in two ways
+        raise BankError("bank.options_twice", twice=twice)
     if stray := [c for c in item.misconceptions if item.options and c not in item.options]:
         raise BankError("bank.misconceptions_options", stray=stray)
     if codes and item.type not in {"single", "multiple"}:

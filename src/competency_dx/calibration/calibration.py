@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Z95, Count, Floats, Ids, Ints, NotNegative, held_to, value
-from competency_dx.bank import BankPopulation, CorrelationMatrix, LeafPopulation, ParameterRecord
+from competency_dx.bank import BankPopulation, CorrelationMatrix, ParameterRecord, parse
 from competency_dx.calibration import pictures
 from competency_dx.calibration.pictures import asymptote_errors, parameter_frame, threshold_frame
 from competency_dx.display import Chart, result_words, setting_word
@@ -184,17 +184,16 @@ class Calibration(Result):
         stated: dict[str, Any] = {"mean_se": mean_se, "group": self.groups[0], "n": n}
         stated["sd_se"] = float(max(1 / np.sqrt(2 * n), of_sds.max(initial=0.0)))
         if len(mean) == 1:
-            return BankPopulation(mean=float(mean[0]), variance=float(V[0, 0]), status="scale", **stated)
+            return parse(BankPopulation, stated | {"mean": float(mean[0]), "variance": float(V[0, 0]), "status": "scale"}, self.kind)
         r, lower = np.clip(V / np.outer(sd, sd), -HIGHEST, HIGHEST), np.tril_indices(len(mean), -1)
         se, leaves = _fisher_errors(r, V, table, self.covariance)[lower], self.population.dimensions
-        return BankPopulation(
-            mean=float(mean.mean()),
-            variance=float(np.diag(V).mean()),
-            leaves={code: LeafPopulation(mean=float(m), sd=float(s)) for code, m, s in zip(leaves, mean, sd, strict=True)},
-            correlations=CorrelationMatrix(leaves=leaves, values=tuple(r[lower].tolist()), se=tuple(se.tolist())),
-            status="estimated",
-            **stated,
-        )
+        if np.isnan(se).any():
+            raise CalibrationError("calibration.bank_errors")
+        stated |= {"mean": float(mean.mean()), "variance": float(np.diag(V).mean()), "status": "estimated"}
+        stated["leaves"] = {code: {"mean": float(m), "sd": float(s)} for code, m, s in zip(leaves, mean, sd, strict=True)}
+        values = {"leaves": leaves, "values": r[lower].tolist(), "se": se.tolist()}
+        stated["correlations"] = parse(CorrelationMatrix, values, self.kind)
+        return parse(BankPopulation, stated, self.kind)
 
     def bank_dimensions(self) -> Mapping[str, str]:
         """Return the competency that each item measures; empty where there is one for all."""
@@ -265,7 +264,7 @@ def bank_records(p: ItemParameters, calibration: str, n: Ints) -> tuple[Paramete
         said |= {"c": c if model in {"3PL", "4PL"} else None, "u": u if model == "4PL" else None}
         said |= {"se_c": _positive(se_bounds[i, 0]), "se_u": _positive(se_bounds[i, 1])}
         said["se_b"] = tuple(x if np.isfinite(x) else None for x in se_b[i, steps[i]].tolist())
-        out.append(ParameterRecord(calibration=calibration, **said))
+        out.append(parse(ParameterRecord, said | {"calibration": calibration}, calibration))
     return tuple(out)
 
 

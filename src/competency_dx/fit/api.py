@@ -73,7 +73,7 @@ def check_fit(
         raise FitError("fit.tried", tried=tried)
     matched = match(data, known, policy)
     digest = digest_answers(matched.codes, matched.observed)
-    own = calibration if calibration is not None and calibration.provenance.inputs["responses"] == digest else None
+    own = calibration if calibration is not None and calibration.provenance.inputs.get("responses") == digest else None
     asked, there = (np.flatnonzero(matched.observed.any(axis=axis)) for axis in (0, 1))
     if len(there) < LEAST_PERSONS or len(asked) < LEAST_ITEMS:
         raise FitError("fit.too_few", persons=len(there), items=len(asked), least=LEAST_PERSONS, least_items=LEAST_ITEMS)

@@ -170,7 +170,7 @@ def compare(calibrations: Mapping[str, Calibration]) -> DataFrame:
     """
     names = sorted(calibrations, key=lambda name: calibrations[name].n_parameters)
     found = [calibrations[name] for name in names]
-    if len(found) < 2 or len({c.provenance.inputs["responses"] for c in found}) > 1:
+    if len(found) < 2 or len({c.provenance.inputs.get("responses", c.digest) for c in found}) > 1:
         raise FitError("fit.other_answers", names=names)
     n, ll, size = np.array([c.n_parameters for c in found]), np.array([c.log_likelihood for c in found]), found[0].n_persons
     weights = {"aic": 2.0, "bic": np.log(size), "sabic": np.log((size + 2) / 24), "hq": 2 * np.log(np.log(size))}

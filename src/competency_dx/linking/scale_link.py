@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Bools, Floats, Ints, held_to, value
-from competency_dx.bank import BankPopulation, ParameterRecord
+from competency_dx.bank import BankPopulation, ParameterRecord, parse
 from competency_dx.calibration import bank_records
 from competency_dx.display import Chart, point_chart, result_words
 from competency_dx.findings import Finding, worth_a_line
@@ -86,8 +86,8 @@ class Link(Result):
 
     def bank_population(self) -> BankPopulation:
         """Return the new population on the old scale; `error` is that of its mean."""
-        mean, variance = self.parameters.mean, self.parameters.variance
-        return BankPopulation(mean=mean, variance=variance, mean_se=self.error, status="scale")
+        stated = {"mean": self.parameters.mean, "variance": self.parameters.variance, "mean_se": self.error, "status": "scale"}
+        return parse(BankPopulation, stated, self.kind)
 
     def bank_dimensions(self) -> Mapping[str, str]:
         """Return nothing: all items measure one competency."""

@@ -81,7 +81,7 @@ def as_responses(source: Any, parameters: ItemBank | Calibration | ClassCalibrat
         scored = source.provenance.inputs.get("keys")
         if not scored or not isinstance(parameters, ItemBank) or scored == ledger_of(parameters).digest("key"):
             return source
-        of = " ".join(source.provenance.inputs["bank"].split()[:2])
+        of = " ".join(source.provenance.inputs.get("bank", "").split()[:2])
         found = Template("persons.other_keys").of(scored=of, bank=f"{parameters.id} {parameters.version}")
         announce([found])
         return replace(source, findings=(*source.findings, found))

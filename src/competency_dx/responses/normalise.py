@@ -45,8 +45,8 @@ _LABELS = ("123456789", "АБВГДЕЖЗИ", "ABCDEFGHI")
 
 
 def visible(text: str) -> str:
-    """Return a text without signs that nobody sees: of no width, of direction, spaces at the ends."""
-    return text.strip() if text.isascii() else text.translate(_UNSEEN).strip()
+    """Return a text of composed letters without signs that nobody sees: of no width, of direction, spaces at the ends."""
+    return text.strip() if text.isascii() else unicodedata.normalize("NFC", text.translate(_UNSEEN)).strip()
 
 
 def tidy(text: str) -> str:

@@ -69,11 +69,11 @@ class Scores(Result):
 
     def linked(self, link: Link) -> Self:
         """Return scores on the old scale of a link, its error in theirs; raises `ScoringError` for several or other scales."""
-        if len(self.dimensions) > 1 or self.provenance.inputs.get("parameters") != link.provenance.inputs["new"]:
+        if len(self.dimensions) > 1 or self.provenance.inputs.get("parameters") != link.provenance.inputs.get("new", ""):
             raise ScoringError("scoring.other_link", dimensions=self.dimensions)
         at = np.concatenate([self.theta, np.ones(self.theta.shape)], axis=1)
         shift = np.einsum("pk,kl,pl->p", at, link.covariance, at)[:, None, None]
-        made = provenance("linked", {**self.provenance.inputs, "link": link.provenance.inputs["old"]}, self.provenance.settings)
+        made = provenance("linked", {**self.provenance.inputs, "link": link.provenance.inputs.get("old", "")}, self.provenance.settings)
         return replace(self, theta=link.theta(self.theta), covariance=link.slope**2 * self.covariance + shift, provenance=made)
 
     def to_frame(self) -> DataFrame:

@@ -184,7 +184,7 @@ def reliability(
     settings = {"points": str(method.points), "item_uncertainty": method.item_uncertainty, "missing": method.missing.describe("en")}
     settings |= {"simulated": f"{SEVERAL if several else SIMULATED} persons, seed {SEED}"}
     inputs = {"parameters": parameters.digest}
-    inputs |= {} if eap is None else {"responses": eap.provenance.inputs["responses"]}
+    inputs |= {} if eap is None else {"responses": eap.provenance.inputs.get("responses", "")}
     notes, made = gathered(findings_of(parameters), findings_of(eap), findings_of(wle)), provenance("reliability", inputs, settings)
     dimensions = known.dimensions if several else ("theta",)
     out = Reliability(items=known.items, **measured, findings=notes, provenance=made, dimensions=dimensions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -164,7 +165,7 @@ def score_file(
 @contextmanager
 def complete_file(source: Path, target: Path) -> Iterator[Path]:
     """Hand out a path that takes the target's place when all is written; raises `ScoringError` for the source, else `StorageError`."""
-    if source.resolve() == target.resolve():
+    if realpath(source) == realpath(target):
         raise ScoringError("scoring.same_file", source=source.name)
     with whole_file(target) as unfinished:
         yield unfinished

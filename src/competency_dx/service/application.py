@@ -9,6 +9,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
@@ -35,13 +36,13 @@ JSON = "application/json"
 EXAMPLE = {"bank": "mathematics", "persons": [{"person": "T-01", "answers": {"MAT-003": "2", "MAT-007": 76}}]}
 OF_CLIENTS = (errors.DocumentError, errors.LimitError, errors.ResponsesError, errors.ScoringError, errors.DiagnosisError, RequestError)
 STATUS: Mapping[str, int] = {  # of faults of the client that are not 422
-    **dict.fromkeys(("result.not_json", "result.names_twice", "result.no_number"), 400),
+    **dict.fromkeys(("result.not_json", "result.names_twice", "result.no_number", "service.cut_off"), 400),
     **dict.fromkeys(("service.no_bank", "service.no_place"), 404),
     **dict.fromkeys(("limits.exceeded", "service.too_large", "service.too_many"), 413),
     "service.method": 405,
+    "service.not_acceptable": 406,
     "service.media_type": 415,
 }
-CODES = {404: "service.no_place", 405: "service.method"}
 
 
 class ServedBank(TypedDict):
@@ -61,22 +62,19 @@ class Operations:
 
     def profiles(self, body: bytes, language: str | None) -> str:
         """Return the profile document of each person; sentences in the language asked for, else in that of the bank."""
-        with in_results_only():
-            found = self._diagnosed(body)[0]
+        found = self._diagnosed(body)[0]
         spoken = found if language is None else replace(found, language=language)
         return f'{{"profiles":[{",".join(profile.to_json() for profile in spoken)}]}}'
 
     def scores(self, body: bytes) -> str:
         """Return the estimates of the persons."""
-        with in_results_only():
-            bank, document = self._read(body)
-            return score(load_responses(document, bank=bank), bank).to_json()
+        bank, document = self._read(body)
+        return score(load_responses(document, bank=bank), bank).to_json()
 
     def next_items(self, body: bytes, *, n: int, form: Any) -> str:  # noqa: ANN401 - checked by next_items
         """Return what to ask next, as a form for each person or one for all."""
-        with in_results_only():
-            profiles, bank = self._diagnosed(body)
-            return next_items(profiles, bank, n=n, form=form).to_json()
+        profiles, bank = self._diagnosed(body)
+        return next_items(profiles, bank, n=n, form=form).to_json()
 
     def banks(self) -> str:
         """Return the banks that requests can name."""
@@ -138,10 +136,13 @@ def create_app(*, registry: str | Path | None = None, most_bytes: int = MOST_BYT
     """
     with needing("fastapi", "service", "competency_dx.service"):
         from fastapi import Depends, FastAPI, Request
-    app = FastAPI(title="competency_dx", version=library_version())
+    app = FastAPI(title="competency_dx", version=library_version(), docs_url=None, redoc_url=None)  # whose pages load from elsewhere
 
     async def described_once(request: Request) -> None:
-        """Refuse parameters that the path does not have, which would be passed over, and those given twice."""
+        """Refuse parameters that the path does not have, which would be passed over, and those given twice; who takes no JSON."""
+        asked = weights_of(request.headers.get("accept"))
+        if asked and not next((asked[kind] for kind in (JSON, "application/*", "*/*") if kind in asked), 0):
+            raise RequestError("service.not_acceptable")
         given, known = [name for name, _ in request.query_params.multi_items()], request.scope["route"].dependant.query_params
         if wrong := sorted({*given} - {one.alias for one in known} | {*repeated(given)}):
             raise RequestError("service.parameter", where=[f"query.{name[:100]}" for name in wrong])
@@ -149,7 +150,10 @@ def create_app(*, registry: str | Path | None = None, most_bytes: int = MOST_BYT
     once = [Depends(described_once)]
     for path, endpoint in _endpoints(Operations(registry=None if registry is None else Path(registry)), most_bytes).items():
         sent: dict[str, Any] = {"methods": ["POST"], "openapi_extra": SENT} if path in ANSWERING else {"methods": ["GET"]}
-        app.add_api_route(path, endpoint, responses=replies(path), dependencies=once, **sent)
+        replies: Any = {200: {"content": {JSON: {"schema": REPLIES[path]}}}, "4XX": FAULT, "5XX": FAULT}
+        app.add_api_route(path, endpoint, responses=replies, dependencies=once, **sent)
+        if path not in ANSWERING:
+            app.add_api_route(path, endpoint, methods=["HEAD"], dependencies=once, include_in_schema=False)
     _refuse_in_problems(app)
     vars(app)["openapi"] = lambda: described(FastAPI.openapi(app))
     return app
@@ -164,7 +168,7 @@ def _endpoints(work: Operations, most_bytes: int) -> dict[str, Callable[..., Any
     cores = CapacityLimiter(os.cpu_count() or 1)
 
     async def reply(operation: Callable[[], str], language: str | None = None) -> Response:
-        text = await to_thread.run_sync(operation, limiter=cores)
+        text = await to_thread.run_sync(in_results_only()(operation), limiter=cores)
         spoken = {} if language is None else {"Content-Language": language}
         return Response(text, media_type=JSON, headers={"Vary": "Accept-Language", **spoken})
 
@@ -203,16 +207,23 @@ def _endpoints(work: Operations, most_bytes: int) -> dict[str, Callable[..., Any
 
 async def _body(request: Any, most_bytes: int) -> bytes:  # noqa: ANN401 - of Starlette
     """Return the body of a request; it is not read further than the limit."""
-    kind, *parameters = (part.strip(' "').lower() for part in re.split("[;=]", request.headers.get("content-type", "")))
-    encoded = request.headers.get("content-encoding", "identity") != "identity"
+    from starlette.requests import ClientDisconnect
+
+    kind, *parameters = (part.strip(' "').lower() for part in re.split("[;=]", request.headers.get("content-type", "").rstrip("; ")))
+    encoded = request.headers.get("content-encoding", "identity").lower() != "identity"
     if kind != JSON or encoded or parameters not in ([], ["charset", "utf-8"]):
         raise RequestError("service.media_type")
-    parts, size = [], 0
-    async for part in request.stream():
-        parts.append(part)
-        if (size := size + len(part)) > most_bytes:
-            raise RequestError("service.too_large", most=most_bytes)
-    return b"".join(parts)
+    too_large, body = RequestError("service.too_large", most=most_bytes), bytearray()
+    if int(request.headers.get("content-length", 0)) > most_bytes:
+        raise too_large
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > most_bytes:
+                raise too_large
+    except ClientDisconnect:
+        raise RequestError("service.cut_off") from None
+    return bytes(body)
 
 
 def _refuse_in_problems(app: Any) -> None:  # noqa: ANN401 - of FastAPI
@@ -250,13 +261,8 @@ REPLIES: dict[str, Any] = {
     "/schemas": {"type": "object", "additionalProperties": {"type": "object"}},
     "/health": _holding(status={"const": "ok"}, library={"type": "string"}),
 }
+FAULT = {"description": "ProblemDocument", "content": {"application/problem+json": {"schema": _of("ProblemDocument")}}}
 SENT = {"requestBody": {"required": True, "content": {JSON: {"schema": _of("answers-1"), "example": EXAMPLE}}}}
-
-
-def replies(path: str) -> dict[int | str, dict[str, Any]]:
-    """Return what a path replies, and that every fault is a problem document."""
-    fault = {"description": "ProblemDocument", "content": {"application/problem+json": {"schema": _of("ProblemDocument")}}}
-    return {200: {"content": {JSON: {"schema": REPLIES[path]}}}, "4XX": fault, "5XX": fault}
 
 
 def described(document: dict[str, Any]) -> dict[str, Any]:
@@ -289,8 +295,7 @@ def problem(fault: Any, language: str, path: str = "") -> ProblemDocument:  # no
     if callable(getattr(fault, "errors", None)):  # of a parameter, as FastAPI has it
         fault = RequestError("service.parameter", where=[".".join(map(str, one["loc"])) for one in fault.errors()])
     elif status := getattr(fault, "status_code", 0):
-        code = CODES.get(status, "service.no_place")
-        fault = RequestError(code, path=path[:100])
+        fault = RequestError("service.method" if status == 405 else "service.no_place", path=path[:100])
     ours = isinstance(fault, OF_CLIENTS)
     code = fault.code if isinstance(fault, CompetencyDxError) else "service.fault"
     out = ProblemDocument(
@@ -305,15 +310,18 @@ def problem(fault: Any, language: str, path: str = "") -> ProblemDocument:  # no
     return out
 
 
+def weights_of(header: str | None) -> dict[str, float]:
+    """Return what a header such as ``Accept`` names, in its order, with how much it is wanted: 1 unless it says so."""
+    out: dict[str, float] = {}
+    for part in (header or "").lower().replace(" ", "").split(","):
+        name, *said = part.split(";")
+        with suppress(ValueError):
+            weight = float(next((one[2:] for one in said if one.startswith("q=")), 1))
+            out |= {name: max(weight, out.get(name, 0))} if name else {}
+    return out
+
+
 def language_of(header: str | None) -> str | None:
     """Return the language of a header ``Accept-Language`` that the library has, None where it asks for none of them."""
-    asked: dict[str, float] = {}
-    for part in (header or "").split(","):
-        tag, _, quality = part.partition(";")
-        try:
-            weight = float(quality.partition("=")[2] or 1)
-        except ValueError:
-            continue
-        if (code := tag.strip()[:2].lower()) in {"ru", "en"} and weight > 0:
-            asked[code] = max(weight, asked.get(code, 0))
-    return max(asked, key=lambda code: asked[code], default=None)
+    had = {tag: weight for tag, weight in weights_of(header).items() if tag.partition("-")[0] in errors.LANGUAGES and weight > 0}
+    return max(had, key=lambda tag: had[tag]).partition("-")[0] if had else None

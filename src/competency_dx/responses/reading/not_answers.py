@@ -57,7 +57,7 @@ def heading_of(name: str) -> Literal["known", "beside", "person", "other"]:
 
 def alike(ids: Sequence[str]) -> list[str]:
     """Return ids that differ by case, look-alike letters, separators or leading zeros only, and may be one; "1.1" is not "11"."""
-    text = normalize("NFC", "\n".join(i.replace("\n", " ") for i in ids)).upper().translate(LOOKALIKES)
+    text = normalize("NFKC", "\n".join(i.replace("\n", " ") for i in ids)).upper().translate(LOOKALIKES)
     plain = text.translate(dict.fromkeys(map(ord, " _.-'"))).split("\n")
     if len({*plain}) == len(plain) and len({*map(len, plain)}) == 1:  # a quick look spares most tables the slow one
         return []
