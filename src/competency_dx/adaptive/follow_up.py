@@ -287,7 +287,7 @@ def _result(profiles: DeficitProfiles, made: Plan, problem: Problem, chosen: Int
         "loss": f"false conclusion 1, no conclusion {1 - problem.rule.confirmed:g}; conclusions from "
         f"{problem.rule.min_items} items that take away {problem.rule.own_share:g} of the variance",
         "method": "joint normal approximation, greedy with exchanges",
-        **({"minima": decisions.provenance.settings["minima"]} if decisions else {}),
+        **({"minima": decisions.provenance.settings.get("minima", "")} if decisions else {}),
     }
     answers = digest_arrays(profiles.points, profiles.reasons, profiles.p_deficit)
     return NextItems(
