@@ -8,9 +8,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from competency_dx.display import IntervalRow, charts, count, decimal, interval_table, map_svg, percent, plural, stacked_bar
+from competency_dx.display import charts, count, decimal, map_svg, percent, plural
 from competency_dx.display.charts import Chart, Series, interval_chart
-from competency_dx.display.theme import LOOKS
 from competency_dx.wording import worded
 
 
@@ -43,22 +42,6 @@ def test_a_map_counts_persons_where_items_stand() -> None:
     assert [*said] == ["−1", "0", "1", "2", "2", "1", "a&lt;b", "persons", "items"]
     assert text.count("<circle") == 1
     assert drawn(np.zeros(0), np.zeros(0), [], hollow=[]).count("<rect") == 0
-
-
-def test_interval_table_escapes_holds_its_scale_and_marks_what_is_borrowed() -> None:
-    row = partial(IntervalRow, depth=0, look=LOOKS[0], figures="40 %", words="yes")
-    rows = [row(label="A <b>", at=(40.0, 30.0, 155.0)), row(label="B", at=(40.0, 30.0, 55.0), borrowed=True)]
-    table = interval_table(rows, (60.0, 80.0), ("below", "above"), "<t>")
-    assert "<b>" not in table
-    assert "A &lt;b&gt;" in table
-    assert "155" not in table
-    broken = [row.count('stroke-width="2" stroke-dasharray') for row in table.split("<tr")[2:]]
-    assert broken == [0, 1]
-
-
-def test_a_stacked_bar_is_full() -> None:
-    widths = re.findall(r'width="([\d.]+)%" height="100%" fill', stacked_bar([3, 0, 1, 4, 0], 8))
-    assert [float(x) for x in widths] == [37.5, 12.5, 50.0]
 
 
 @pytest.mark.parametrize("mark", ["line", "point", "bar", "interval"])

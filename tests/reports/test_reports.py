@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,10 +30,11 @@ import competency_dx as cdx
 from competency_dx.arrays import names
 from competency_dx.bank import Text
 from competency_dx.competencies import STATUSES, Misconception
+from competency_dx.display import LOOKS, IntervalRow
 from competency_dx.errors import MissingDependencyError, ReportError
 from competency_dx.findings import Template
 from competency_dx.reports.cohort import binned, in_order, natural
-from competency_dx.reports.pages import strings
+from competency_dx.reports.pages import macro, strings
 from competency_dx.reports.profile_report import spoken_against
 from competency_dx.responses import Layout
 
@@ -555,3 +557,19 @@ def test_aggregates_of_few_or_of_other_results_are_refused(few: cdx.DeficitProfi
     with pytest.raises(ReportError, match=r"one result with its persons"):
         cdx.report(few, tmp_path / "r.json", show="aggregates")
     assert not list(tmp_path.iterdir())
+
+
+def test_interval_table_escapes_holds_its_scale_and_marks_what_is_borrowed() -> None:
+    row = partial(IntervalRow, depth=0, look=LOOKS[0], figures="40 %", words="yes")
+    rows = [row(label="A <b>", at=(40.0, 30.0, 155.0)), row(label="B", at=(40.0, 30.0, 55.0), borrowed=True)]
+    table = macro("interval_table", rows, (60.0, 80.0), ("below", "above"), "<t>")
+    assert "<b>" not in table
+    assert "A &lt;b&gt;" in table
+    assert "155" not in table
+    broken = [row.count('stroke-width="2" stroke-dasharray') for row in table.split("<tr")[2:]]
+    assert broken == [0, 1]
+
+
+def test_a_stacked_bar_is_full() -> None:
+    widths = re.findall(r'width="([\d.]+)%" height="100%" fill', macro("stacked_bar", [3, 0, 1, 4, 0], 8))
+    assert [float(x) for x in widths] == [37.5, 12.5, 50.0]

@@ -11,10 +11,10 @@ import numpy as np
 
 from competency_dx.arrays import Z95, Bools, Floats, value
 from competency_dx.competencies import STATES, STATUSES, Competency, DeficitProfiles
-from competency_dx.display import IntervalRow, count, decimal, interval, interval_table, map_svg, percent
+from competency_dx.display import IntervalRow, count, decimal, interval, map_svg, percent
 from competency_dx.groups import SMALLEST, suppressed
 from competency_dx.kernels.agreement import wilson
-from competency_dx.reports.pages import several
+from competency_dx.reports.pages import macro, several
 from competency_dx.reports.report_context import Branch, ReportContext, clusters, column_key, column_title, false_share, named
 
 CELL_NUMBERS = ("percent", "percent_low", "percent_high", "share", "share_low", "share_high")
@@ -276,7 +276,7 @@ def _means(rows: Sequence[Summary], s: ReportContext, *, persons: bool) -> str:
         for row, (low, high) in zip(rows, spans, strict=True)
         if row.n >= SMALLEST and np.isfinite(row.mean)
     ]
-    return interval_table(marks, s.standards.cuts, s.zones, s.t["means"]) if marks else ""
+    return macro("interval_table", marks, s.standards.cuts, s.zones, s.t["means"]) if marks else ""
 
 
 def _map(profiles: DeficitProfiles, s: ReportContext) -> str:

@@ -12,12 +12,12 @@ import numpy as np
 from competency_dx.adaptive import NextItems
 from competency_dx.bank import Stimulus
 from competency_dx.competencies import OUTCOMES, REASONS, STATUSES, Decisions
-from competency_dx.display import IntervalRow, interval_table, number, percent
+from competency_dx.display import IntervalRow, number, percent
 from competency_dx.errors import ReportError
 from competency_dx.groups import SMALLEST, GroupReport, total_demand
 from competency_dx.growth import SURE, Growth
 from competency_dx.reports.files import file_names, findings_sheet, frame_sheet, sheet_of
-from competency_dx.reports.pages import Language, Sheet, Written, about, bounded, finding_lines, pages_of, plain, render, strings
+from competency_dx.reports.pages import Language, Sheet, Written, about, bounded, finding_lines, macro, pages_of, plain, render, strings
 from competency_dx.reports.report_context import branches, column_key, column_title, level_ranges, unit_title
 from competency_dx.result import DataFrame, Result
 from competency_dx.routes import NOT_OFFERED, WHY, Routes, day_text
@@ -111,7 +111,7 @@ def _means(groups: GroupReport, r: int, language: Language) -> str:
         for x, low, high in [means[b.index]]
         if np.isfinite(x)
     ]
-    return interval_table(rows, groups.standards.cuts, (t["zone_deficit"], t["zone_strength"]), t["means"])
+    return macro("interval_table", rows, groups.standards.cuts, (t["zone_deficit"], t["zone_strength"]), t["means"])
 
 
 def route_report(routes: Routes, language: Language) -> Written:

@@ -8,6 +8,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache, partial
+from html import escape
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from competency_dx import display
@@ -115,6 +116,7 @@ def environment() -> Environment:
     """Return the environment: everything is escaped, an unknown name is an error; it has style, script and content policy."""
     with needing("jinja2", "report", "report()"):
         from jinja2 import Environment, PackageLoader, StrictUndefined
+        from markupsafe import Markup
     of = PackageLoader("competency_dx.reports", "templates")
     out = Environment(loader=of, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False)
     style, script = (out.get_template(name).render(font=display.FONT) for name in ("style.css", "filter.js"))
@@ -123,7 +125,9 @@ def environment() -> Environment:
         f"default-src 'none'; style-src-elem 'sha256-{css}'; style-src-attr 'unsafe-inline'; script-src 'sha256-{js}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    out.globals |= {"style": style, "script": script, "content_policy": content_policy}
+    out.globals |= {"style": style, "script": script, "content_policy": content_policy, "theme": display.theme}
+    # what is drawn by hand has &#x27; and &quot;, which autoescape writes by numbers
+    out.filters["quoted"] = lambda text: Markup(escape(text))
     return out
 
 
@@ -162,11 +166,9 @@ def render(template: str, language: Language, values: Mapping[str, object]) -> s
 
 @cache
 def _shared(language: Language) -> dict[str, object]:
-    """Return what every template has: sentences, pictures, and how numbers and codes are worded in the language."""
+    """Return what every template has: sentences, charts, and how numbers and codes are worded in the language."""
     worded = (bounded, display.chance, display.chart_svg, coded, display.count, decimal, interval, percent, ranged, several)
-    out: dict[str, object] = {say.__name__: partial(say, language=language) for say in worded}
-    out |= {draw.__name__: draw for draw in (display.correlation_bar, display.patterns, display.stacked_bar, display.swatch)}
-    return {"t": strings(language), "language": language, **out}
+    return {"t": strings(language), "language": language} | {say.__name__: partial(say, language=language) for say in worded}
 
 
 def pages_of(

@@ -16,11 +16,10 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 
-from competency_dx.display import patterns
 from competency_dx.display.theme import ACCENT
 from competency_dx.errors import needing
 from competency_dx.reports.files import EPOCH, UNWRITABLE
-from competency_dx.reports.pages import Language, environment
+from competency_dx.reports.pages import Language, environment, macro
 
 SKIPPED = {"filter", "back"}  # classes of what can only be used on a screen
 BLOCKS = {"h1": "h1", "h2": "h2", "h3": "h3", "summary": "h3", "p": "p"}
@@ -210,6 +209,6 @@ def _picture(node: ET.Element) -> Part:
     size = {"width": "260", "height": "28" if node.find("text") is not None else "16"} if wide else {}
     node.attrib |= {"xmlns": "http://www.w3.org/2000/svg"} | size
     svg = ET.tostring(node, encoding="unicode")
-    fills = "".join(re.findall("<defs>.*</defs>", patterns())) if "url(#fill-" in svg else ""
+    fills = "".join(re.findall("<defs>.*</defs>", macro("patterns"))) if "url(#fill-" in svg else ""
     style = "mark" if mark else "wide" if wide else ""
     return {"words": node.get("aria-label", ""), "svg": svg.replace(">", f">{fills}", 1), "style": style}

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from competency_dx.arrays import blocks
 from competency_dx.competencies import FELT, STATES, Conclusion, DeficitProfiles, Evidence, Profile
-from competency_dx.display import IntervalRow, chance, count, decimal, interval_table, percent
+from competency_dx.display import IntervalRow, chance, count, decimal, percent
 from competency_dx.errors import ReportError
 from competency_dx.findings import Finding
 from competency_dx.groups import SMALLEST
@@ -206,6 +206,7 @@ def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
     doubtful = [k for k in deficits if spoken_against(at[k])]
     deficits = [k for k in deficits if k not in doubtful]
     strong = sorted(_narrowest(s.tree, {k for k in drawn if at[k].strength in FOUND}), key=lambda k: -at[k].p_strength)
+    rows = [_interval_row(at[b.index], b.depth, s) for b in s.tree if b.index in drawn]
     held = sorted((m for m in profile.misconceptions if m.probability >= s.rule.likely), key=lambda m: -m.probability)
     return {
         "person": profile.person,
@@ -220,9 +221,7 @@ def person_view(profile: Profile, s: ReportContext) -> dict[str, Any]:
         "ask_next": [f"{fact.title.text(s.language)} ({fact.item})" for fact in profile.ask_next],
         "route": s.standards.levels[0].route.text(s.language),
         "strengths": [_statement(at[k], s.t[f"strength_{at[k].strength}"], at[k].p_strength, s) for k in strong],
-        "picture": interval_table(
-            [_interval_row(at[b.index], b.depth, s) for b in s.tree if b.index in drawn], s.standards.cuts, s.zones, s.t["picture"]
-        ),
+        "picture": pages.macro("interval_table", rows, s.standards.cuts, s.zones, s.t["picture"]),
         "unconcluded": list(_unconcluded([at[b.index] for b in s.tree if b.index not in drawn], s)),
         "figures": [_figures(at[b.index], s) for b in s.tree if at[b.index].n_items],
         "false_share": false_share(profile.expected_false_share, s),

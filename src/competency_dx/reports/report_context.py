@@ -11,8 +11,7 @@ import numpy as np
 
 from competency_dx.arrays import value
 from competency_dx.competencies import STATES, Competency, DeficitProfiles, DeficitRule, Standards
-from competency_dx.display import NBSP, decimal, interval, percent, tied, toml_content
-from competency_dx.display.theme import LOOKS, symbol
+from competency_dx.display import LOOKS, NBSP, decimal, interval, percent, tied, toml_content
 from competency_dx.reports.pages import Language, engine_line, finding_lines, of_input, several, strings
 
 
@@ -114,10 +113,10 @@ def level_ranges(standards: Standards, language: Language) -> dict[str, str]:
 
 
 def signs(standards: Standards, rule: DeficitRule, language: Language) -> dict[str, Mapping[str, Any]]:
-    """Return how the five states are shown everywhere: look, picture of it, name, and meaning under this rule."""
+    """Return how the five states are shown everywhere: look, name, and meaning under this rule."""
     t, fill = strings(language), _thresholds(standards, rule, language)
     return {
-        state: {"look": look, "symbol": symbol(look), "name": t[state], "meaning": t[f"legend_{state}"].format(**fill)}
+        state: {"look": look, "name": t[state], "meaning": t[f"legend_{state}"].format(**fill)}
         for state, look in zip(STATES, LOOKS, strict=True)
     }
 

@@ -44,6 +44,8 @@ def items_view(items: ItemAnalysis, language: Language) -> dict[str, Any]:
     words = [t["items_few"].format(n=few, total=several(len(items.items), "item_of", language), least=LEAST_ANSWERS)] if few else []
     if others:
         words.append(t["items_none" if others == len(items.items) else "items_sound"].format(items=several(others, "item", language)))
+    zero, weak = np.zeros(len(items.items)), np.full(len(items.items), WEAK)
+    bars = (items.item_rest, items.item_rest_low, items.item_rest_high, zero, weak)  # on a scale from -.4 to 1
     options: dict[str, list[OptionTrace]] = {}
     for option in items.options:
         options.setdefault(option.item, []).append(option)
@@ -53,6 +55,7 @@ def items_view(items: ItemAnalysis, language: Language) -> dict[str, Any]:
         "todo": [i for i in order if items.verdicts[i] in REMARKS],
         "others": words,
         "weak": WEAK,
+        "bars": 100 * (np.clip(np.stack(bars, axis=1), -0.4, 1.0) + 0.4) / 1.4,
         "verdicts": {code: text.text(language) for code, text in VERDICTS.items()},
         "numbers": _numbers(items, language),
         "options": options,
