@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 from xml.etree.ElementTree import fromstring, tostring
@@ -118,6 +119,7 @@ def route_report(routes: Routes, language: Language) -> Written:
     """Return how routes are written: the demand for programmes, and a draft for each person."""
     t = strings(language)
     files = [f"persons/{name}.html" for name in file_names(map(str, routes.persons)).values()]
+    demand = partial(routes.demand, beside=[*routes.background])
     led = {"demand_mentors": routes.mentors_frame(), "demand_candidates": routes.candidates_frame()}
     near = (text.split(", ") for text in led["demand_mentors"]["near"])
     led["demand_mentors"]["near"] = [", ".join(column_title(by, language) for by in names) for names in near]
@@ -131,6 +133,7 @@ def route_report(routes: Routes, language: Language) -> Written:
         "dates": lambda one: f"{JOINER}–{JOINER}".join(_day(x, language) for x in (one.start, one.end) if x) or t["route_any_time"],
         "not_offered": NOT_OFFERED,
         "day": lambda text: _day(date.fromisoformat(text), language),
+        "demand": partial(demand, routes),
         "columns": {by: column_title(by, language) for by in routes.background},
         "named": lambda one: t["route_programme"].format(title=one.title.text(language), id=one.id),
     }
@@ -144,7 +147,7 @@ def route_report(routes: Routes, language: Language) -> Written:
                 *(
                     frame_sheet(f"{t[sheet]} {k}", table(routes, by).rename(columns={"group": column_title(by, language)}), language)
                     for k, by in enumerate(routes.background, 1)
-                    for sheet, table in (("demand_sheet", routes.demand), ("peers_sheet", routes.peers))
+                    for sheet, table in (("demand_sheet", demand), ("peers_sheet", routes.peers))
                 ),
                 *(frame_sheet(t[name], table, language) for name, table in led.items() if len(table)),
             ],

@@ -256,32 +256,36 @@ class Routes(Result):
         return frame(**dict(zip(("group", "competency", "n", "persons"), zip(*rows, strict=True) if rows else [()] * 4, strict=True)))
 
     @checked(RouteError)
-    def demand(self, profiles: DeficitProfiles | Routes, by: str, *, smallest: int = 10) -> DataFrame:
+    def demand(self, profiles: DeficitProfiles | Routes, by: str, *, smallest: int = 10, beside: Sequence[str] = ()) -> DataFrame:
         """Return a row for all, group "", and each group of a background column: persons, their steps, and the hours of these.
 
         A step is needed where one of the deficits it is for is there. `hours_expected` takes these as independent; `hours_low` and
         `hours_high` hold however they depend, from the largest of their probabilities to the sum (Fréchet's bounds), and 1.96 standard
         deviations beyond: those of independent persons whose steps are needed together. Groups of fewer than `smallest` persons
-        are not shown, nor as many more, the smallest first, as keep those hidden from being one group or so few persons.
+        are not shown, nor others, the smallest first, that would tell of so few persons with the tables of the columns `beside`.
         Raises `RouteError` when the profiles are not those of the routes or have no such column; routes with the column are as good.
         """
-        self._refuse_others(profiles, {by})
-        groups, hours = profiles.background[by].astype(str), np.array([one.hours for one in self.programmes])
+        self._refuse_others(profiles, {by, *beside})
+        hours = np.array([one.hours for one in self.programmes])
         p = np.where(self.chosen[:, None] == np.arange(len(hours))[:, None], self.p_deficit[:, None], 0.0)  # (P, K, D)
         least, steps = p.max(axis=2, initial=0.0), p.any(axis=2)
         each = [steps, least, 1 - (1 - p).prod(axis=2), np.minimum(p.sum(axis=2), 1.0), np.sqrt(least * (1 - least))]
         of_person = np.column_stack([steps.sum(axis=1), *(x @ hours for x in each)])
         of_person[:, 5] **= 2
-        names, n = np.unique(groups, return_counts=True)
-        first = np.argsort(n, kind="stable")
-        safe = (k for k in range(len(n)) if n[first[k]] >= smallest and (k == 0 or (k > 1 and n[first[:k]].sum() >= smallest)))
-        every = {str(names[g]): groups == names[g] for g in sorted(first[next(safe, len(n)) :]) if names[g]}
-        rows = {name: x for name, x in {"": np.ones(len(self), dtype=np.bool_), **every}.items() if x.sum() >= smallest}
+        columns = {name: profiles.background[name].astype(str) for name in sorted({by, *beside})}
+        groups = [(name, g, column == g) for name, column in columns.items() for g in np.unique(column[column != ""])]
+        parts, every = np.zeros(len(self), dtype=np.int64), dict[str, Bools]()
+        for name, g, inside in sorted(groups, key=lambda group: -group[2].sum()):
+            finer = np.unique(2 * parts + inside, return_inverse=True)[1]
+            if np.bincount(finer).min() >= smallest:  # whatever is computed of groups shown is of whole parts
+                parts, every = finer, every | ({str(g): inside} if name == by else {})
+        whole = {"": np.ones(len(self), dtype=np.bool_)} if len(self) >= smallest else {}
+        rows = whole | dict(sorted(every.items()))
         sums = np.array([of_person[x].sum(axis=0) for x in rows.values()]).reshape(-1, 6).T
         low, high = sums[2] - 1.96 * np.sqrt(sums[5]), sums[4] + 1.96 * np.sqrt(sums[5])
-        columns = {"steps": sums[0].astype(np.int64), "hours": sums[1], "hours_expected": sums[3]}
-        columns |= {"hours_low": np.maximum(low, 0), "hours_high": np.minimum(high, sums[1])}
-        return frame(group=[*rows], persons=[int(x.sum()) for x in rows.values()], **columns)
+        told = {"steps": sums[0].astype(np.int64), "hours": sums[1], "hours_expected": sums[3]}
+        told |= {"hours_low": np.maximum(low, 0), "hours_high": np.minimum(high, sums[1])}
+        return frame(group=[*rows], persons=[int(x.sum()) for x in rows.values()], **told)
 
     def needs(self) -> Floats:
         """Return by competency (D, 4) of how many persons something is concluded, expected deficits, mean shortfall and closed."""
