@@ -223,6 +223,8 @@ def test_what_cannot_be_used_is_refused(quiet: Quiet) -> None:
         load_ratings(BAD.drop(columns="expert"))
     with pytest.raises(RatersError, match="none of the 1 rows has a mark"), quiet():
         load_ratings(BAD.iloc[2:3])
+    with pytest.raises(RatersError, match="none of the 8 rows has a mark"), quiet():
+        load_ratings(drawn(1)[0].assign(Задание="", Критерий=None))
     with pytest.raises(RatersError, match="marks of one expert only"):
         check_agreement(load_ratings(BAD.iloc[[0, 4]]))
     with pytest.raises(RatersError, match="from 1 to 100"):
@@ -580,3 +582,17 @@ def test_the_likelihood_of_works_that_say_the_same_is_that_of_each_by_itself(
     assert fit.log_likelihood == pytest.approx(evidence.sum(), abs=1e-6)
     posterior = np.exp(joint - evidence[:, None])
     np.testing.assert_allclose(fit.person_frame()["theta"], posterior @ theta, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["PCM", "RSM", "GRM"])
+def test_a_scale_may_begin_at_any_mark_and_one_criterion_has_no_halo(model: Any, quiet: Quiet) -> None:
+    """A mark more for everybody changes nothing but the lowest category, which does not occur."""
+    table = drawn(80, 1, 4)[0]
+    with quiet():
+        low, high = (
+            calibrate_raters(load_ratings(table.assign(Балл=table["Балл"] + more), maximum=3 + more), facets=Facets(model=model))
+            for more in (0, 1)
+        )
+    assert high.log_likelihood == pytest.approx(low.log_likelihood, abs=1e-6)
+    np.testing.assert_allclose(high.of_experts, low.of_experts, atol=1e-5)
+    assert low.to_frame()[["halo", "z_halo"]].isna().all(axis=None)

@@ -227,26 +227,27 @@ def joined(ratings: Ratings) -> tuple[tuple[SecondReading, ...], tuple[tuple[str
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
-    person, item, expert, mark = ratings.rows
-    marked = csr_array((np.ones(len(person)), (person, expert)), shape=(len(ratings.persons), len(ratings.experts)))
-    marked.sum_duplicates()
-    (p, r), n = marked.nonzero(), marked.data
-    if len(np.unique(r)) < 2:
+    (person, item, expert, mark), P, R = ratings.rows, len(ratings.persons), len(ratings.experts)
+    marked = np.zeros((P, R), dtype=np.bool_)
+    marked[person, expert] = True
+    (p, r), works = np.nonzero(marked), marked.sum(axis=0)
+    if np.count_nonzero(works) < 2:
         raise RatersError("raters.one_expert", experts=ratings.experts)
-    label = connected_components(marked.T @ marked, directed=False)[1]
-    members = [[e for e in np.flatnonzero(label == b).tolist() if e in r] for b in np.argsort(-np.bincount(label[r]), kind="stable")]
-    members = [block for block in members if block]
+    graph = csr_array((np.ones(len(p)), (p, P + r)), shape=(P + R, P + R))
+    label = connected_components(graph, directed=False)[1][P:]
+    members = [np.flatnonzero((label == b) & (works > 0)).tolist() for b in dict.fromkeys(label[works > 0].tolist())]
+    members.sort(key=lambda block: works[block].sum(), reverse=True)
     if len(members) == 1:
         return (), (tuple(ratings.experts[e] for e in members[0]),)
     points, top = (np.bincount(person, weights=w) for w in (mark, ratings.max_marks[item]))
-    off = np.abs(points[p] / top[p] - 0.5)
+    off, n = np.abs(points[p] / top[p] - 0.5), np.bincount((np.cumsum(marked) - 1)[person * R + expert])
     best = np.lexsort((np.arange(len(p)), off, -n))
     best = best[np.sort(np.unique(p[best], return_index=True)[1])]
     queues = [best[np.isin(r[best], block)].tolist() for block in members[1:]]
-    works = [k for turn in zip_longest(*queues) for k in turn if k is not None][: max(WORKS, len(queues))]
-    asked = [ratings.experts[members[0][k % len(members[0])]] for k in range(len(works))]
+    more = [k for turn in zip_longest(*queues) for k in turn if k is not None][: max(WORKS, len(queues))]
+    asked = [ratings.experts[members[0][k % len(members[0])]] for k in range(len(more))]
     links = [
         SecondReading(person=ratings.persons[p[k]], expert=ratings.experts[r[k]], second=second)
-        for k, second in zip(works, asked, strict=True)
+        for k, second in zip(more, asked, strict=True)
     ]
     return tuple(links), tuple(tuple(ratings.experts[e] for e in block) for block in members)

@@ -47,8 +47,8 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
     with one_blas_thread():
         fit = fitted(facet_model(ratings, responses, facets), Control())
         effects = effects_of(fit, ratings, facets)
-        log_posterior, persons = persons_of(fit, ratings, effects["parameters"])
-        use = scale_use(fit, log_posterior, R)
+        by_row, persons = persons_of(fit, ratings, effects["parameters"])
+        use = scale_use(fit, by_row, R)
     (person, _, expert, _), found = ratings.rows, fit.at
     marks, marked = np.bincount(expert, minlength=R), np.zeros((len(ratings.persons), R), dtype=np.bool_)
     marked[person, expert] = True
@@ -86,22 +86,23 @@ def _estimable(ratings: Ratings, facets: Facets) -> tuple[Ratings, list[str]]:
     Where severity is by criterion, one criterion is enough. Lowest and highest are by what was given, so that who is left is looked at
     again.
     """
-    gone: list[str] = []
+    (_, item, expert, mark), shape = ratings.rows, (len(ratings.experts), len(ratings.items), int(ratings.max_marks.max()) + 1)
+    counts = np.bincount((expert * shape[1] + item) * shape[2] + mark, minlength=np.prod(shape)).reshape(shape)
+    k, gone = np.arange(shape[2]), list[int]()
     while facets.experts == "fixed":
-        (_, item, expert, mark), I = ratings.rows, len(ratings.items)
-        low, high = np.full(I, np.iinfo(np.int64).max), np.full(I, -1)
-        np.minimum.at(low, item, mark)
-        np.maximum.at(high, item, mark)
-        marked, cell = np.unique(expert * I + item * (facets.severity == "criterion"), return_inverse=True)
-        inside = [np.bincount(cell, weights=mark != end[item]) for end in (low, high)]
-        endless = np.isin(np.arange(len(ratings.experts)), marked[np.min(inside, axis=0) == 0] // I)
-        if not endless.any() or (low == high).any():
+        given = np.asarray(counts.any(axis=0))
+        ends = given.argmax(axis=1), shape[2] - 1 - given[:, ::-1].argmax(axis=1)
+        inside = np.stack([(counts * (k != end[:, None])).sum(axis=2) for end in ends])
+        inside = inside if facets.severity == "criterion" else inside.sum(axis=2, keepdims=True)
+        endless = ((inside.min(axis=0) == 0) & (counts.sum(axis=2) > 0)).any(axis=1)
+        if not endless.any() or (ends[0] == ends[1]).any():
             break
-        gone += compress(ratings.experts, endless)
-        ratings = _set_aside(ratings, endless)
-        if len(np.unique(ratings.rows[2])) < 2:
-            raise RatersError("raters.extreme_only", experts=gone)
-    return ratings, gone
+        gone += np.flatnonzero(endless).tolist()
+        counts[gone] = 0
+        if counts.any(axis=(1, 2)).sum() < 2:
+            raise RatersError("raters.extreme_only", experts=[ratings.experts[r] for r in gone])
+    left = _set_aside(ratings, np.isin(np.arange(shape[0]), gone)) if gone else ratings
+    return left, [ratings.experts[r] for r in gone]
 
 
 def _checked(ratings: Ratings, facets: Facets, *, keyed: bool) -> tuple[Finding, ...]:

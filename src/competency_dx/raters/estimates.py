@@ -15,7 +15,7 @@ from competency_dx.raters.rater_calibration import Facets
 from competency_dx.raters.ratings import Ratings
 
 WORKS = 400  # of an expert, at most: enough to see habits
-TINY = 1e-12
+TINY, NOTHING = 1e-12, -100.0  # the log of a mass that is none: beyond it products meet slow subnormal numbers
 LOOSE, SURE = 0.5, 3.0  # slopes below, z above are of experts on whose marks others are not judged
 
 
@@ -63,8 +63,8 @@ def _criteria(fit: Fitted, centre: Floats, middle: Floats) -> ItemParameters:
     )
 
 
-def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple[Floats, Floats]:
-    """Return the log posterior (P, Q) up to constants, at the points of the maximum, and what is said of persons (P, 10): `PERSONS`.
+def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple[tuple[Floats, Floats], Floats]:
+    """Return log posteriors up to constants and posteriors of rows of the likelihood, and what is said of persons (P, 10): `PERSONS`.
 
     The last SE adds the error of all estimated parameters to the posterior variance by the delta method: the mean of θ changes with
     a parameter by its covariance with the score. Percents are expected points on all criteria as an expert of mean severity marks.
@@ -83,8 +83,8 @@ def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple
         Z = indicators(part, slice(None))
         joint[rows], other = (log_joint(part, joint_terms(part, Tables(theta, log_weight, x)), *Z) for x in (tables.log_prob, curves))
         W[rows], raw[rows] = normalise(joint[rows].copy())[1], normalise(other)[1]
-        off = W[rows] * (theta - (W[rows] @ theta)[:, None])
-        G[rows] = Projection(np.ascontiguousarray(codes[rows].T)[scores.owner], scores, theta)(off) @ to_phi
+        off = (W[rows] * (theta - (W[rows] @ theta)[:, None])).astype(np.float32)  # errors of errors
+        G[rows] = Projection(np.ascontiguousarray(codes[rows].T)[scores.owner], scores, theta, off.dtype)(off) @ to_phi
     mean, known = W @ theta, W @ theta**2 - (W @ theta) ** 2
     se = np.sqrt(known + np.einsum("pn,pn->p", G @ fit.V, G))
     seen, marks = codes[:, mine] >= 0, np.maximum(codes[:, mine], 0)
@@ -93,10 +93,10 @@ def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple
     ends = [np.interp(mean + sign * Z95 * se, theta, fair) for sign in (-1, 1)]
     percent = 100 * np.divide(points, most, out=np.full(len(most), np.nan), where=most > 0)
     told = np.stack([seen.sum(axis=1), percent, raw @ fair, W @ fair, *ends, raw @ theta, mean, np.sqrt(known), se], axis=1)
-    return joint[fit.model.row], told[fit.model.row]
+    return (joint, W), told[fit.model.row]
 
 
-def scale_use(fit: Fitted, log_posterior: Floats, R: int) -> Floats:
+def scale_use(fit: Fitted, by_row: tuple[Floats, Floats], R: int) -> Floats:
     """Return infit and outfit of each expert's marks, how spread and how alike across criteria they are, each with its z (R, 10).
 
     Infit and outfit are means over the posterior of θ, their z come last. The rest is by what all other marks and answers say of θ (a
@@ -104,26 +104,31 @@ def scale_use(fit: Fitted, log_posterior: Floats, R: int) -> Floats:
     product of standardised residuals of two criteria of a work less that of the model, and the last two are the slope of marks on
     what is expected of the work, 1 by the model and 0 for marks by lot; residuals are from that slope. Of experts whose halo or slope
     is off, the worst first, all marks are left out of what the others are judged by: they would make habits of anybody's marks.
+    `by_row` are log posteriors up to constants and posteriors, both of rows of the likelihood.
     """
-    model, codes, log_prob = fit.model, fit.model.answers.coded(-1), fit.at.at.step.log_prob
+    model, codes, log_prob, (joint, W) = fit.model, fit.model.answers.coded(-1), fit.at.at.step.log_prob, by_row
     U, prob, k, out = len(model.expert), np.exp(log_prob), np.arange(log_prob.shape[1])[:, None], np.full((R, 10), np.nan)
     first, second = (np.einsum("k,ikq->iq", k[:, 0] ** power, prob)[:U, None] for power in (1, 2))
-    variance, square, counts = np.maximum(second - first**2, TINY), (k - first) ** 2, fit.at.at.counts[:U]
-    excess = (square**2 * prob[:U]).sum(axis=1, keepdims=True) - variance**2
-    sums = (counts * x for x in (square, square / variance, variance, 1.0, excess, excess / variance**2))
+    variance, n = np.maximum(second - first**2, TINY), fit.at.at.step.totals[:U, None]
+    excess = (((k - first) ** 2) ** 2 * prob[:U]).sum(axis=1, keepdims=True) - variance**2
+    marks, start = np.maximum(codes[np.argsort(model.row), :U], 0.0), np.unique(np.sort(model.row), return_index=True)[1]
+    points, squares = (np.add.reduceat(x, start).T @ W for x in (marks, marks**2))
+    square = squares[:, None] - 2 * first * points[:, None] + first**2 * n
+    sums = square, square / variance, n * variance, n, n * excess, n * excess / variance**2
     told = np.stack([np.bincount(model.expert, weights=x.sum(axis=(1, 2)), minlength=R)[:R] for x in sums], axis=1)
     with np.errstate(invalid="ignore"):
         out[:, :2], se = told[:, :2] / told[:, 2:4], np.sqrt(told[:, 4:]) / told[:, 2:4]
         out[:, 8:] = 3 * (np.cbrt(out[:, :2]) - 1) / se + se / 3  # a mean square is as skew as chi-square (Wilson & Hilferty 1931)
-    experts, apart, others = np.unique(model.expert[model.expert < R]), np.zeros(R + 1, dtype=np.bool_), log_posterior
+    experts, apart, others = np.unique(model.expert[model.expert < R]), np.zeros(R + 1, dtype=np.bool_), joint[model.row]
     while True:
         for r in experts.tolist():
             columns = np.flatnonzero(model.expert == r)
             works = np.flatnonzero((codes[:, columns] >= 0).any(axis=1))
             works = works[evenly(len(works), WORKS)]
             x = codes[np.ix_(works, columns)]
-            joint = others[works] if apart[r] else _without(others[works], x, log_prob[columns])
-            out[r, 2:8] = _habits(normalise(joint)[1], x, prob[columns], model.of[columns])
+            rest = others[works] if apart[r] else _without(others[works], x, log_prob[columns])
+            weight = normalise(np.maximum(rest, rest.max(axis=1, keepdims=True) + NOTHING))[1]
+            out[r, 2:8] = _habits(weight, x, prob[columns], model.of[columns])
         odd = np.fmax(out[:, 5], np.where(out[:, 6] < LOOSE, -out[:, 7], 0.0))
         odd[apart[:-1] | ~np.isfinite(odd)] = 0.0
         if odd.max() <= SURE or 2 * (apart.sum() + 1) > len(experts):
@@ -141,10 +146,11 @@ def _without(log_posterior: Floats, x: Codes, log_prob: Floats) -> Floats:
 
 def _spread(W: Floats, moments: Sequence[Floats], seen: Bools) -> tuple[Floats, Floats]:
     """Return means (P, C) and covariances (P, C, C) of numbers that are independent given θ, by their first two moments (C, Q)."""
-    first, second = moments
-    mean, products, diagonal = W @ first.T, (first[:, None] * first).reshape(-1, W.shape[1]), np.arange(len(first))
-    out = (W @ products.T).reshape(len(W), len(first), len(first))
-    out[:, diagonal, diagonal] = W @ second.T
+    (first, second), C, diagonal = moments, len(moments[0]), np.arange(len(moments[0]))
+    products = first[:, None] * first
+    products[diagonal, diagonal] = second
+    expected = W @ np.vstack([first, products.reshape(C * C, -1)]).T
+    mean, out = expected[:, :C], expected[:, C:].reshape(len(W), C, C)
     out -= mean[:, :, None] * mean[:, None]
     out[:, diagonal, diagonal] = np.maximum(out[:, diagonal, diagonal], TINY)
     return mean, out * (seen[:, :, None] & seen[:, None])
@@ -169,7 +175,7 @@ def _habits(W: Floats, x: Codes, prob: Floats, item: Ints) -> tuple[float, ...]:
     slope = (e * lift).sum() / max(float((lift**2).sum()), TINY)
     z_slope = (e * lift).sum() / np.sqrt(max(float(np.einsum("pa,pab,pb->", lift, V, lift)), TINY))
     R, u = V / (sd[:, :, None] * sd[:, None]), (e - slope * lift) / sd
-    pairs, shared = (seen.sum(axis=1) * (seen.sum(axis=1) - 1)).sum(), R.sum(axis=1, keepdims=True) - R
+    pairs, shared = (seen.sum(axis=1) * (seen.sum(axis=1) - 1)).sum() or np.nan, R.sum(axis=1, keepdims=True) - R
     alike = (u.sum(axis=1) ** 2 - (u**2).sum(axis=1)).sum() - (R.sum(axis=(1, 2)) - seen.sum(axis=1)).sum()
     with np.errstate(invalid="ignore", divide="ignore"):  # sums of products are skew: as of chi-square (Wilson & Hilferty 1931)
         second, third = 2 * np.einsum("pab,pba->", shared, shared), 8 * np.einsum("pab,pab->", shared @ shared, shared.swapaxes(1, 2))

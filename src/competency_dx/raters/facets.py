@@ -13,18 +13,19 @@ from typing import NamedTuple
 import numpy as np
 
 from competency_dx import engine
-from competency_dx.arrays import Bools, Floats, Ints, blocks
+from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.engine import Control, Known, Marginal, Maximised, build_items, one_dimension_likelihood, populations_of
 from competency_dx.errors import ConvergenceError, RatersError
-from competency_dx.kernels.blocks import BLOCK
-from competency_dx.kernels.grid import Answers, indicators, points_needed, prepare
+from competency_dx.kernels.grid import Answers, points_needed, prepare
 from competency_dx.models import family_for
 from competency_dx.raters.rater_calibration import Facets
-from competency_dx.raters.ratings import Ratings
+from competency_dx.raters.ratings import Ratings, repeated
 from competency_dx.responses import Responses
 
 EFFECTS = ("s", "c", "x", "d")  # severity of an expert, that on one criterion, thresholds, drift
+SOME = 5  # marks like those of all, beside which an expert's tell where to start
 PERIODS = 4  # into which days are put
+ROOM = 0.9  # of the narrowest posterior at the start, so that no other grid is needed at the maximum
 START, SDS = 0.5, np.linspace(0.01, 3, 300)  # SDs of random effects
 
 
@@ -72,8 +73,7 @@ def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -
         (person, item, expert, mark), time = np.hstack([ratings.rows, more]), np.append(time, np.zeros(len(p)))
         names, top = (*names, *(responses.items[j] for j in kept)), np.append(top, responses.max_scores[kept])
     F, k = int(top.max()) + 1, np.arange(top.max() + 1)
-    counts = np.zeros((len(top), F), dtype=np.int64)
-    np.add.at(counts, (item, mark), 1)
+    counts = np.bincount(item * F + mark, minlength=len(top) * F).reshape(-1, F)
     if facets.model == "RSM":  # criteria of as many marks share thresholds, and so what marks there are
         counts[:I] = [counts[:I][top[:I] == t].sum(axis=0) for t in top[:I]]
     if (constant := (counts > 0).sum(axis=1) < 2).any():
@@ -82,14 +82,17 @@ def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -
     families = tuple(family_for(kind, t + 1, name).name for kind, t, name in zip(kinds, top.tolist(), names, strict=True))
     inside, lowest = (k > 0) & (k <= top[:, None]), (counts > 0).argmax(axis=1)[:, None]
     shift, inner = np.where(inside, 1.0 if facets.model == "GRM" else np.maximum(k - lowest, 0), 0.0), inside & (k < top[:, None])
-    times, period = np.unique(time, return_inverse=True)
-    column, (of, by, when) = _columns(np.stack([item, expert, period.ravel()]), person)
+    column, (of, by, when) = _columns((item, expert, time), (len(top), R + 1), person)
     shared = _common(top, I, facets)
-    (u, f, effect, weight), place = _effects((of, by, times[when]), (shift, inner), facets, (R, held))
+    (u, f, effect, weight), place = _effects((of, by, when), (shift, inner), facets, (R, held))
     n, m = shared.shape[2], int(effect.max(initial=-1)) + 1
     every, sizes = np.append(of, np.full(m * (held < 0), len(names))), np.append(top + 1, 2)
     ids, of_items = tuple([*names, ""][i] for i in every), [[*families, "Rasch"][i] for i in every]
-    known = Known(ids, of_items, sizes[every], np.vstack([counts, k < 2])[every], np.ones((len(every), 1), dtype=np.bool_))
+    given = np.bincount(column * F + mark, minlength=len(every) * F).reshape(-1, F)
+    near = np.vstack([counts, k < 2])[every]
+    if facets.model != "GRM":  # every column starts from its own marks
+        near = given + SOME * near / near.sum(axis=1, keepdims=True)
+    known = Known(ids, of_items, sizes[every], near, np.ones((len(every), 1), dtype=np.bool_))
     items = build_items(known, priors=None, constraints=engine.Constraints())
     design, entry, own = np.zeros((items.size, n + m)), items.place[u, f], items.place[: len(of)]
     design[own[own >= 0], :n] = shared[of][own >= 0]
@@ -100,7 +103,7 @@ def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -
     codes[person, column] = mark
     population = populations_of(("theta",), free_variance=np.array([facets.model in {"PCM", "RSM"}]))
     answers = prepare(np.maximum(codes, 0), codes >= 0, sizes[every])
-    rows, row = _alike(answers, by < R) if facets.model in {"PCM", "RSM"} else (answers, np.arange(len(persons)))
+    rows, row = _alike(answers, by < R, given) if facets.model in {"PCM", "RSM"} else (answers, np.arange(len(persons)))
     likelihood = one_dimension_likelihood(items._replace(design=design[:, used]), rows, population=population)
     phi = np.append(np.where(used, np.cumsum(used) - 1, -1), -1)
     place = {kind: phi[np.where(at < 0, -1, n + at)] for kind, at in place.items()}
@@ -109,19 +112,12 @@ def facet_model(ratings: Ratings, responses: Responses | None, facets: Facets) -
     return FacetModel(likelihood, answers, row, persons, names, families, by, of, common, place, held < 0, shift, inner)
 
 
-def _alike(answers: Answers, marks: Bools) -> tuple[Answers, Ints]:
-    """Return a row for all persons with the same columns and sums of marks and of keyed points, and each person's row (P,).
-
-    The sum is all that answers without slopes say of θ (Andersen 1977, doi:10.1007/BF02293746).
-    """
+def _alike(answers: Answers, marks: Bools, counts: Ints) -> tuple[Answers, Ints]:
+    """Return a row for all persons with the same columns and sums of marks and of keyed points, and each person's row (P,)."""
     seen, sums = answers.coded(-1) >= 0, (answers.codes[:, : len(marks)][:, of].sum(axis=1, dtype=np.int32) for of in (marks, ~marks))
     key = np.hstack([np.packbits(seen, axis=1), np.stack([*sums], axis=1).view(np.uint8)])
     _, first, row, n = np.unique(key.view(f"V{key.shape[1]}")[:, 0], return_index=True, return_inverse=True, return_counts=True)
-    if 2 * len(first) > len(row):
-        return answers, np.arange(len(row))
-    tally = np.zeros((len(first), len(answers.item)))
-    for b in blocks(len(row), BLOCK):
-        np.add.at(tally, row[b], indicators(answers, b)[0])
+    tally = counts[answers.item, answers.category].astype(np.float64)
     return answers.take(first)._replace(weight=n.astype(np.float64), tally=tally), row
 
 
@@ -134,17 +130,19 @@ def _periods(day: Floats) -> Floats:
     return out
 
 
-def _columns(kind: Ints, person: Ints) -> tuple[Ints, Ints]:
-    """Return the column of each mark (M,) and the kinds (N, U) of columns; a person's further marks of a kind have their own."""
+def _columns(kind: tuple[Ints, Ints, Floats], sizes: tuple[int, int], person: Ints) -> tuple[Ints, tuple[Ints, Ints, Floats]]:
+    """Return the column of each mark (M,) and the kinds (U,) of columns; a person's further marks of a kind have their own."""
     import pandas as pd
 
-    shape = tuple(kind.max(axis=1) + 1)
-    code, n = np.ravel_multi_index(tuple(kind), shape), int(np.prod(shape))
-    cell, again = pd.Series(person * n + code), np.zeros(len(code), dtype=np.int64)
-    twice = cell.duplicated(keep=False).to_numpy()
-    again[twice] = cell[twice].groupby(cell[twice]).cumcount()
+    period, times = pd.factorize(kind[2], sort=True)
+    shape = (*sizes, len(times))
+    code, n = np.ravel_multi_index((*kind[:2], period), shape), int(np.prod(shape))
+    cell, again = person * n + code, np.zeros(len(code), dtype=np.int64)
+    twice = np.flatnonzero(repeated(cell, (int(person.max()) + 1) * n))
+    again[twice] = pd.Series(cell[twice]).groupby(cell[twice]).cumcount()
     column, of = pd.factorize(code + n * again, sort=True)
-    return column, np.stack(np.unravel_index(of % n, shape))
+    item, expert, when = np.unravel_index(of % n, shape)
+    return column, (item, expert, times[when])
 
 
 def _common(top: Ints, I: int, facets: Facets) -> Floats:
@@ -201,7 +199,7 @@ def fitted(model: FacetModel, control: Control) -> Fitted:
     of, phi, points = model.likelihood, model.likelihood.start, control.points
     while (now := of.evaluate(phi, points, precision="single")).spacing > now.narrowest and points < 500:  # else they look narrower
         points = 2 * points - 1
-    control = control._replace(points=max(control.points, points_needed(now.narrowest)))
+    control = control._replace(points=max(control.points, points_needed(ROOM * now.narrowest)))
     effects = {kind: at[at >= 0] for kind, at in model.place.items() if model.random and (at >= 0).any()}
     rows, spread = len(of.items.place) - sum(map(len, effects.values())), dict.fromkeys(effects, START)
     while True:

@@ -20,7 +20,7 @@ from competency_dx.responses import USUAL_CODES, read_number, read_table
 from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, frame, provenance
 from competency_dx.wording import toml_content
 
-HIGHEST = 100
+HIGHEST, DENSE = 100, 8  # a table with as many cells a row is counted through
 WIDE, LARGE, FEW, SEVERAL, MANY = 3, 10, 5, 20, 50  # gaps below codes; marks beyond can be slips; enough marks to tell that
 
 STATUSES = ("used", "blank", "unreadable", "above", "unknown", "copy")
@@ -62,8 +62,8 @@ class Ratings(Result):
     provenance: Provenance
 
     def __post_init__(self) -> None:
-        lowest = np.stack([self.person, self.item, self.expert, self.mark]).min(axis=0)
-        if (bad := np.flatnonzero(self.used & ((lowest < 0) | (self.mark > self.max_marks[self.item])))).size:
+        absent = (self.person < 0) | (self.item < 0) | (self.expert < 0) | (self.mark < 0)
+        if (bad := np.flatnonzero(self.used & (absent | (self.mark > self.max_marks[self.item])))).size:
             raise RatersError("raters.rows", rows=(bad + 1).tolist())
 
     def __len__(self) -> int:
@@ -158,30 +158,36 @@ def load_ratings(
     persons, person = column["person"].vocabulary, column["person"].codes.astype(np.int64)
     people, expert = _places(column["expert"].vocabulary, column["expert"].codes)
     tasks, criteria = ((*column[role].vocabulary, "") for role in ("task", "criterion"))
-    task, criterion = column["task"].codes.astype(np.int64) % len(tasks), column["criterion"].codes % len(criteria)
-    both, pair = np.unique(task * len(criteria) + criterion, return_inverse=True)
-    stated = [(tasks[k // len(criteria)], criteria[k % len(criteria)]) for k in both.tolist()]
+    task, criterion = (np.arange(len(of))[column[role].codes] for role, of in (("task", tasks), ("criterion", criteria)))
+    pair, both = frame(pair=task * len(criteria) + criterion)["pair"].factorize(sort=True)
+    stated = [(tasks[t], criteria[c]) for t, c in zip(*divmod(np.array(both), len(criteria)), strict=True)]
     named = ["/".join(filter(None, dict.fromkeys(of))) for of in stated]
     parts = {name: (of[0] or of[1], of[1]) for name, of in zip(named, stated, strict=True)}
     items, item = _places(named, pair)
     numbers = [read_number(t) for t in column["mark"].vocabulary]
-    mark = np.array([int(x) if x is not None and x.denominator == 1 and 0 <= x <= HIGHEST else -1 for x in [*numbers, None]])
-    mark = mark[column["mark"].codes].astype(np.int64)
-    strangers = [k for k, name in enumerate(people) if experts is not None and name not in experts]
-    status = np.where(column["mark"].codes < 0, BLANK, np.where(mark < 0, UNREADABLE, USED))
-    status[((person < 0) | (item < 0) | (expert < 0) | np.isin(expert, strangers)) & (status != BLANK)] = UNKNOWN
+    points = np.array([int(x) if x is not None and x.denominator == 1 and 0 <= x <= HIGHEST else -1 for x in [*numbers, None]])
+    mark, status = (x[column["mark"].codes] for x in (points, np.append(np.where(points[:-1] < 0, UNREADABLE, USED), BLANK)))
+    strange = np.array([*(experts is not None and name not in experts for name in people), True])[expert]
+    status[((person < 0) | (item < 0) | strange) & (status != BLANK)] = UNKNOWN
+    if not (status == USED).any():
+        raise RatersError("raters.no_marks", origin=table.origin, rows=table.rows)
     top = _highest([(name, *parts[name]) for name in items], bank, maximum)
-    told = (top > 0)[item]
-    top, doubtful = _likely(np.stack([item, mark])[:, status == USED], top)
+    told = top[item] > 0
+    cell = (item * (HIGHEST + 1) + mark)[status == USED]
+    top, doubtful = _likely(np.bincount(cell, minlength=len(items) * (HIGHEST + 1)).reshape(len(items), -1), top)
     status[(status == USED) & (mark > top[item])] = ABOVE
     odd = {"raters.codes": (status == ABOVE) & ~told, "raters.doubtful": (status == USED) & (mark >= doubtful[item])}
     if not (status == USED).any():
         raise RatersError("raters.no_marks", origin=table.origin, rows=table.rows)
     days = [_day(t) for t in column["day"].vocabulary]
     day, written = np.array([*days, np.nan])[column["day"].codes], column["mark"].texts()
-    again = frame(person=person, item=item, expert=expert, mark=mark, day=day).duplicated().to_numpy()
-    status[again & (status == USED)] = COPY  # an export repeated; a second reading has another mark or day
+    again = np.flatnonzero(status == USED)
+    answer = (person * len(items) + item) * len(people) + expert
+    again = again[repeated(answer[again], len(persons) * len(items) * len(people))]
+    copy, differ = _twice(answer[again], mark[again], day[again])
+    status[again[copy]], odd["raters.marked_twice"] = COPY, np.isin(np.arange(table.rows), again[differ])
     rows = np.stack([person, item, expert, np.where(status == USED, mark, -1), status])
+    rows.setflags(write=False)
     findings = [*table.findings, *_findings(rows, (persons, items, people), written, odd)]
     findings += Template("raters.days").about(t for t, x in zip(column["day"].vocabulary, days, strict=True) if np.isnan(x))
     announce(findings)
@@ -208,6 +214,20 @@ def _places(texts: Sequence[str], codes: NDArray[np.integer[Any]]) -> tuple[tupl
     return tuple(distinct), np.array([*(place.get(t, -1) for t in texts), -1], dtype=np.int64)[codes]
 
 
+def repeated(cells: Ints, size: int) -> Bools:
+    """Return which of the cells (N,), numbers below `size`, occur more than once (N,)."""
+    few = size > DENSE * len(cells)
+    return frame(cell=cells).duplicated(keep=False).to_numpy() if few else np.asarray((np.bincount(cells) > 1)[cells])
+
+
+def _twice(answer: Ints, mark: Ints, day: Floats) -> tuple[Bools, Bools]:
+    """Return copies of an earlier row, as of an export repeated, and the marks of answers that have several, all others (N,)."""
+    rows = frame(answer=answer, mark=mark, day=day)
+    copies = rows.duplicated().to_numpy()  # a second reading has another mark or day
+    marks = rows["mark"].where(~copies).groupby(answer)
+    return copies, ~copies & (marks.transform("min") < marks.transform("max")).to_numpy()
+
+
 def _day(text: str) -> float:
     """Return a date as its ordinal, a number as it is, NaN for what is neither."""
     for form in ("%Y-%m-%d", "%d.%m.%Y"):
@@ -231,20 +251,20 @@ def _highest(items: list[tuple[str, str, str]], bank: ItemBank | None, maximum: 
     return np.array(out, dtype=np.int64)
 
 
-def _likely(marks: Ints, top: Ints) -> tuple[Ints, Ints]:
-    """Return the highest marks (I,), of marks (2, N) less slips where `top` is 0, and from which on they are doubtful (I,)."""
-    out, doubtful, free = np.maximum(top, 1), np.full(len(top), HIGHEST + 1), marks[:, top[marks[0]] == 0]
-    for i in np.unique(free[0]).tolist():
-        mine = free[1, free[0] == i]
-        values, n = np.unique(mine if len(mine) >= SEVERAL else free[1], return_counts=True)
-        mine = mine[mine <= next((values[k - 1] for k in range(2, len(values)) if _beyond(values, n, k)), values[-1])]
-        out[i] = mine.max(initial=1)
-        values, n = np.unique(mine, return_counts=True)
+def _likely(counts: Ints, top: Ints) -> tuple[Ints, Ints]:
+    """Return the highest marks (I,), of `counts` (I, K) less slips where `top` is 0, and from which on they are doubtful (I,)."""
+    out, doubtful, free = np.maximum(top, 1), np.full(len(top), HIGHEST + 1), np.flatnonzero((top == 0) & counts.any(axis=1))
+    for i in free.tolist():
+        of = counts[i] if counts[i].sum() >= SEVERAL else counts[free].sum(axis=0)
+        values = np.flatnonzero(of)
+        last = next((values[k - 1] for k in range(2, len(values)) if _beyond(values, of[values], k)), values[-1])
+        values = np.flatnonzero(counts[i, : last + 1])
+        n, total, out[i] = counts[i, values], counts[i, : last + 1].sum(), values.max(initial=1)
         for k, (low, high) in enumerate(pairwise(values.tolist()), start=1):
-            unseen = high - low > 1 and high <= LARGE and n[k - 1] >= FEW and len(mine) >= MANY
-            if unseen or (high - low >= max(WIDE, low) and 2 * k > low + 2 and len(mine) >= FEW):
+            unseen = high - low > 1 and high <= LARGE and n[k - 1] >= FEW and total >= MANY
+            if unseen or (high - low >= max(WIDE, low) and 2 * k > low + 2 and total >= FEW):
                 doubtful[i] = high
-        if len(mine) >= MANY and n[-1] == 1 and n[-2:][0] >= LARGE:
+        if total >= MANY and n[-1] == 1 and n[-2:][0] >= LARGE:
             doubtful[i] = min(doubtful[i], values[-1])
     return out, doubtful
 
@@ -260,16 +280,9 @@ def _beyond(values: Ints, n: Ints, k: int) -> bool:
 
 
 def _findings(rows: Ints, ids: tuple[tuple[str, ...], ...], written: Names, odd: Mapping[str, Bools]) -> list[Finding]:
-    """Return what is to be said of marks that are not used, of `odd` ones, and of those an expert gave twice and differently."""
-    import pandas as pd
-
+    """Return what is to be said of marks that are not used, and of `odd` ones."""
     persons, items, experts = (np.array([*of, "—"], dtype=object) for of in ids)
     cases = {what: (rows[4] == code) & ~odd["raters.codes"] for what, code in CASES} | dict(odd)
-    again = np.flatnonzero(rows[4] == USED)
-    again = again[pd.Series(np.ravel_multi_index(tuple(rows[:3, again]), [*map(len, ids)])).duplicated(keep=False)]
-    marks = pd.Series(rows[3, again]).groupby([*rows[:3, again]])
-    cases["raters.marked_twice"] = np.zeros(rows.shape[1], dtype=np.bool_)
-    cases["raters.marked_twice"][again] = marks.transform("min") < marks.transform("max")
     out: list[Finding] = []
     for what, at in cases.items():
         who = [f"{persons[p]}, {items[i]}, {experts[r]}: {w}" for (p, i, r), w in zip(rows[:3, at].T, written[at], strict=True)]

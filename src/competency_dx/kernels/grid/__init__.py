@@ -23,6 +23,7 @@ from numpy.typing import DTypeLike
 
 from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, everywhere
 from competency_dx.kernels.blocks import even_size, map_pieces
+from competency_dx.kernels.families import FLOOR
 
 REACH = 6.0  # SD of the population on either side of its mean
 NARROWEST = 0.01  # a posterior narrower than this is a sign of items that repeat one another, not of precision
@@ -39,7 +40,8 @@ class Answers(NamedTuple):
     `codes` (P, I) int8 categories, 0 where missing; `observed` (P, I) or None for complete data; `item` and `category` (C,) say
     which answer each column above the base category indicates. `weight` (P,) are case weights, None where all are 1; `normal` (P,
     2) are mean and standard deviation of each person's own normal prior, None where all share the log weights of the tables.
-    A row may stand for `weight` persons whose answers say the same of θ: `tally` (P, C) then counts their answers by column.
+    A row may stand for `weight` persons. Where all slopes are one, the sum of a person's categories says all of θ (Andersen 1977,
+    doi:10.1007/BF02293746), and is the only indicator; `tally` (C,) then counts the answers of all persons by column.
     """
 
     codes: Codes
@@ -52,7 +54,7 @@ class Answers(NamedTuple):
 
     def take(self, persons: Ints | slice) -> Answers:
         """Return the answers of some of the persons."""
-        kept = {name: x[persons] for name in ("observed", "weight", "normal", "tally") if (x := getattr(self, name)) is not None}
+        kept = {name: x[persons] for name in ("observed", "weight", "normal") if (x := getattr(self, name)) is not None}
         return self._replace(codes=self.codes[persons], **kept)
 
     def coded(self, missing: int) -> Codes:
@@ -112,9 +114,11 @@ def prepare(codes: Codes, observed: Bools, n_categories: Ints) -> Answers:
 
 
 def indicators(answers: Answers, block: slice, dtype: DTypeLike = np.float64) -> tuple[Floats, Floats | None]:
-    """Return Z (p, C) above base and the mask of missing answers (p, I) of a block as floats."""
+    """Return Z (p, C) above base, sums (p, 1) where these say all, and the mask of missing answers (p, I) of a block as floats."""
     codes = answers.codes[block]
     absent = None if answers.observed is None else (~answers.observed[block]).astype(dtype)
+    if answers.tally is not None:
+        return codes.sum(axis=1, keepdims=True, dtype=dtype), absent
     if len(answers.item) == codes.shape[1] and (answers.category == 1).all():
         return codes.astype(dtype), absent
     return (np.ascontiguousarray(codes.T)[answers.item] == answers.category[:, None]).astype(dtype).T, absent
@@ -124,6 +128,8 @@ def few_indicators(answers: Answers, dtype: DTypeLike) -> tuple[Any, Any]:
     """Return Z (p, C) above base and the mask of answers (p, I), both sparse, of persons who answered few of the items."""
     from scipy.sparse import csr_array
 
+    if answers.tally is not None:
+        return indicators(answers._replace(observed=None), slice(None), dtype)[0], csr_array(np.asarray(answers.observed, dtype=dtype))
     (row, item), first = np.nonzero(answers.coded(-1) >= 0), np.searchsorted(answers.item, np.arange(answers.codes.shape[1]))
     code, ones = answers.codes[row, item].astype(np.int64), np.ones(len(row), dtype=dtype)
     above = code > 0
@@ -151,7 +157,11 @@ class JointTerms(NamedTuple):
 def joint_terms(answers: Answers, tables: Tables) -> JointTerms:
     """Return the terms of the log joint at the given tables."""
     base = tables.log_prob[:, 0]  # of the lowest category
-    ratio = tables.log_prob[answers.item, answers.category] - base[answers.item]
+    if answers.tally is None:
+        ratio = tables.log_prob[answers.item, answers.category] - base[answers.item]
+    else:
+        lowest = (tables.log_prob[:, :, len(tables.theta) // 2] > FLOOR).argmax(axis=1)  # that occurs
+        ratio, base = tables.theta[None], tables.log_prob[np.arange(len(base)), lowest] - lowest[:, None] * tables.theta
     powers = np.stack([np.ones_like(tables.theta), tables.theta, tables.theta**2])
     return JointTerms(ratio, tables.log_weight + base.sum(axis=0), base, powers)
 
@@ -217,8 +227,14 @@ def posteriors(answers: Answers, terms: JointTerms, Z: Floats, absent: Floats | 
 
 def e_step(answers: Answers, tables: Tables, executor: Executor | None = None) -> Expected:
     """Return marginal log-likelihood and expected counts in the precision of the tables; blocks add up in double, in order."""
-    one, size = partial(_block_statistics, joint_terms(answers, tables)), even_size(len(answers.codes))
-    return added(map_pieces(one, answers.pieces(size), executor=executor))
+    terms, size, middle = joint_terms(answers, tables), even_size(len(answers.codes)), len(tables.theta) // 2
+    out = added(map_pieces(partial(_block_statistics, terms), answers.pieces(size), executor=executor))
+    if answers.tally is None:
+        return out
+    intercept = tables.log_prob[answers.item, answers.category, middle] - terms.base[answers.item, middle]
+    ll = out.log_likelihood + float(answers.tally @ (intercept - answers.category * tables.theta[middle]))
+    upper = answers.tally[:, None] * (out.nodes / out.nodes.sum())  # at which points they are does not matter with slopes of one
+    return out._replace(log_likelihood=ll, upper=upper)
 
 
 def _block_statistics(terms: JointTerms, answers: Answers) -> Expected:
@@ -237,9 +253,6 @@ def _block_statistics(terms: JointTerms, answers: Answers) -> Expected:
     if absent is not None:
         totals = absent.T @ posterior if few else nodes - absent.T @ posterior
     likelihood = float(evidence.sum(dtype=np.float64))
-    if answers.tally is not None and answers.weight is not None:  # likelihoods differ by what is the same at every point
-        likelihood += float((answers.tally - answers.weight[:, None] * Z).sum(axis=0) @ terms.ratio[:, terms.ratio.shape[1] // 2])
-        Z = (answers.tally / answers.weight[:, None]).astype(Z.dtype)
     upper, totals, nodes = (_spread(x, points, terms.powers.shape[1]) for x in ((posterior.T @ Z).T, totals, nodes))
     return Expected(likelihood, upper, totals, nodes, mean, second, float(variance.min()))
 

@@ -110,8 +110,8 @@ def _missing_of_block(terms: JointTerms, theta: Floats, how: tuple[int, Floats |
     place, some = np.concatenate([met, np.arange(len(scores.owner), scores.size)]), scores.take(met, points)
     own = np.ascontiguousarray(codes.T)[some.owner]
     if some.bent is None and len(some.population) == 1 and (own >= 0).all():
-        straight = _straight(posterior, theta, some, own, answers.weight)
-        return _spread(straight, place, scores.size) if design is None else design[place].T @ straight @ design[place]
+        straight = _straight(posterior, theta, some, own, answers.weight, None if design is None else design[place])
+        return _spread(straight, place, scores.size) if design is None else straight
     project = Projection(own, some, theta, posterior.dtype)
     root = None if answers.weight is None else np.sqrt(answers.weight)[:, None]
     out, total, size = np.zeros((project.size if design is None else design.shape[1],) * 2), 0.0, np.inf
@@ -131,8 +131,8 @@ def _missing_of_block(terms: JointTerms, theta: Floats, how: tuple[int, Floats |
     return _spread(out, place, scores.size) if design is None else out
 
 
-def _straight(posterior: Floats, theta: Floats, scores: SplitScores, own: Codes, weight: Floats | None) -> Floats:
-    """Return Σ_p Cov[S_p | x_p] (F, F) of persons who answered all items, where scores are B(θ) + l_p θ with one table B.
+def _straight(posterior: Floats, theta: Floats, scores: SplitScores, own: Codes, weight: Floats | None, T: Floats | None) -> Floats:
+    """Return Σ_p Cov[S_p | x_p] of persons who answered all items, where scores are B(θ) + l_p θ with one table B, (F, F) or Tᵀ(F, F)T.
 
     It is B G Bᵀ + L V Bᵀ + B Vᵀ Lᵀ + L diag(var) Lᵀ, with G = Σ_p diag(w_p) - w_p w_pᵀ and V = (θ - mean) w_p of posteriors w_p.
     """
@@ -143,13 +143,15 @@ def _straight(posterior: Floats, theta: Floats, scores: SplitScores, own: Codes,
     spread = np.einsum("pq,pq->p", off, v)
     table = np.concatenate([scores.base, scores.population[0] @ np.stack([theta, theta**2])])
     within = np.diag(scaled.sum(axis=0, dtype=np.float64)) - scaled.T @ posterior.astype(np.float64)
+    if not len(rows) and T is not None:
+        return np.asarray((T.T @ table) @ within @ (T.T @ table).T)
     out = table @ within @ table.T
     if (lines := _chosen(own[rows], scores.linear[:, rows], kind)) is not None:
         cross = (lines @ v) @ table.T
         out[rows] += cross
         out[:, rows] += cross.T
         out[np.ix_(rows, rows)] += (lines * spread) @ lines.T
-    return np.asarray(out)
+    return np.asarray(out if T is None else T.T @ out @ T)
 
 
 def by_pattern(parts: Sequence[Answers], depth: Depth) -> Ints:
