@@ -986,6 +986,10 @@ def test_the_page_of_all_explains_pairs_and_that_of_a_person_what_keeps_mentors_
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert {"ru": "ведёт другую территорию", "en": "other territory"}[language] in page
     assert page.count({"ru": "2 — методист", "en": "2 — methodist"}[language]) == 2
+    table = page[page.index('id="mentors-table"') :].partition("</table>")[0]
+    order = re.findall(r'<th scope="row">(\d+)', table)
+    assert order == [p for p in found.persons.tolist() if p in order]  # of the table of answers, not of ids as texts
+    assert {"9", "11"} <= {*order}
     alone = (tmp_path / "persons" / "3.html").read_text(encoding="utf-8")
     assert {"ru": "ведут другие территории", "en": "lead other territories"}[language] in alone
     sheets = pd.read_excel(tmp_path / "table.xlsx", sheet_name=None, engine="openpyxl")

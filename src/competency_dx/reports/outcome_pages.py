@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 from xml.etree.ElementTree import fromstring, tostring
@@ -124,7 +126,7 @@ def route_report(routes: Routes, language: Language) -> Written:
     near = (text.split(", ") for text in led["demand_mentors"]["near"])
     led["demand_mentors"]["near"] = [", ".join(column_title(by, language) for by in names) for names in near]
     shared = about(routes, language) | {
-        "led": {name: table.to_dict("records") for name, table in led.items()},
+        "led": {name: {p: [*one] for p, one in groupby(rows.to_dict("records"), itemgetter("person"))} for name, rows in led.items()},
         "title_of": {c.code: unit_title(c, language) for c in routes.competencies},
         "titles": [unit_title(c, language) for c in routes.competencies],
         "order": sorted(range(len(routes.programmes)), key=lambda k: routes.programmes[k].id),
