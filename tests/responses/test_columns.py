@@ -8,6 +8,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,18 @@ def test_a_long_table_that_says_what_is_right(heads: str) -> None:
     assert read(answered, None).scores.tolist() == [[0, 1], [1, 0], [1, 1]]
 
 
+@pytest.mark.parametrize("head", ["status", "Результат", "verdict"])
+@pytest.mark.parametrize("words", [("wrong", "correct"), ("неверно", "верно"), ("failed", "passed")])
+def test_a_verdict_in_words_says_what_is_right_where_there_are_no_answers(head: str, words: tuple[str, str]) -> None:
+    rows = [(p, q, words[p != q[1]]) for p in "123" for q in ("Q1", "Q2")]
+    frame = pd.DataFrame(rows, columns=["user_id", "step_id", head])
+    for bank in (BANK, None):
+        assert read(frame, bank).scores.tolist() == [[0, 1], [1, 0], [1, 1]]
+    assert read(frame.assign(answer="A"), BANK).scores.tolist() == [[1, 1]] * 3  # answers are scored by the keys
+    with pytest.raises(ResponsesError):
+        read(frame.replace({words[0]: "completed"}), None)
+
+
 def test_codes_of_an_item_that_is_not_there() -> None:
     table = {"person": ["a", "b"], "x": [1, 9], "y": [1, 0]}
     with pytest.raises(ResponsesError, match=r"missing_codes=…\) names xx"):
@@ -259,6 +272,38 @@ def test_ids_of_a_wide_table_that_may_be_one_are_named(pair: tuple[str, str]) ->
     assert finding(found, "spellings").scope == pair
 
 
+@pytest.mark.parametrize("mark", ["{} (пересдача)", "{}*", "{} (2)", "{}_2", "{} retake"])
+def test_the_mark_of_a_second_attempt_behind_an_id_is_told_of(mark: str) -> None:
+    found = read({"код": ["T1", "T2", "T3", mark.format("T1")], "Q1": list("AABB")})
+    shown = finding(found, "spellings").scope
+    assert (len(found.persons), len(shown), shown[0]) == (4, 2, "T1")
+    alone = read({"код": ["5А (1)", "5А (2)", "5Б (1)", mark.format("T9")], "Q1": list("AABB")})
+    assert "responses.spellings" not in {f.code for f in alone.findings}
+
+
+@pytest.mark.parametrize("tail", [".1", " 2", "_2", " (2)"])
+@pytest.mark.parametrize("bank", [None, BANK])
+def test_two_persons_in_a_row_are_refused(tail: str, bank: ItemBank | None) -> None:
+    cells = list("AB" * 6) if bank else [0, 1] * 6
+    one = {"код": [f"T{k}" for k in range(12)], **{f"Q{k}": cells for k in range(1, 5)}}
+    other = {f"{name}{tail}": of for name, of in one.items()}
+    with pytest.raises(ResponsesError, match=r"a row holds two persons \(код, код"):
+        read({**one, **other, f"код{tail}": [f"T{k}" for k in range(12, 24)]}, bank)
+    assert read({**one, f"код{tail}": [f"s{k}" for k in range(12)]}, bank).persons.tolist() == one["код"]
+
+
+@pytest.mark.parametrize("form", ["Q{} - {}", "Q{}_{}", "Q{} [{}]"])
+@pytest.mark.parametrize("no", [0, None])
+def test_the_options_of_one_question_are_no_items(form: str, no: int | None) -> None:
+    person = {"код": [f"T{k:02}" for k in range(12)]}
+    dummies = {form.format(q, o): [1 if (k * q) % 4 == o else no for k in range(12)] for q in (1, 3) for o in range(4)}
+    with pytest.raises(ResponsesError, match="are the options of one question"):
+        read({**person, **dummies}, None)
+    assert len(read({**person, **dummies}, None, items=tuple(dummies)).items) == 8
+    points = {form.format(q, o): [int((k + q * o) % 3 > 0) for k in range(12)] for q in (1, 3) for o in range(4)}
+    assert len(read({**person, **points}, None).items) == 8
+
+
 @pytest.mark.parametrize("head", ["Первый вопрос", "20", "Решение задачи"])
 def test_a_strange_heading_over_codes_of_options_is_a_warning(head: str) -> None:
     options = {"1": "один", "2": "два", "3": "три", "4": "четыре"}
@@ -280,6 +325,9 @@ def test_items_in_rows_are_refused_in_one_sentence(bank: ItemBank | None, head: 
         read(tmp_path / "t.csv", bank)
     with pytest.raises(ResponsesError, match="items are in rows"):
         read(pd.read_csv(tmp_path / "t.csv", sep=";"), bank)
+    rows = {"Участник": [f"Задание {k}" for k in range(1, 7)], **{f"T{k}": [1, 0, 1, 1, 0, 1] for k in range(4)}}
+    with pytest.raises(ResponsesError, match="items are in rows"):
+        read(rows, None)
 
 
 @pytest.mark.parametrize("quoted", [False, True])
@@ -513,6 +561,18 @@ FOOTERS: dict[str, Any] = {
     "what was wrong": 30 - POINTS.sum(axis=0),
     "far beyond": np.full(8, 55),
 }
+
+
+@pytest.mark.parametrize("label", ["Итого по школе {}", "S{:02}", "Подытог {}"])
+@pytest.mark.parametrize("size", [3, 10])
+def test_sums_of_groups_between_the_rows_are_no_persons(label: str, size: int) -> None:
+    table = pd.DataFrame(POINTS, columns=ITEMS)
+    table.insert(0, "person", [f"T{k:02}" for k in range(30)])
+    parts = [table[k : k + size] for k in range(0, 30, size)]
+    sums = [pd.DataFrame([[label.format(k), *part[[*ITEMS]].sum()]], columns=table.columns) for k, part in enumerate(parts)]
+    found = read(pd.concat([frame for pair in zip(parts, sums, strict=True) for frame in pair]), None)
+    assert (found.persons.tolist(), found.scores.tolist()) == (table["person"].tolist(), POINTS.tolist())
+    assert "responses.total_rows" in {f.code for f in found.findings}
 
 
 @pytest.mark.parametrize("label", ["Σ", "Справились", "SD", "Zzz", ""])
@@ -798,6 +858,65 @@ def test_a_column_for_each_option_is_the_item(parted: ItemBank, form: str, yes: 
     assert found.reasons[:, 0].tolist() == [0, 0, int(Reason.NOT_ADMINISTERED), 0, 0, 0]
     long = pd.DataFrame({"person": list("abcdef"), **named}).melt("person", var_name="item", value_name="answer")
     assert read(long, parted).scores[:, 0].tolist() == [1, 0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_column_for_each_option_of_which_one_is_right_is_the_item(parted: ItemBank, form: str) -> None:
+    chosen = ["2", "1", "", "23", "2"]
+    named = {
+        form.replace("мат-7", "мат-71").format(i="MAT-71", o=o, t=t): ["1" if o in c else "0" for c in chosen]
+        for o, t in PARTED.items()
+    }
+    found = read({"person": list("abcde"), "MAT-7": ["13"] * 5, **named}, parted)
+    assert (found.items, found.scores[:, 1].tolist()) == (("MAT-7", "MAT-71"), [1, 0, 0, 0, 1])
+    assert found.reasons[:, 1].tolist() == [0, 0, int(Reason.NOT_ADMINISTERED), 0, 0]
+    assert finding(found, "several_options").scope == ("MAT-71",)
+
+
+TOPS = {
+    "one name a question": [["Respondent ID", "Collector ID", "MAT-71", "MAT-7", "", "", "MAT-8", ""]],
+    "a name a column": [["Respondent ID", "Collector ID", "MAT-71", "MAT-7", "MAT-7", "MAT-7", "MAT-8", "MAT-8"]],
+    "a title above": [["Итоги", *[""] * 7], [""] * 8, ["Respondent ID", "Collector ID", "MAT-71", "MAT-7", "", "", "MAT-8", ""]],
+    "the id below": [["", "", "MAT-71", "MAT-7", "", "", "MAT-8", ""]],
+}
+
+
+@pytest.mark.parametrize("tops", TOPS)
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "frame"])
+def test_two_rows_of_headings_are_read_together(parted: ItemBank, tops: str, kind: str, tmp_path: Path) -> None:
+    """Questions, and below them options, lines to be matched, or "Response": so survey programs write, and who merges cells."""
+    ids = ["Respondent ID", "Collector ID"] if tops == "the id below" else ["", ""]
+    below = [*ids, "Response", *PARTED.values(), *PAIRED]
+    marks = {o: t if kind == "csv" else "x" for o, t in PARTED.items()}
+    rows = [[f"T{k}", "7", "2", *(marks[o] if o in c else "" for o in PARTED), "2", "1"] for k, c in enumerate(CHOSEN)]
+    cells = pd.DataFrame([*TOPS[tops], below, *rows], dtype=object)
+    if kind == "frame":
+        names = [*accumulate(TOPS[tops][-1], lambda before, name: name or before)]
+        source: Any = pd.DataFrame(rows, columns=pd.MultiIndex.from_arrays([names, below]))
+    elif kind == "csv":
+        source = tmp_path / "t.csv"
+        cells.to_csv(source, index=False, header=False)
+    else:
+        source = tmp_path / "t.xlsx"
+        cells.to_excel(source, index=False, header=False)
+    found = read(source, parted)
+    assert found.persons.tolist() == [f"T{k}" for k in range(6)]
+    assert found.items == ("MAT-7", "MAT-8", "MAT-71")
+    assert found.scores.T.tolist() == [[1, 0, 0, 0, 0, 1], [1] * 6, [1] * 6]
+    assert not [f for f in found.findings if f.severity == "warning"]
+
+
+def test_a_first_person_is_no_row_of_headings(parted: ItemBank, tmp_path: Path) -> None:
+    for first in (["T0", "", "1", "x", "y"], ["T0", "2", "1", "x", "y"]):
+        pd.DataFrame([["person", "MAT-71", "MAT-7", "", ""], first, ["T1", "2", "1", "y", "z"]]).to_csv(
+            tmp_path / "t.csv", index=False, header=False
+        )
+        assert read(tmp_path / "t.csv", parted).persons.tolist() == ["T0", "T1"]
+    pd.DataFrame([["person", "MAT-71", "MAT-7"], ["", "2", "1"], ["T1", "2", "1"]]).to_csv(
+        tmp_path / "t.csv", index=False, header=False
+    )
+    with pytest.raises(ResponsesError, match="rows 1 have no id"):
+        read(tmp_path / "t.csv", parted)
 
 
 def test_columns_of_some_options_and_of_other_contents_are_no_item(parted: ItemBank) -> None:

@@ -19,7 +19,7 @@ from competency_dx.responses.explanation import RawAnswers
 from competency_dx.responses.missing import ABSENT, BLANK, Reason, Reasons
 from competency_dx.responses.reading import rows as of_persons
 from competency_dx.responses.reading.answers import answer_roles, is_answers, refuse_impossible
-from competency_dx.responses.reading.layout import RIGHT_NAMES, Layout, id_form, refuse_results
+from competency_dx.responses.reading.layout import Layout, id_form, refuse_results
 from competency_dx.responses.reading.roles import Roles, find_roles, refuse_personal
 from competency_dx.responses.reading.rows import best_rows, blanks, forms_of, long_columns, numbered, pivot, resolve_blanks, single_rows
 from competency_dx.responses.reading.scoring import is_numeric, score_columns
@@ -144,7 +144,7 @@ def from_table(table: Table, bank: ItemBank | None, layout: Layout) -> Responses
     refuse_results(table.columns, table.origin)
     long, plan = long_columns(table, bank, layout), layout
     if long is not None:
-        if layout.cells == "auto" and table.columns[long[2]].header in RIGHT_NAMES:
+        if layout.cells == "auto" and of_persons.says_right(table.columns[long[2]]):
             layout = replace(layout, cells="scored")  # whether an answer is right is no answer
         answers, codes = table.columns[long[2]], (layout.missing_codes or {}).values()
         if "" in {*(layout.missing_tokens or {}), *chain.from_iterable(codes)}:  # said to mean something, as no missing row does

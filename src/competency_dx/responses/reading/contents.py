@@ -203,7 +203,7 @@ class _FilledCells:
         where, wrong = self._cell.get("r", ""), self._cell.get("t") == "e" and "v" in self._parts
         if wrong and not self._value.startswith("#N/A"):
             self.broken["responses.sheet_errors"].append(where)
-        elif "f" in self._parts and not self._value and "is" not in self._parts:
+        elif "f" in self._parts and not self._value and "is" not in self._parts and self._cell.get("t") != "str":  # "" is a value
             self.broken["responses.formulas"].append(where)
         self._cell = None
 

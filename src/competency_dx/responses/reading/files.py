@@ -7,8 +7,10 @@ import json
 import re
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from competency_dx.responses.reading.not_answers import strength_of_label
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table
 from competency_dx.result import DataFrame, parse_json
 from competency_dx.storage import check_nesting, decompressed, limits_in_force, read_bytes
-from competency_dx.wording import cut
+from competency_dx.wording import cut, toml_content
 
 HEAD = 40  # rows in which the header is looked for
 _QUOTED = re.compile(r'"[^"\n]*"')
@@ -33,6 +35,7 @@ _LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
 DELIMITERS = (";", "\t", ",", "|")
 GUARDED = re.compile(r"'+ *[=+\-@\t\r\n＝＋－＠]")
 """Begin texts in which spreadsheets would see a formula: an apostrophe stands before each of them."""
+_RESPONSE = re.compile(toml_content("responses.reading", "words")["response"])
 _ROLE_NAMES = frozenset((*PERSON_NAMES, *ITEM_NAMES, *ANSWER_NAMES)) | BACKGROUND_NAMES
 
 
@@ -104,9 +107,9 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
         raise ResponsesError("responses.empty", path=path)
     mark = delimiter_of([line for line in lines if line.strip()])
     reader = csv.reader(lines, delimiter=mark)
-    head, ends = zip(*(([*map(unguarded, row)], reader.line_num) for row in reader), strict=True)
+    head, ends = map(list, zip(*(([*map(unguarded, row)], reader.line_num) for row in reader), strict=True))
     limits_in_force().check(path.name, columns=max(map(len, head)))
-    at = header_row(head, ids)
+    at = header_of(head, ids)
     quoted = all(lines[k].startswith('"') for k in [0, *ends][at : at + 2] if k < len(lines))
     alike = len({re.sub(r"\d+", "0", name) for name in head[at][:2]}) == 1  # so the first column is one of items too
     if (quoted or alike or is_id(head[at][0], ids)) and _names_rows(head[at:]):
@@ -194,13 +197,44 @@ def _refuse_swallowed(path: Path, row: Sequence[str], mark: str, columns: int, l
             raise ResponsesError("responses.quote_open", path=path, line=line)
 
 
+def header_of(rows: list[list[Any]], ids: frozenset[str]) -> int:
+    """Return the place of the header among the first rows; where two rows make it, the lower is written anew as the names of both."""
+    at = header_row(rows[:HEAD], ids)
+    asked = sum(map(_is_asked, _texts(rows[at]))) > 1  # a row of "Response" is the lower one
+    for place in (at - asked, at):
+        if 0 <= place < len(rows) - 1 and (names := _of_two_rows(*map(_texts, rows[place : place + 2]))) is not None:
+            rows[place + 1] = names
+            return place + 1
+    return at
+
+
+def _is_asked(text: str) -> bool:
+    return _RESPONSE.fullmatch(header_form(text)) is not None
+
+
+def _of_two_rows(top: Sequence[str], below: Sequence[str]) -> list[str] | None:
+    """Return questions with the options, criteria or the word "Response" that stand below them, None where a person stands there.
+
+    So survey programs write, and merged cells are read: the first column of a question has its name, the others the same or none.
+    """
+    below = [*below, *[""] * (len(top) - len(below))]
+    of = [*accumulate([*top, *[""] * (len(below) - len(top))], lambda before, name: name or before)]
+    pairs, counts = [*zip(of, below, map(_is_asked, below), strict=True)], Counter(of)
+    parts = {name: {text for other, text, _ in pairs if other == name} for name in counts if name and counts[name] > 1}
+    free = [not (name and text) and header_form(name or text) in {"", *_ROLE_NAMES} for name, text, _ in pairs]  # of whom, and the like
+    alone = all(not text or asked or here or name in parts for (name, text, asked), here in zip(pairs, free, strict=True))
+    if not (alone and any(free)) or any(len(texts) < counts[name] for name, texts in parts.items()) or not (parts or any(below)):
+        return None
+    return [f"{name} [{text}]" if name and text and not asked else name or text for name, text, asked in pairs]
+
+
 def header_row(head: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
     """Return the place of the header: most item ids and known names, else the first row that is nearly full."""
     rows = [*map(_texts, head)]
     if not (texts := [[*filter(None, row)] for row in rows]):
         return 0
     known = [sum(is_id(c, ids) for c in row) for row in texts]
-    roles = [sum(header_form(c) in _ROLE_NAMES for c in row) for row in texts]
+    roles = [len({*map(header_form, row)} & _ROLE_NAMES) for row in texts]
     if max(known) > 1 or (sum(known) == 1 and max(roles) <= 1):  # ids one below the other are in rows
         return known.index(max(known))
     filled, richest = [*map(len, texts)], roles.index(max(roles))
@@ -248,7 +282,7 @@ def _workbook(path: Path, sheet: str | None, ids: frozenset[str]) -> Table:
     grids = {n: grid for n in names if (grid := grid_of(book, n, path))}
     if not (filled := {n: g for n, g in grids.items() if any(c not in {None, ""} for row in g for c in row)}):
         raise ResponsesError("responses.empty_book", path=path)
-    at = {n: header_row(g[:HEAD], ids) for n, g in filled.items()}
+    at = {n: header_of(g, ids) for n, g in filled.items()}
     heads = {n: [text for text in _texts(g[at[n]]) if text] for n, g in filled.items()}
     fits = {n: 2 * sum(is_id(c, ids) for c in row) + sum(header_form(c) in _ROLE_NAMES for c in row) for n, row in heads.items()}
     seen = {n for n in filled if n not in hidden and fits[n]} or set(filled)  # a hidden sheet only where no other fits

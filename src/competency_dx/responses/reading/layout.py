@@ -20,7 +20,8 @@ Shape = Literal["auto", "wide", "long"]
 Cells = Literal["auto", "raw", "scored"]
 _WORDS = toml_content("responses.reading", "words")
 _COLUMNS, _ROWS, _RESULTS = (_WORDS[part] for part in ("columns", "rows", "results"))
-PERSON_NAMES, FORM_NAMES, ITEM_NAMES, RIGHT_NAMES = (_COLUMNS[name] for name in ("person", "form", "item", "correct"))
+PERSON_NAMES, FORM_NAMES, ITEM_NAMES = (_COLUMNS[name] for name in ("person", "form", "item"))
+RIGHT_NAMES, VERDICT_NAMES = _COLUMNS["correct"], _COLUMNS["verdict"]
 ANSWER_NAMES, POINT_NAMES = (*_COLUMNS["answer"], *RIGHT_NAMES), frozenset((*_COLUMNS["points"], *RIGHT_NAMES))
 AMOUNTS = frozenset(_COLUMNS["amounts"])
 BACKGROUND_NAMES = frozenset(FORM_NAMES).union(_COLUMNS["background"])
@@ -31,7 +32,7 @@ _SEPARATORS = re.compile(r"(?P<joint>(?<=\d)[\s_.\-]+(?=\d))|[\s_.\-]+")
 _TOKENS = re.compile(r"[^\W_]+")
 _QUESTION = re.compile(_WORDS["question"], re.IGNORECASE)
 KEPT = 32  # banks
-PART_MARKS, PART_WORDS = ".:/([", ("", "SQ00", "вариант", "option", "choice")  # before a part that has a column, and its code
+PART_MARKS, PART_WORDS = ".:/([)]}\"'?!", ("", "SQ00", "вариант", "option", "choice")  # before a part that has a column, and its code
 QUESTION = 20  # signs of a header that may be the text of an item
 LONGEST_MENTION = 4  # words of a header, at most, that are an id together: ``"MAT S 01 003"``
 MOST_WORDS = 40  # so many words at the beginning and at the end of a header are looked through for an id
@@ -156,7 +157,7 @@ def parts_of(item: Item) -> dict[str, str]:
     """Return the parts of an item that may have a column each, with their words: criteria, options to tick, what is to be matched."""
     if isinstance(item.rule, Rubric):
         return {c.id: "" for c in item.rubric}
-    return dict(item.options if item.type == "multiple" else item.left if item.type == "matching" else {})
+    return dict(item.options if item.type in {"single", "multiple"} else item.left if item.type == "matching" else {})
 
 
 def id_form(text: str) -> str:
@@ -171,9 +172,12 @@ def undecorated(text: str) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def _said(item: Item) -> dict[str, str]:
-    """Return the parts of an item by the forms in which they are named, and "" by that of its text."""
+    """Return the parts of an item by the forms in which they are named, and "" by that of its text and by nothing."""
     parts = ((part, said) for part, text in parts_of(item).items() for said in (text, *(f"{word}{part}" for word in PART_WORDS)))
-    return {id_form(said): part for part, said in (*parts, ("", item.stem)) if said}
+    return {id_form(said): part for part, said in (*parts, ("", item.stem)) if said} | {"": ""}
+
+
+_asked = lru_cache(maxsize=1 << 14)(lambda item: id_form(item.stem))
 
 
 @value
@@ -194,9 +198,9 @@ class ItemNames:
 
     def _within(self, form: str) -> tuple[Target, ...]:
         """Return what a name says by more than an id: a part of an item, or its text, behind the id or alone."""
-        behind = ((item, form[len(start) :]) for start, item in self.items.items() if form.startswith(start))
-        named = [(i, _said(i).get(rest.lstrip(PART_MARKS))) for i, rest in behind if not (i.id[-1:] + rest[:1]).isdigit()]
-        named += [(i, _said(i).get(form)) for i in self.items.values() if len(form) >= QUESTION and i.stem]
+        starts = [pair for pair in ((_asked(i), i) for i in self.items.values()) if len(pair[0]) >= QUESTION]
+        behind = [(i, s, form[len(s) :]) for s, i in (*self.items.items(), *starts) if form.startswith(s)]
+        named = [(i, _said(i).get(rest.lstrip(PART_MARKS))) for i, s, rest in behind if not (s[-1:] + rest[:1]).isdigit()]
         return tuple(Target(i.id, part) for i, part in named if part is not None)
 
     def added(self, name: str) -> bool:

@@ -39,6 +39,7 @@ YEARS, ADULT = 5, 2000  # dates that lie so many years apart, most of them befor
 _KEY = re.compile(rf"(?i)(?<![^\W\d_])(?:{'|'.join(_ROWS['key_parts'])})")
 _COUNT = re.compile(rf"(?:{'|'.join(_ROWS['count'])})(?!\w)")
 _LABELS = {part: frozenset(map(label_form, _ROWS[part])) for part in ("key", "certain", "short")}
+_AGAIN = re.compile(_WORDS["again"], re.IGNORECASE)
 _BEHIND = re.compile(r"\s*(?:\(\d+\)|%)$")  # what summaries write behind a number
 _SHORT = re.compile(r"(?:[^\W\d_]{0,2}\d{0,5}(?:\n|\Z))*+")  # cells in which nothing personal has room
 _CELLS = {kind: re.compile(text.replace("{name}", _WORDS["name"])) for kind, text in _WORDS["cells"].items()}
@@ -63,6 +64,14 @@ def alike(ids: Sequence[str]) -> list[str]:
         return []
     counts = Counter(forms := re.sub(r"[ _.\-']+|(?<!\d)0+(?=\d)", "", re.sub(r"(?<=\d)[ _.\-]+(?=\d)", "·", text)).split("\n"))
     return [i for i, form in zip(ids, forms, strict=True) if counts[form] > 1] if ids else []
+
+
+def again(ids: Sequence[str]) -> list[str]:
+    """Return ids that are others with the mark of a second attempt behind, and these: "T1" and "T1 (2)"."""
+    every, firsts = {*ids}, {i: _AGAIN.sub("", i) for i in ids}
+    pairs = {i: first for i, first in firsts.items() if first != i and first in every}
+    marked = {*pairs, *pairs.values()}
+    return [i for i in ids if i in marked]
 
 
 def is_signature(text: str) -> bool:
@@ -157,7 +166,9 @@ def _strangers(ids: Column | None, cells: Sequence[Column], keyed: Sequence[tupl
         out[0, [row for row, text in texts if _WORD.search(text) and " " in text]] = True
     if not odd and (keyed or total > MANY):
         return out
-    numbers, others = numbers_of(cells), ~(out[0] | labelled | np.isin(rows, [*odd]))
+    numbers = numbers_of(cells)
+    out[0, _subtotals(numbers)] = True
+    others = ~(out[0] | labelled | np.isin(rows, [*odd]))
     tops = np.nan_to_num(numbers[others]).max(axis=0, initial=0)
     for row in ends:
         v = np.nan_to_num(numbers[row])
@@ -165,6 +176,17 @@ def _strangers(ids: Column | None, cells: Sequence[Column], keyed: Sequence[tupl
         out[1, row] |= row in odd and not out[0, row] and v.max() > 1 and bool((numbers[row] >= tops).all())
         if (row in odd or striking) and _is_summary(numbers[row], numbers[others & (rows != row)]):
             out[0 if row in odd or ids is None else 1, row] = True
+    return out
+
+
+def _subtotals(cells: Floats) -> list[int]:
+    """Return the rows (R, C) that are the sums of the rows above, from the last such row on, and have more than any of them."""
+    filled, out, start = np.nan_to_num(cells), list[int](), 0
+    sums, tops = np.cumsum(filled, axis=0), filled.max(axis=1, initial=0)
+    for row in np.flatnonzero(tops > 1).tolist() if cells.shape[1] >= FEW else ():
+        block = sums[row - 1] - (sums[start - 1] if start else 0)
+        if row - start >= FEW - 1 and np.array_equal(filled[row], block) and tops[row] > tops[start:row].max():
+            out, start = [*out, row], row + 1
     return out
 
 

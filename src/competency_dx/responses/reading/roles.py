@@ -22,12 +22,14 @@ from competency_dx.responses.reading.layout import FORM_NAMES, ITEM_NAMES, PERSO
 from competency_dx.responses.reading.not_answers import ColumnKind, alike, heading_of, is_signature, personal_kind, without_footers
 from competency_dx.responses.reading.table import Column, Table
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE, as_points
+from competency_dx.wording import toml_content
 
 PERSON_SHARE = 0.1  # a person column has at least this share of distinct ids; several attempts lower it, and are asked about
 DISTINCT = 10  # rows without ids, each of them several times, that are not so by chance
 SHORTENED = re.compile(r"\d[.,]\d+E\+\d+", re.IGNORECASE)  # what spreadsheets make of long numbers
 NUMERIC_SHARE = 0.5  # without a bank a column of which most cells are whole numbers is an item
 LIKE_NAMED = 3  # so many columns called alike, but for a number, are the items; others beside them are worth a look
+_ASKED = re.compile(toml_content("responses.reading", "words")["asked"], re.IGNORECASE)
 UNNAMED = frozenset({"column 1", "unnamed 0", "index", "level 0"})  # what an index becomes that was written to a file without a name
 
 
@@ -51,9 +53,11 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     table, person = _person(table, used, layout)
     for column in () if items else [*table.columns.values()][:2]:  # the first may be the numbers of the rows
         spelled, named = column.vocabulary, column.header in ITEM_NAMES
-        known = 2 * sum(names.find(i) is not None for i in spelled) > table.rows if names else named
+        alone = 2 * sum(bool(names.find(i) if names else _ASKED.fullmatch(i)) for i in spelled) > table.rows
+        known = alone or (named and names is None)
         if known and len(spelled) == table.rows > 1 and (len(spelled) > 4 or any(read_number(i) is None for i in spelled)):
             raise ResponsesError("responses.transposed", origin=table.origin, column=column.name, shown=spelled)
+    _refuse_pairs(table, person)
     form = _form(table, bank, layout, used)
     rest = [name for name in table.columns if name not in used and name not in {person, form}]
     free = rest if bank is None and layout.items is None else []
@@ -82,7 +86,7 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     strange = _strange(table, rest, names, items, bank) if bank and names else {}
     background = tuple(name for name in rest if name not in strange)
     codes: tuple[str, ...] = () if person is None else table.columns[person].vocabulary
-    notes += Template("responses.spellings").about(hidden_ids(codes, map(codes.index, alike(codes))))
+    notes += Template("responses.spellings").about(hidden_ids(codes, map(codes.index, alike(codes) or not_answers.again(codes))))
     notes += Template("responses.personal_data").about(sorted(personal), kinds=[list(pair) for pair in personal.items()])
     notes += Template("responses.background").about([*background, *([form] if form else [])])
     notes += Template("responses.unknown_items").about(strange, where=hinted(strange))
@@ -136,9 +140,10 @@ def _bank_items(table: Table, names: ItemNames, bank: ItemBank, layout: Layout) 
         if whole := columns.get(Target(item.id)):
             items[item.id] = (whole[0],)
         elif any(parts.values()):
-            if absent := [part for part, name in parts.items() if not name]:
+            if not (absent := [part for part, name in parts.items() if not name]):
+                items[item.id] = tuple(parts.values())
+            elif item.type != "single":  # of one option in the heading it is a remark
                 raise ResponsesError("responses.parts_absent", item=item.id, absent=absent)
-            items[item.id] = tuple(parts.values())
     loose = [parts[0] for item, parts in items.items() if len(parts) == 1 and parts[0] not in names.exact]
     return items, [*Template("responses.header_matched").about(loose), *Template("responses.points_beside").about(beside)]
 
@@ -152,7 +157,8 @@ def _strange(
     for name in rest:
         cells, target = table.columns[name].vocabulary, names.find(name)
         known = heading_of(name) in {"known", "beside"}
-        if known or (target is not None and (target.item not in items or names.added(name))):
+        option = target is not None and target.part and bank.item(target.item).type == "single"  # one of an item, without the others
+        if known or (target is not None and not option and (target.item not in items or names.added(name))):
             continue  # the latter are items that the layout leaves out, or points beside an item
         meant = names.near(name, items)
         least = 3 if all(map(str.isdigit, cells)) else 2  # many things are 1 or 2
@@ -211,6 +217,15 @@ def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | 
     return _index_as_column(table) if table.index is not None else (table, None)
 
 
+def _refuse_pairs(table: Table, person: str | None) -> None:
+    """Raise where a row holds two persons: another column is called like the ids but for a number, and so are two items."""
+    for name, other in table.columns.items() if person is not None else ():
+        tail = name.removeprefix(person)
+        doubled = sum(f"{n}{tail}" in table.columns for n in table.columns) > 2 if re.fullmatch(r"[\W_]*\d\W*", tail) else False
+        if doubled and (other.texts() != table.columns[person].texts()).any():
+            raise ResponsesError("responses.persons_beside", origin=table.origin, columns=[person, name])
+
+
 def _index_as_column(table: Table) -> tuple[Table, str]:
     assert table.index is not None
     name = table.index.name if table.index.name not in table.columns else f"{table.index.name} (row label)"
@@ -250,6 +265,11 @@ def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[
     items = [name for name in kinds if name not in sums and name not in beside]
     if broken := [name for name in items if kinds[name] == "fractions"]:
         raise ResponsesError("responses.not_whole", broken=broken[0])
+    stems = {name: re.sub(r"[\W_]+[^\W_]+\W*$", "", name) for name in items}
+    for group in ([name for name in items if stems[name] == stem] for stem, n in Counter(stems.values()).items() if n >= LIKE_NAMED):
+        chosen = np.nan_to_num(not_answers.numbers_of([table.columns[name] for name in group]))
+        if table.rows >= DISTINCT and (chosen.sum(axis=1) == 1).all():  # of the options of a question each person has one
+            raise ResponsesError("responses.one_of_options", columns=group)
     form = {name: re.sub(r"\d+", "0", name) if len(name) > 1 else "0" for name in items}
     asked = Counter(form[name] for name in items if kinds[name] != "nothing")  # Q9 may be left out by all, Q9 [why] is no item
     beside += [name for name in items if form[name] not in asked]

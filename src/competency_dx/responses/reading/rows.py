@@ -22,6 +22,7 @@ from competency_dx.responses.reading.layout import ANSWER_NAMES, ITEM_NAMES, PER
 from competency_dx.responses.reading.not_answers import alike, numbers_of, sum_columns
 from competency_dx.responses.reading.roles import Roles
 from competency_dx.responses.reading.table import Column, Table
+from competency_dx.responses.reading.unreadable import as_points
 from competency_dx.wording import toml_content
 
 MANY = 1 << 17  # persons
@@ -37,7 +38,8 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
     if layout.kind == "wide":
         return None
     headers = table.headers()
-    answers = ANSWER_NAMES if bank else (*RIGHT_NAMES, *ANSWER_NAMES)  # without keys there must be points
+    told = [n for n in naming.VERDICT_NAMES if n in headers and says_right(table.columns[headers[n]])]
+    answers = (*ANSWER_NAMES, *told) if bank else (*RIGHT_NAMES, *told, *ANSWER_NAMES)  # without keys there must be points
     person, item, answer = (
         given or next((headers[n] for n in names if n in headers), None)
         for given, names in ((layout.person, PERSON_NAMES), (layout.item, ITEM_NAMES), (layout.answer, answers))
@@ -54,6 +56,11 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
     if layout.kind == "long":
         raise ResponsesError("responses.long_roles", origin=table.origin, columns=table.columns)
     return None
+
+
+def says_right(column: Column) -> bool:
+    """Tell whether a column says which answers are right: by its name, or of what is called a result or a status by its words."""
+    return column.header in RIGHT_NAMES or (column.header in naming.VERDICT_NAMES and as_points(column, {}) != [*column.vocabulary])
 
 
 def _holds_ids(table: Table, item: str, bank: ItemBank | None, layout: Layout) -> bool:

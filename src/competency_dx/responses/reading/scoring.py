@@ -54,7 +54,7 @@ class Scored(NamedTuple):
 
 def joined(item: Item, columns: Sequence[Column], own: Mapping[str, int]) -> Column:
     """Join the columns of an item's parts into one of contents like ``"К1=2; К2=1"``, or of options ticked; `own` are tokens."""
-    if item.type == "multiple":
+    if item.type in {"single", "multiple"}:
         columns = [_ticked(c, *option, own) for c, option in zip(columns, item.options.items(), strict=True)]
     rows, inverse = np.unique(np.stack([c.codes for c in columns], axis=1), axis=0, return_inverse=True)
     texts = []
@@ -63,7 +63,7 @@ def joined(item: Item, columns: Sequence[Column], own: Mapping[str, int]) -> Col
         present = list(dict.fromkeys(filter(None, parts)))
         alone = len(present) == 1 and token_code(present[0], own) is not None
         marked = [f"{c}={part}" for c, part in zip(parts_of(item), parts, strict=True) if part or item.rubric]
-        chosen = [part for part in present if token_code(part, own) is None] if item.type == "multiple" else marked
+        chosen = [part for part in present if token_code(part, own) is None] if item.options and not item.left else marked
         texts.append(present[0] if alone else "; ".join(chosen) if present else "")
     kept = {t: k for k, t in enumerate(dict.fromkeys(filter(None, texts)))}
     place = np.array([kept.get(t, -1) for t in texts], dtype=np.int32)
