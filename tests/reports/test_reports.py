@@ -285,6 +285,10 @@ def test_csv_reads_back(folder: Path, profiles: cdx.DeficitProfiles) -> None:
     assert list(table.columns) == list(frame.columns)
     np.testing.assert_allclose(table["p_deficit"], frame["p_deficit"], rtol=1e-12)
     assert table["person"].iloc[-1] == frame["person"].iloc[-1]
+    titles = [c.title.text("ru" if ru else "en") for c in profiles.competencies]
+    assert table["title"].tolist() == titles * len(profiles)
+    sheet = pd.read_excel(folder / "profiles.xlsx", engine="calamine")
+    assert sheet.iloc[:, 2].tolist() == titles * len(profiles)
 
 
 def test_workbook_has_real_numbers(folder: Path, profiles: cdx.DeficitProfiles) -> None:

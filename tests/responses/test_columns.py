@@ -8,7 +8,6 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -566,7 +565,7 @@ FOOTERS: dict[str, Any] = {
 @pytest.mark.parametrize("label", ["Итого по школе {}", "S{:02}", "Подытог {}"])
 @pytest.mark.parametrize("size", [3, 10])
 def test_sums_of_groups_between_the_rows_are_no_persons(label: str, size: int) -> None:
-    table = pd.DataFrame(POINTS, columns=ITEMS)
+    table = pd.DataFrame(POINTS, columns=[*ITEMS])
     table.insert(0, "person", [f"T{k:02}" for k in range(30)])
     parts = [table[k : k + size] for k in range(0, 30, size)]
     sums = [pd.DataFrame([[label.format(k), *part[[*ITEMS]].sum()]], columns=table.columns) for k, part in enumerate(parts)]
@@ -891,7 +890,8 @@ def test_two_rows_of_headings_are_read_together(parted: ItemBank, tops: str, kin
     rows = [[f"T{k}", "7", "2", *(marks[o] if o in c else "" for o in PARTED), "2", "1"] for k, c in enumerate(CHOSEN)]
     cells = pd.DataFrame([*TOPS[tops], below, *rows], dtype=object)
     if kind == "frame":
-        names = [*accumulate(TOPS[tops][-1], lambda before, name: name or before)]
+        last = ""
+        names = [last := name or last for name in TOPS[tops][-1]]
         source: Any = pd.DataFrame(rows, columns=pd.MultiIndex.from_arrays([names, below]))
     elif kind == "csv":
         source = tmp_path / "t.csv"

@@ -43,13 +43,13 @@ def profile_report(profiles: DeficitProfiles, language: Language, executor: Exec
     """Return how profiles are written: the cohort page links to the persons' pages where they stand beside it."""
     s, files = report_context(profiles, language), file_names(map(str, profiles.persons))
     links = {person: f"{PERSONS}/{quote(name)}.html" for person, name in files.items()}
-    made = partial(_person_pages, language=language, files=files)
+    made, tables = partial(_person_pages, language=language, files=files), replace(profiles, language=language)
     return Written(
         table="profiles",
         page=lambda linked: render("cohort.html", language, {"v": cohort_view(profiles, s, links if linked else {}), "s": s}),
-        sheets=lambda: (profile_sheets(profiles, s), s.t["cohort_title"]),
+        sheets=lambda: (profile_sheets(tables, s), s.t["cohort_title"]),
         further=lambda: chain.from_iterable(mapped_ahead(made, _blocks(profiles, PAGES), executor)),
-        frames=lambda: (block.to_frame() for block in _blocks(profiles)),
+        frames=lambda: (block.to_frame() for block in _blocks(tables)),
         document=lambda: _document(profiles),
         leads=False,
     )
@@ -101,17 +101,15 @@ def note_sheets(s: ReportContext) -> tuple[Sheet, Sheet]:
 
 def _long_sheet(name: str, profiles: DeficitProfiles, s: ReportContext, table: Callable[[DeficitProfiles], DataFrame]) -> Sheet:
     """Return a sheet with a row per person and competency, its codes in words; columns are made for so many persons at a time."""
-    titles = [c.title.text(s.language) for c in profiles.competencies]
 
     def columns(rows: slice) -> dict[str, list[SheetCell]]:
-        rows_of = profiles.select(profiles.persons[rows])
-        frame = table(rows_of)
-        out = {str(name): frame[name].tolist() for name in frame.columns} | {"title": titles * len(rows_of)}
+        frame = table(profiles.select(profiles.persons[rows]))
+        out = {str(name): frame[name].tolist() for name in frame.columns}
         worded = {column: [s.t[key.format(code)] for code in out[column]] for column, key in WORDED.items() if column in out}
         return out | worded | ({"level": [s.levels.get(str(code), "") for code in out["level"]]} if "level" in out else {})
 
     first, *rest = [*blocks(len(profiles), BLOCK)] or [slice(0, 0)]
-    further = (len(profiles) - len(profiles.persons[first])) * len(titles)
+    further = (len(profiles) - len(profiles.persons[first])) * len(profiles.competencies)
     sheet = sheet_of(name, columns(first), s.language, 3)
     return replace(sheet, further=further, more=lambda: ([*columns(rows).values()] for rows in rest))
 

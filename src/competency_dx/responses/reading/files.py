@@ -10,7 +10,6 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +199,7 @@ def _refuse_swallowed(path: Path, row: Sequence[str], mark: str, columns: int, l
 def header_of(rows: list[list[Any]], ids: frozenset[str]) -> int:
     """Return the place of the header among the first rows; where two rows make it, the lower is written anew as the names of both."""
     at = header_row(rows[:HEAD], ids)
-    asked = sum(map(_is_asked, _texts(rows[at]))) > 1  # a row of "Response" is the lower one
+    asked = sum(map(bool, map(_RESPONSE.fullmatch, map(header_form, _texts(rows[at]))))) > 1  # a row of "Response" is the lower one
     for place in (at - asked, at):
         if 0 <= place < len(rows) - 1 and (names := _of_two_rows(*map(_texts, rows[place : place + 2]))) is not None:
             rows[place + 1] = names
@@ -208,18 +207,14 @@ def header_of(rows: list[list[Any]], ids: frozenset[str]) -> int:
     return at
 
 
-def _is_asked(text: str) -> bool:
-    return _RESPONSE.fullmatch(header_form(text)) is not None
-
-
 def _of_two_rows(top: Sequence[str], below: Sequence[str]) -> list[str] | None:
     """Return questions with the options, criteria or the word "Response" that stand below them, None where a person stands there.
 
     So survey programs write, and merged cells are read: the first column of a question has its name, the others the same or none.
     """
-    below = [*below, *[""] * (len(top) - len(below))]
-    of = [*accumulate([*top, *[""] * (len(below) - len(top))], lambda before, name: name or before)]
-    pairs, counts = [*zip(of, below, map(_is_asked, below), strict=True)], Counter(of)
+    below, last = [*below, *[""] * (len(top) - len(below))], ""
+    of = [last := name or last for name in (*top, *[""] * (len(below) - len(top)))]
+    pairs, counts = [*zip(of, below, map(_RESPONSE.fullmatch, map(header_form, below)), strict=True)], Counter(of)
     parts = {name: {text for other, text, _ in pairs if other == name} for name in counts if name and counts[name] > 1}
     free = [not (name and text) and header_form(name or text) in {"", *_ROLE_NAMES} for name, text, _ in pairs]  # of whom, and the like
     alone = all(not text or asked or here or name in parts for (name, text, asked), here in zip(pairs, free, strict=True))

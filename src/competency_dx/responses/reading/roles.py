@@ -57,7 +57,7 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
         known = alone or (named and names is None)
         if known and len(spelled) == table.rows > 1 and (len(spelled) > 4 or any(read_number(i) is None for i in spelled)):
             raise ResponsesError("responses.transposed", origin=table.origin, column=column.name, shown=spelled)
-    _refuse_pairs(table, person)
+    _refuse_pairs(table, person or "")
     form = _form(table, bank, layout, used)
     rest = [name for name in table.columns if name not in used and name not in {person, form}]
     free = rest if bank is None and layout.items is None else []
@@ -217,9 +217,9 @@ def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | 
     return _index_as_column(table) if table.index is not None else (table, None)
 
 
-def _refuse_pairs(table: Table, person: str | None) -> None:
+def _refuse_pairs(table: Table, person: str) -> None:
     """Raise where a row holds two persons: another column is called like the ids but for a number, and so are two items."""
-    for name, other in table.columns.items() if person is not None else ():
+    for name, other in table.columns.items() if person else ():
         tail = name.removeprefix(person)
         doubled = sum(f"{n}{tail}" in table.columns for n in table.columns) > 2 if re.fullmatch(r"[\W_]*\d\W*", tail) else False
         if doubled and (other.texts() != table.columns[person].texts()).any():
