@@ -338,7 +338,7 @@ def test_three_competencies_agree_with_product_quadrature_of_mirt(shared: Shared
     np.testing.assert_allclose(se[1 : 2 * I : 2], [known["se"][n]["d"] for n in names], rtol=0.01)
     by_name = known["correlation_se"]
     np.testing.assert_allclose(se[2 * I :], [by_name[n] for n in ("COV_21", "COV_31", "COV_32")], rtol=0.01)
-    scores = posterior_at(propagation_of(likelihood).design, found.at.step.kept.model)
+    scores = posterior_at(propagation_of(likelihood).design, found.at.step.kept[0])
     for k, name in enumerate("ABC"):
         np.testing.assert_allclose(scores.mean[:40, k], known["EAP"][name], atol=0.004)
         np.testing.assert_allclose(np.sqrt(scores.covariance[:40, k, k]), known["EAP"][f"SE_{name}"], atol=0.003)
@@ -354,7 +354,7 @@ def test_six_competencies_agree_with_quasi_monte_carlo_of_mirt(shared: SharedFil
     np.testing.assert_allclose(correlation, results["correlation_qmcem"], atol=0.01)
     assert found.log_likelihood > results["loglik_qmcem"]
     assert propagation_of(likelihood).error(found.at).rms_mean < 1e-4
-    scores = posterior_at(propagation_of(likelihood).design, found.at.step.kept.model)
+    scores = posterior_at(propagation_of(likelihood).design, found.at.step.kept[0])
     expected = np.sqrt(np.mean(np.diagonal(scores.covariance, axis1=1, axis2=2)))
     assert expected < results["rmse_theta_EAP_qmcem_vs_true"]
 

@@ -37,15 +37,6 @@ class MatchedClasses(NamedTuple):
     n_items: Ints
 
 
-class PosteriorBlock(NamedTuple):
-    """Posteriors (u, C) of a block of answer patterns, and their MAP and MLE profiles (u,)."""
-
-    block: slice
-    posterior: Floats
-    best: Ints
-    likeliest: Ints
-
-
 @value
 class AttributePosteriors(Result):
     """Classification of P persons on A attributes.
@@ -111,7 +102,7 @@ class AttributePosteriors(Result):
 def profile_posteriors(data: Responses, calibration: ClassCalibration, *, missing: MissingPolicy | None = None) -> Floats:
     """Return the posterior probability of each permissible profile for each person (P, C); items are matched by id."""
     answers = matched(data, calibration.parameters, missing)
-    return np.concatenate([b.posterior for b in posterior_blocks(answers, calibration)])[answers.of_person]
+    return np.concatenate([posterior for _, posterior, *_ in posterior_blocks(answers, calibration)])[answers.of_person]
 
 
 @checked(ScoringError)
@@ -128,7 +119,7 @@ def attribute_posteriors(
     (C, A), who = profiles.shape, answers.of_person
     pairs = (profiles[:, :, None] * profiles[:, None, :]).reshape(C, A * A)
     found = posterior_blocks(answers, calibration)
-    parts = [(b.posterior @ profiles, b.posterior @ pairs, b.best, b.likeliest, b.posterior.max(axis=1)) for b in found]
+    parts = [(posterior @ profiles, posterior @ pairs, *modes, posterior.max(axis=1)) for _, posterior, *modes in found]
     mastery, both, best, likeliest, sure = (np.concatenate(x) for x in zip(*parts, strict=True))
     covariance = both.reshape(-1, A, A) - mastery[:, :, None] * mastery[:, None, :]
     settings = {"missing": (missing or MissingPolicy()).describe("en"), "model": calibration.model}
@@ -165,8 +156,8 @@ def matched(data: Responses, parameters: ItemClasses, missing: MissingPolicy | N
     return MatchedClasses(patterns, of_person, items, observed.sum(axis=1))
 
 
-def posterior_blocks(answers: MatchedClasses, calibration: ClassCalibration) -> Iterator[PosteriorBlock]:
-    """Yield posteriors of profiles, and MAP and MLE profiles, block by block of answer patterns."""
+def posterior_blocks(answers: MatchedClasses, calibration: ClassCalibration) -> Iterator[tuple[slice, Floats, Ints, Ints]]:
+    """Yield blocks of answer patterns, posteriors of profiles (u, C), and MAP and MLE profiles (u,)."""
     table = calibration.parameters.table()[answers.items]
     _, first, inverse = np.unique(table, axis=1, return_index=True, return_inverse=True)
     of_profile, alike = inverse.ravel(), table[:, first]  # profiles not told apart are worked out once, so that ties are exact
@@ -176,7 +167,7 @@ def posterior_blocks(answers: MatchedClasses, calibration: ClassCalibration) -> 
             joint = log_joint(patterns, alike, even)[:, of_profile]
             likeliest = joint.argmax(axis=1)
             joint += prior
-            yield PosteriorBlock(block, normalise(joint)[1], joint.argmax(axis=1), likeliest)
+            yield block, normalise(joint)[1], joint.argmax(axis=1), likeliest
 
 
 def fingerprint(data: Responses, calibration: ClassCalibration) -> dict[str, str]:
@@ -240,8 +231,8 @@ def classification_accuracy(
     C, A = profiles.shape
     place = {row.tobytes(): c for c, row in enumerate(profiles)}  # P(mastery) never exceeds that of a prerequisite
     confusion, right, two = np.zeros((C, C)), np.zeros(A), np.zeros((A, 2, 2))
-    for part in posterior_blocks(answers, calibration):
-        mass, best = part.posterior * w[part.block, None], part.best
+    for block, posterior, modes, _ in posterior_blocks(answers, calibration):
+        mass, best = posterior * w[block, None], modes
         mastery, lack = mass @ profiles, mass @ (1 - profiles)
         if estimate == "EAP":
             best = np.array([place[row.tobytes()] for row in (mastery > lack).astype(np.int8)], dtype=np.int64)

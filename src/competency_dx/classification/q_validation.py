@@ -130,10 +130,10 @@ def _expected(answers: MatchedClasses, calibration: ClassCalibration) -> tuple[F
     """Return expected right answers and answers (I, C) of the profiles."""
     patterns = answers.patterns
     right, given = np.zeros((2, len(answers.items), len(calibration.profiles)))
-    for part in posterior_blocks(answers, calibration):
-        mass = part.posterior * patterns.weight[part.block, None]
-        right += patterns.right[part.block].T @ mass
-        given += mass.sum(axis=0) if patterns.given is None else patterns.given[part.block].T @ mass
+    for block, posterior, *_ in posterior_blocks(answers, calibration):
+        mass = posterior * patterns.weight[block, None]
+        right += patterns.right[block].T @ mass
+        given += mass.sum(axis=0) if patterns.given is None else patterns.given[block].T @ mass
     return right, given
 
 

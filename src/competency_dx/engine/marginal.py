@@ -214,10 +214,10 @@ class Marginal:
         """Return φ (F,) after an M-step of items and populations, scales of expanded competencies restored."""
         step = now.step
         phi = of_items.m_step(self.projected, now.phi, now.counts, step.log_prob, step.theta)
-        pull = self._pull(phi)
+        _, _, loose = pull = self._pull(phi)
         psi = of_population.m_step(self.population, self.psi(now.phi), self.integral.moments(step.kept), pull)
         gamma, sigma = of_population.unpacked(self.population, psi)
-        scale = np.where(pull.loose, np.sqrt(np.diagonal(sigma[0])), 1.0)
+        scale = np.where(loose, np.sqrt(np.diagonal(sigma[0])), 1.0)
         for d in np.flatnonzero(scale != 1.0):
             place = np.unique(self._slopes(self.items.place, -1)[:, d])
             phi[place[place >= 0]] *= scale[d]
@@ -235,11 +235,11 @@ class Marginal:
     def _pull(self, phi: Floats) -> Pull:
         """Return whose scale may expand among unit variances (D,), no single competency's, and what priors of slopes say of it."""
         if len(self.population.dimensions) == 1:
-            return Pull(np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.bool_))
+            return np.zeros(1), np.zeros(1), np.zeros(1, dtype=np.bool_)
         beta, prior = of_items.beta_of(self.items, phi), self.items.prior
         a, gradient = self._slopes(beta), self._slopes(prior.gradient(beta))
         bend = np.maximum(self._slopes(np.einsum("iff->if", prior.curvature(beta))), 0.0)
-        return Pull((a * gradient).sum(axis=0) / 2, (a**2 * bend).sum(axis=0) / 4, self._loose() & self.population.unit)
+        return (a * gradient).sum(axis=0) / 2, (a**2 * bend).sum(axis=0) / 4, self._loose() & self.population.unit
 
     def _loose(self) -> Bools:
         """Return the competencies (D,) whose slopes alone carry their scale: all free, shared with no other competency."""

@@ -9,7 +9,7 @@ standardised at the end, points and items together, which leaves the likelihood 
 
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,15 +29,7 @@ MOST_POINTS = 4001
 CYCLES = 400
 SETTLED = 1e-7  # relative change of the log-likelihood
 LEAST_MASS = 1e-12
-
-
-class _OnLine(NamedTuple):
-    """Tables, means (P,) or (1,) and variances (G,) of the populations, and the E-step."""
-
-    tables: Tables
-    mean: Floats
-    variance: Floats
-    expected: Expected
+OnLine = tuple[Tables, Floats, Floats, Expected]  # tables, means (P,) or (1,) and variances (G,) of the populations, the E-step
 
 
 @value
@@ -70,7 +62,7 @@ class OneDimension(Integral):
         x = e_step(self._placed(mean, variance), tables if precision == "double" else tables.single(), self.executor)
         sd = float(np.sqrt(variance.min()))
         fine = float(theta[1] - theta[0]) / sd, x.narrowest / sd
-        return EStep(x.log_likelihood, x.upper, x.totals, theta, tables.log_prob, *fine, _OnLine(tables, mean, variance, x))
+        return EStep(x.log_likelihood, x.upper, x.totals, theta, tables.log_prob, *fine, (tables, mean, variance, x))
 
     def _support(self, mean: Floats, variance: Floats, points: int) -> tuple[Floats, Floats]:
         """Return points (Q,) that span the populations, and log weights (Q,)."""
@@ -91,16 +83,17 @@ class OneDimension(Integral):
             return self.answers
         return self.answers._replace(normal=np.stack([mean, np.sqrt(variance)[self.persons.group]], axis=1)[self.order])
 
-    def moments(self, kept: _OnLine) -> Moments:
+    def moments(self, kept: OnLine) -> Moments:
         """Return the moments of the populations: sums over persons, or over nodes where persons share a population."""
+        tables, mean, variance, expected = kept
         if self.persons.shared:
-            point, spread, weight = kept.tables.theta, np.zeros(1), kept.expected.nodes
+            point, spread, weight = tables.theta, np.zeros(1), expected.nodes
         else:
-            point, spread = self._posterior(kept.expected)
+            point, spread = self._posterior(expected)
             weight = self.persons.weight  # type: ignore[assignment]
-        off = (point - kept.mean)[:, None]
+        off = (point - mean)[:, None]
         square = (off**2 + spread[:, None])[:, :, None]
-        G, (w, group, _) = len(kept.variance), self.persons
+        G, (w, group, _) = len(variance), self.persons
         return moments_of_groups(off, square, groups=G, group=group, regressors=w, weight=weight)
 
     def _posterior(self, expected: Expected) -> tuple[Floats, Floats]:
@@ -108,26 +101,26 @@ class OneDimension(Integral):
         back = np.argsort(self.order)
         return expected.mean[back, 0], expected.second[back, 0]
 
-    def missing(self, of: Marginal, now: Evaluation, kept: _OnLine, depth: Depth) -> Floats:
+    def missing(self, of: Marginal, now: Evaluation, kept: OnLine, depth: Depth) -> Floats:
         """Return the missing information.
 
         Expectations over posteriors use a grid as coarse as the narrowest of them allows, and no coarser than item curves of
         usual slopes bear (they have poles at a distance of π/a from the real line).
         """
         needed = max(LEAST_POINTS, points_needed(now.narrowest))
-        theta, log_weight, _ = kept.tables
+        (theta, log_weight, _), mean, variance, _ = kept
         if self.histogram is None and now.spacing < 2 * REACH / (needed - 1):
-            theta, log_weight = self._support(kept.mean, kept.variance, needed)
+            theta, log_weight = self._support(mean, variance, needed)
         curves, free = of.tables(now.phi, theta), np.flatnonzero(of.population.free)
         w, group = self.persons.regressors, self.persons.group
-        v, R, G = kept.variance[group], w.shape[1], len(kept.variance)
+        v, R, G = variance[group], w.shape[1], len(variance)
         by_power = np.zeros((len(group), R + G, 2))  # coefficients of θ and θ² in the scores of γ and the variances
         by_power[:, :R, 0] = w / v[:, None]
         member = (group[:, None] == np.arange(G)) / (v**2)[:, None]
-        by_power[:, R:, 0], by_power[:, R:, 1] = -member * kept.mean[:, None], member / 2
+        by_power[:, R:, 0], by_power[:, R:, 1] = -member * mean[:, None], member / 2
         population = by_power[slice(None) if self.persons.shared else self.order][:, free]
         scores = louis.split_scores(curves.derivatives, curves.owner, population, theta)
-        answers, tables = self._placed(kept.mean, kept.variance), Tables(theta, log_weight, curves.log_prob)
+        answers, tables = self._placed(mean, variance), Tables(theta, log_weight, curves.log_prob)
         n = len(curves.owner)
         at = np.concatenate([np.arange(n), n + free])
         design = None if of.items.design is None else of.collector()[at]
@@ -138,14 +131,15 @@ class OneDimension(Integral):
         out[np.ix_(at, at)] = missing
         return out
 
-    def scores(self, of: Marginal, now: Evaluation, kept: _OnLine) -> Floats:
+    def scores(self, of: Marginal, now: Evaluation, kept: OnLine) -> Floats:
         """Return the expected scores of persons."""
-        answers, curves = self._placed(kept.mean, kept.variance), of.tables(now.phi, kept.tables.theta)
-        items = louis.item_scores(answers, kept.tables, curves.derivatives, curves.owner, executor=self.executor)
-        mean, spread = self._posterior(kept.expected)
-        items, group, off = items[np.argsort(self.order)], self.persons.group, mean - kept.mean
-        v = kept.variance[group]
-        by_variance = (group[:, None] == np.arange(len(kept.variance))) * (((off**2 + spread) / v - 1) / (2 * v))[:, None]
+        tables, mean, variance, expected = kept
+        answers, curves = self._placed(mean, variance), of.tables(now.phi, tables.theta)
+        items = louis.item_scores(answers, tables, curves.derivatives, curves.owner, executor=self.executor)
+        point, spread = self._posterior(expected)
+        items, group, off = items[np.argsort(self.order)], self.persons.group, point - mean
+        v = variance[group]
+        by_variance = (group[:, None] == np.arange(len(variance))) * (((off**2 + spread) / v - 1) / (2 * v))[:, None]
         return np.concatenate([items, self.persons.regressors * (off / v)[:, None], by_variance], axis=1)
 
 
@@ -172,8 +166,8 @@ def fit_histogram(start: Marginal, families: list[str], method: Control) -> tupl
     phi, before = likelihood.start, -np.inf
     for _ in range(CYCLES):
         now = likelihood.evaluate(phi, method.points)
-        mass = now.step.kept.expected.nodes
-        mass = mass / mass.sum()
+        *_, expected = now.step.kept
+        mass = expected.nodes / expected.nodes.sum()
         phi = likelihood.em_step(now)
         likelihood = _with(likelihood, (z, np.log(np.maximum(mass, LEAST_MASS))))
         if abs(now.log_likelihood - before) <= SETTLED * abs(now.log_likelihood):

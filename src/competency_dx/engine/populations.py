@@ -217,12 +217,8 @@ def holding_variances(of: Populations, chosen: Bools, least: float) -> Populatio
     return of._replace(free=free, start=start)
 
 
-class Pull(NamedTuple):
-    """What priors say of the scale of each competency (D,): gradient and curvature by its variance; `loose` ones expand."""
-
-    gradient: Floats
-    curvature: Floats
-    loose: Bools
+Pull = tuple[Floats, Floats, Bools]
+"""What priors say of the scale of each competency (D,): gradient and curvature by its variance, and which ones expand."""
 
 
 def m_step(of: Populations, psi: Floats, moments: Moments, pull: Pull) -> Floats:
@@ -255,10 +251,10 @@ def _scored(of: Populations, g: int, sigma: Floats, data: tuple[float, Floats, F
     information = expected_information(n + counts, inverse)
     moving = of.free[R * D + g * T : R * D + (g + 1) * T].copy()
     if g == 0:
-        diagonal = np.flatnonzero(a == b)
-        moving[diagonal] |= pull.loose
-        slope[diagonal] += np.where(pull.loose, pull.gradient, 0.0)
-        information[diagonal, diagonal] += np.where(pull.loose, pull.curvature, 0.0)
+        diagonal, (gradient, curvature, loose) = np.flatnonzero(a == b), pull
+        moving[diagonal] |= loose
+        slope[diagonal] += np.where(loose, gradient, 0.0)
+        information[diagonal, diagonal] += np.where(loose, curvature, 0.0)
     move = np.zeros(T)
     move[moving] = np.linalg.solve(information[np.ix_(moving, moving)], slope[moving])
     step = np.zeros((D, D))

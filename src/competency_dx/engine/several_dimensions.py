@@ -9,7 +9,7 @@ kernels/propagation/ep_likelihood.py; the gradient is exact at its fixed point, 
 """
 
 from concurrent.futures import Executor
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,14 +33,9 @@ FINE = 1.1  # it is made anew where that saves more than this factor
 MOST_ON_PLANE = 121
 LEAST_POINTS, MOST_ON_LINE = 45, 4001
 FIRST, SWEEPS, SETTLED = SweepControl(1e-3, 12), SweepControl(1e-3, 3), SweepControl(1e-8)
-
-
-class _OnGrid(NamedTuple):
-    """Grid, populations of persons, and the E-step."""
-
-    grid: product.Grid
-    normals: product.Normals
-    expected: Expected
+OnGrid = tuple[product.Grid, product.Normals, Expected]  # grid, populations of persons, the E-step
+OnAxes = tuple[bifactor.Axes, bifactor.IndependentNormals, Floats, Expected]  # axes, populations, their means γ (R, D), the E-step
+Propagated = tuple[Model, PropagatedExpected]  # curves and populations, the E-step
 
 
 @value
@@ -58,7 +53,7 @@ class ProductGrid(Integral):
         table = curves if double else curves.astype(np.float32)
         x = product.grid_e_step(self.answers, grid, table, normals, executor=self.executor)  # type: ignore[arg-type]
         fine = grid.spacing / grid.unit, x.narrowest / grid.unit
-        return EStep(x.log_likelihood, x.upper, x.totals, grid.theta, curves, *fine, _OnGrid(grid, normals, x))
+        return EStep(x.log_likelihood, x.upper, x.totals, grid.theta, curves, *fine, (grid, normals, x))
 
     def _grid(self, populations: tuple[Floats, Floats], points: int) -> tuple[product.Grid, product.Normals]:
         """Return a grid that spans all populations, and the populations of persons."""
@@ -68,26 +63,27 @@ class ProductGrid(Integral):
         low, high = (np.stack([f(m, axis=0) for m in by_group]) for f in (np.min, np.max))
         return product.product_grid(points, (low, high), sigma), product.Normals(group, regressors, means, sigma)
 
-    def moments(self, kept: _OnGrid) -> Moments:
+    def moments(self, kept: OnGrid) -> Moments:
         """Return the moments of the populations."""
-        found, (group, w, mean, covariance) = kept.expected, kept.normals
+        _, (group, w, mean, covariance), found = kept
         off = found.mean - mean
         square = product.posterior_covariance(found.mean, found.second) + off[:, :, None] * off[:, None, :]
         G, weight = len(covariance), self.answers.weight
         return moments_of_groups(off, square, groups=G, group=group, regressors=w, weight=weight)
 
-    def missing(self, of: Marginal, now: Evaluation, kept: _OnGrid, depth: Depth) -> Floats:
+    def missing(self, of: Marginal, now: Evaluation, kept: OnGrid, depth: Depth) -> Floats:
         """Return the missing information, on a grid of `COARSE` times the narrowest posterior where that is coarser."""
-        grid = kept.grid
+        grid, normals, _ = kept
         if now.spacing < COARSE * now.narrowest / FINE:
             grid, _ = self._grid(of.normals(now.phi), points_needed(COARSE * now.narrowest))
         tables = of.tables(now.phi, grid.theta)
-        return product.grid_missing_information(self.answers, grid, tables, kept.normals, depth=depth, executor=self.executor)
+        return product.grid_missing_information(self.answers, grid, tables, normals, depth=depth, executor=self.executor)
 
-    def scores(self, of: Marginal, now: Evaluation, kept: _OnGrid) -> Floats:
+    def scores(self, of: Marginal, now: Evaluation, kept: OnGrid) -> Floats:
         """Return the expected scores of persons."""
-        tables = of.tables(now.phi, kept.grid.theta)
-        return product.grid_person_scores(self.answers, kept.grid, tables, kept.normals, executor=self.executor)
+        grid, normals, _ = kept
+        tables = of.tables(now.phi, grid.theta)
+        return product.grid_person_scores(self.answers, grid, tables, normals, executor=self.executor)
 
     def points(self, asked: int, dimensions: int) -> int:
         """Return the points as asked, but 31, 21 and 17 on each axis with two, three and four dimensions for 61."""
@@ -126,15 +122,6 @@ def product_grid_likelihood(
     refuse_confounded(items, population)
     integral = ProductGrid(answers=answers, persons=persons_of(answers, origin), executor=executor)
     return Marginal(items=items, answers=answers, population=population, integral=integral)
-
-
-class _OnAxes(NamedTuple):
-    """Axes, populations with their means γ (R, D), and the E-step."""
-
-    axes: bifactor.Axes
-    normals: bifactor.IndependentNormals
-    gamma: Floats
-    expected: Expected
 
 
 @value
@@ -179,25 +166,27 @@ class Reduction(Integral):
         curves = of.curves(phi, axes.points)
         table = curves if double else curves.astype(np.float32)
         x = bifactor.bifactor_e_step(self.design, axes, table, normals, executor=self.executor)  # type: ignore[arg-type]
-        kept = _OnAxes(axes, normals, gamma, x)
-        return EStep(x.log_likelihood, x.upper, x.totals, axes.points, curves, axes.spacing, x.narrowest, kept)
+        fine = axes.spacing, x.narrowest
+        return EStep(x.log_likelihood, x.upper, x.totals, axes.points, curves, *fine, (axes, normals, gamma, x))
 
-    def moments(self, kept: _OnAxes) -> Moments:
+    def moments(self, kept: OnAxes) -> Moments:
         """Return the moments of each group; covariances, which are not free, are left at zero."""
-        expected, off = kept.expected, kept.expected.mean - self.design.regressors @ kept.gamma
-        square, of = (off**2 + expected.second)[:, :, None] * np.eye(off.shape[1]), self.design
-        G = len(kept.normals.variance)
+        (_, normals, gamma, expected), of = kept, self.design
+        off, G = expected.mean - of.regressors @ gamma, len(normals.variance)
+        square = (off**2 + expected.second)[:, :, None] * np.eye(off.shape[1])
         return moments_of_groups(off, square, groups=G, group=of.group, regressors=of.regressors, weight=of.weight)
 
-    def missing(self, of: Marginal, now: Evaluation, kept: _OnAxes, depth: Depth) -> Floats:
+    def missing(self, of: Marginal, now: Evaluation, kept: OnAxes, depth: Depth) -> Floats:
         """Return the missing information."""
-        tables = of.tables(now.phi, kept.axes.points)
-        return bifactor.bifactor_missing_information(self.design, kept.axes, tables, kept.normals, depth=depth, executor=self.executor)
+        axes, normals, *_ = kept
+        tables = of.tables(now.phi, axes.points)
+        return bifactor.bifactor_missing_information(self.design, axes, tables, normals, depth=depth, executor=self.executor)
 
-    def scores(self, of: Marginal, now: Evaluation, kept: _OnAxes) -> Floats:
+    def scores(self, of: Marginal, now: Evaluation, kept: OnAxes) -> Floats:
         """Return the expected scores of persons."""
-        tables = of.tables(now.phi, kept.axes.points)
-        return bifactor.bifactor_person_scores(self.design, kept.axes, tables, kept.normals, executor=self.executor)
+        axes, normals, *_ = kept
+        tables = of.tables(now.phi, axes.points)
+        return bifactor.bifactor_person_scores(self.design, axes, tables, normals, executor=self.executor)
 
     def points(self, asked: int, dimensions: int) -> int:  # noqa: ARG002
         """Return the points as asked, but 31 for the 61 of a calibration that does not say."""
@@ -234,13 +223,6 @@ def reduction_likelihood(
     return Marginal(items=items, answers=answers, population=orthogonal(population), integral=integral)
 
 
-class _Propagated(NamedTuple):
-    """Curves and populations, and the E-step."""
-
-    model: Model
-    expected: PropagatedExpected
-
-
 @value
 class Propagation(Integral):
     """Expectation propagation over answers taken apart by competency."""
@@ -251,12 +233,12 @@ class Propagation(Integral):
     def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:
         """Return the E-step at φ, from the sites of an E-step before."""
         model = self._model(of, phi, points)
-        sites = ep_likelihood.no_sites(self.design) if before is None else before.kept.expected.sites
+        sites = ep_likelihood.no_sites(self.design) if before is None else before.kept[1].sites
         control = SETTLED if precision == "double" else FIRST if before is None else SWEEPS
         x = ep_e_step(self.design, model if precision == "double" else model.single(), sites, control=control, executor=self.executor)
         sd, h = _least_sd(model.covariance), float(model.theta[1] - model.theta[0])
         fine = h / sd, x.narrowest / sd
-        return EStep(x.log_likelihood, x.upper, x.totals, model.theta, model.log_prob, *fine, _Propagated(model, x))
+        return EStep(x.log_likelihood, x.upper, x.totals, model.theta, model.log_prob, *fine, (model, x))
 
     def _model(self, of: Marginal, phi: Floats, points: int) -> Model:
         """Return curves on one grid for all competencies, `points` to ±6 SD of the narrowest population."""
@@ -268,21 +250,24 @@ class Propagation(Integral):
         theta = np.linspace(low, high, min(round((high - low) / spacing) + 1, MOST_ON_LINE))
         return Model(theta, of.curves(phi, theta), gamma, sigma)
 
-    def moments(self, kept: _Propagated) -> Moments:
+    def moments(self, kept: Propagated) -> Moments:
         """Return the moments of the populations."""
-        return kept.expected.moments
+        return kept[1].moments
 
-    def missing(self, of: Marginal, now: Evaluation, kept: _Propagated, depth: Depth) -> Floats:
+    def missing(self, of: Marginal, now: Evaluation, kept: Propagated, depth: Depth) -> Floats:
         """Return the missing information, on a grid as coarse as the narrowest posterior allows."""
+        model, x = kept
         needed = max(LEAST_POINTS, points_needed(now.narrowest))
-        model = self._model(of, now.phi, needed) if now.spacing < 2 * REACH / (needed - 1) else kept.model
-        tables, sites = of.tables(now.phi, model.theta), kept.expected.sites
-        return ep_likelihood.ep_missing_information(self.design, model, tables, sites=sites, depth=depth, executor=self.executor)
+        if now.spacing < 2 * REACH / (needed - 1):
+            model = self._model(of, now.phi, needed)
+        tables = of.tables(now.phi, model.theta)
+        return ep_likelihood.ep_missing_information(self.design, model, tables, sites=x.sites, depth=depth, executor=self.executor)
 
-    def scores(self, of: Marginal, now: Evaluation, kept: _Propagated) -> Floats:
+    def scores(self, of: Marginal, now: Evaluation, kept: Propagated) -> Floats:
         """Return the expected scores of persons."""
-        tables = of.tables(now.phi, kept.model.theta)
-        return ep_likelihood.ep_person_scores(self.design, kept.model, tables, sites=kept.expected.sites, executor=self.executor)
+        model, x = kept
+        tables = of.tables(now.phi, model.theta)
+        return ep_likelihood.ep_person_scores(self.design, model, tables, sites=x.sites, executor=self.executor)
 
     def accuracy(self, now: Evaluation) -> Accuracy:
         """Return the correction of the log-likelihood and the errors of propagation."""
@@ -293,7 +278,7 @@ class Propagation(Integral):
 
     def findings(self, now: Evaluation) -> tuple[Finding, ...]:
         """Return what is to be said of persons whose sites did not settle."""
-        persons = now.step.kept.expected.unsettled
+        persons = now.step.kept[1].unsettled
         return (Template("engine.unsettled").of(persons=persons),) if persons else ()
 
     def error(self, now: Evaluation) -> EPError:

@@ -15,7 +15,7 @@ from competency_dx.display import Chart, code_word, histogram_chart, interval_ch
 from competency_dx.errors import CalibrationError, ScoringError, checked
 from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
 from competency_dx.kernels.classes.misconception_mixture import AbilityWeights
-from competency_dx.misconceptions.estimation import MISCONCEPTION_MODEL, MisconceptionEstimates, estimate_misconceptions
+from competency_dx.misconceptions.estimation import MISCONCEPTION_MODEL, MisconceptionEstimate, estimate_misconceptions
 from competency_dx.persons import EAP, as_responses, check_one_dimension, match, parameters_of, posterior_on, scoring_grid
 from competency_dx.responses import MissingPolicy, Responses
 from competency_dx.result import DataFrame, Provenance, Result, crossed, digest_arrays, frame, provenance
@@ -246,9 +246,9 @@ def find_misconceptions(
     known, choice = parameters_of(source), EAP()
     matched, grid = match(data, known, rule.missing), scoring_grid(known, choice.points, choice.item_uncertainty)
     ability = AbilityWeights((grid.theta - known.mean) / np.sqrt(known.variance), posterior_on(matched, known, grid).weights())
-    found = estimate_misconceptions(data, bank, ability, rule.significance)
+    each, marked, too_wide = estimate_misconceptions(data, bank, ability, rule.significance)
     assert data.answers is not None
-    each, ticked = found.estimates, [who for _, who in found.ticked.values()]
+    ticked = [who for _, who in marked.values()]
     given = gathered(data.findings, () if calibration is None else calibration.findings)
     digest = digest_arrays(data.scores, data.reasons, data.answers.codes)
     inputs = {"bank": f"{bank.id} {bank.version} {bank.digest}", "responses": digest, "parameters": source.digest}
@@ -264,13 +264,13 @@ def find_misconceptions(
         probability=np.stack([e.after for e in each], axis=1),
         prior=np.stack([e.before for e in each], axis=1),
         n_chances=np.stack([e.chances for e in each], axis=1),
-        marked=tuple(found.ticked),
-        marked_code=tuple(code for code, _ in found.ticked.values()),
+        marked=tuple(marked),
+        marked_code=tuple(code for code, _ in marked.values()),
         ticked=np.stack(ticked, axis=1) if ticked else np.zeros((len(data.persons), 0), bool),
         likely=rule.likely,
         unlikely=rule.unlikely,
         least_chances=rule.least_chances,
-        findings=gathered(given, bank.findings(), matched.findings, _findings(bank, found)),
+        findings=gathered(given, bank.findings(), matched.findings, _findings(bank, each, too_wide)),
         provenance=provenance("misconceptions", inputs, settings),
     )
     announce(out.findings, known=given)
@@ -286,12 +286,12 @@ def _checked(source: Any, bank: ItemBank) -> Responses:  # noqa: ANN401 - any ta
     return data
 
 
-def _findings(bank: ItemBank, found: MisconceptionEstimates) -> tuple[Finding, ...]:
+def _findings(bank: ItemBank, each: Sequence[MisconceptionEstimate], too_wide: Sequence[str]) -> tuple[Finding, ...]:
     """Return what is not estimated and why, and what rests on priors."""
     out: list[Finding] = []
-    for (code, title), e in zip(bank.misconceptions.items(), found.estimates, strict=True):
+    for (code, title), e in zip(bank.misconceptions.items(), each, strict=True):
         if e.standing != "estimated":
             out.append(Template(f"misconceptions.{e.standing}").of([code], title=title))
         elif e.prior_share > RESTS_ON_PRIOR_FROM:
             out.append(Template("misconceptions.rests_on_prior").of([code], title=title, share=100 * e.prior_share))
-    return (*out, *Template("misconceptions.too_many_options").about(found.too_wide))
+    return (*out, *Template("misconceptions.too_many_options").about(too_wide))

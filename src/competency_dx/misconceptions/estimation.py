@@ -80,12 +80,8 @@ class MisconceptionEstimate(NamedTuple):
     after: Floats
 
 
-class MisconceptionEstimates(NamedTuple):
-    """Of each of the bank's codes an estimate; by "item:option" its code and who ticked it (P,); items with too many options."""
-
-    estimates: tuple[MisconceptionEstimate, ...]
-    ticked: Mapping[str, tuple[str, Bools]]
-    too_wide: tuple[str, ...]
+MisconceptionEstimates = tuple[Sequence[MisconceptionEstimate], Mapping[str, tuple[str, Bools]], tuple[str, ...]]
+"""Of each of the bank's codes an estimate; by "item:option" its code and who ticked it (P,); items with too many options."""
 
 
 def estimate_misconceptions(
@@ -105,7 +101,7 @@ def estimate_misconceptions(
         for group in _groups(items, [m for m, e in enumerate(out) if e.standing == "estimated"]):
             for m, estimate in zip(group, _estimated(items, group, persons, out), strict=True):
                 out[m] = estimate
-    return MisconceptionEstimates(tuple(out), ticked, too_wide)
+    return out, ticked, too_wide
 
 
 def read_marked(data: Responses, bank: ItemBank) -> tuple[list[Marked], dict[str, tuple[str, Bools]], tuple[str, ...]]:

@@ -6,8 +6,6 @@ Shape parameters are descending d_1 … d_{K-1}; with η = a θ, b_k = -d_k / a.
 boundary of the next admitted one, so its probability is zero; the lowest admitted category has the boundary 1.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy.special import expit
 
@@ -17,12 +15,8 @@ from competency_dx.kernels.families import FLOOR
 TINY = float(np.exp(FLOOR))
 
 
-class Boundaries(NamedTuple):
-    """Category probabilities (…, n, K); slopes w = P*(1 - P*) of the boundaries (…, n, K), zero where there is none."""
-
-    prob: Floats
-    weight: Floats
-    star: Floats
+Boundaries = tuple[Floats, Floats, Floats]
+"""Category probabilities (…, n, K); slopes w = P*(1 - P*) of the boundaries (…, n, K), zero where there is none; P* (…, n, K + 1)."""
 
 
 def _boundaries(shape: Floats, eta: Floats, allowed: Bools) -> Boundaries:
@@ -35,17 +29,18 @@ def _boundaries(shape: Floats, eta: Floats, allowed: Bools) -> Boundaries:
         star[..., k] = np.where(lowest[:, 0] >= k, 1.0, np.where(allowed[:, k], own[..., k], star[..., k + 1]))
     carries = allowed & (np.arange(K) > lowest)
     prob = np.maximum(star[..., :-1] - star[..., 1:], TINY)
-    return Boundaries(prob, np.where(carries, own * (1 - own), 0.0), star)
+    return prob, np.where(carries, own * (1 - own), 0.0), star
 
 
 def _at_points(shape: Floats, eta: Floats, allowed: Bools) -> Boundaries:
     """Return boundaries as tables (n, K, Q) at predictors (n, Q)."""
-    return Boundaries(*(np.ascontiguousarray(x.transpose(1, 2, 0)) for x in _boundaries(shape, np.ascontiguousarray(eta.T), allowed)))
+    prob, weight, star = (np.ascontiguousarray(x.transpose(1, 2, 0)) for x in _boundaries(shape, np.ascontiguousarray(eta.T), allowed))
+    return prob, weight, star
 
 
 def log_probabilities(shape: Floats, eta: Floats, allowed: Bools) -> Floats:
     """Return log P (n, K, Q) for boundaries d_1 … in `shape` (n, S) at predictors (n, Q)."""
-    return np.log(_at_points(shape, eta, allowed).prob)
+    return np.log(_at_points(shape, eta, allowed)[0])
 
 
 def _above(allowed: Bools) -> Floats:
@@ -61,7 +56,7 @@ def _above(allowed: Bools) -> Floats:
 def derivatives(shape: Floats, eta: Floats, log_prob: Floats, allowed: Bools) -> Floats:
     """Return ∂ log P(X = k) / ∂ (η, d_1 …) (n, 1 + S, K, Q)."""
     n, K, Q = log_prob.shape
-    by_d: Floats = np.einsum("nkj,njq->njkq", _above(allowed), _at_points(shape, eta, allowed).weight) / np.exp(log_prob)[:, None]
+    by_d: Floats = np.einsum("nkj,njq->njkq", _above(allowed), _at_points(shape, eta, allowed)[1]) / np.exp(log_prob)[:, None]
     out = np.zeros((n, 1 + shape.shape[1], K, Q))
     out[:, 0], out[:, 1:K] = by_d.sum(axis=1), by_d[:, 1:]
     return out
@@ -71,8 +66,8 @@ def curvature(shape: Floats, eta: Floats, counts: Floats, log_prob: Floats, allo
     """Return the curvature by (η, d_1 …): products of the scores less the bend of the boundaries."""
     D = derivatives(shape, eta, log_prob, allowed)
     out = np.einsum("nfkq,ngkq->nfgq", D * counts[:, None], D)
-    b = _at_points(shape, eta, allowed)
-    share = np.einsum("nkj,nkq->njq", _above(allowed), counts / np.exp(log_prob)) * (b.weight * (1 - 2 * b.star[:, :-1]))
+    _, weight, star = _at_points(shape, eta, allowed)
+    share = np.einsum("nkj,nkq->njq", _above(allowed), counts / np.exp(log_prob)) * (weight * (1 - 2 * star[:, :-1]))
     j = np.arange(1, allowed.shape[1])
     out[:, j, j] -= share[:, 1:]
     out[:, 0, j] -= share[:, 1:]
@@ -83,6 +78,6 @@ def curvature(shape: Floats, eta: Floats, counts: Floats, log_prob: Floats, allo
 
 def person_curves(shape: Floats, eta: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:
     """Return P, ∂P/∂η and ∂²P/∂η² (P, n, K) at predictors (P, n): w and w (1 - 2 P*) of the boundaries."""
-    b, U = _boundaries(shape, eta, allowed), _above(allowed)
-    first = np.einsum("nkj,pnj->pnk", U, b.weight)
-    return b.prob, first, np.einsum("nkj,pnj->pnk", U, b.weight * (1 - 2 * b.star[..., :-1]))
+    (prob, weight, star), U = _boundaries(shape, eta, allowed), _above(allowed)
+    first = np.einsum("nkj,pnj->pnk", U, weight)
+    return prob, first, np.einsum("nkj,pnj->pnk", U, weight * (1 - 2 * star[..., :-1]))
