@@ -146,8 +146,10 @@ def test_a_verdict_in_words_says_what_is_right_where_there_are_no_answers(head: 
     for bank in (BANK, None):
         assert read(frame, bank).scores.tolist() == [[0, 1], [1, 0], [1, 1]]
     assert read(frame.assign(answer="A"), BANK).scores.tolist() == [[1, 1]] * 3  # answers are scored by the keys
-    with pytest.raises(ResponsesError):
-        read(frame.replace({words[0]: "completed"}), None)
+    assert read(frame.assign(score=[1, 0] * 3), None).scores.tolist() == [[1, 0]] * 3  # and points are more than a verdict
+    for other in ({words[0]: "completed"}, {words[0]: "нет", words[1]: "да"}):
+        with pytest.raises(ResponsesError):
+            read(frame.replace(other), None)
 
 
 def test_codes_of_an_item_that_is_not_there() -> None:

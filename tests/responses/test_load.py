@@ -243,6 +243,12 @@ def test_who_did_not_come_by_a_column_beside_is_given_no_zeros(column: str, away
     assert finding(found, "absent").scope == ("p2", "p5")
 
 
+@pytest.mark.parametrize(("column", "cell"), [("Категория", "отсутствует"), ("Олимпиады", "не участвовал"), ("Курсы", "не был")])
+def test_what_somebody_lacks_is_no_absence(column: str, cell: str) -> None:
+    table = {"person": ["a", "b", "c"], **{f"I{k}": [0, 1, k % 2] for k in range(4)}, column: [cell, "есть", "есть"]}
+    assert load_responses(table).observed.all()
+
+
 @pytest.mark.parametrize("owner", ["user", "student", "участник"])
 def test_what_records_tell_of_a_person_below_has_columns_of_its_own(bank: ItemBank, owner: str) -> None:
     key = "код" if owner == "участник" else "id"

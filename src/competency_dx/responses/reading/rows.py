@@ -27,7 +27,8 @@ from competency_dx.wording import toml_content
 
 MANY = 1 << 17  # persons
 _ALL = toml_content("responses.reading", "words")
-_WORDS, _AWAY = _ALL["columns"], re.compile(_ALL["away"]["contents"])
+_WORDS, _STATE = _ALL["columns"], re.compile(_ALL["away"]["state"])
+_AWAY = [re.compile(text.format_map(_ALL["away"])) for text in ("{certain}", "{certain}|{told}")]
 _ATTENDANCE = [(re.compile(_ALL["away"][head]), _ALL["ticks"][mark]) for head, mark in (("present", "no"), ("absent", "yes"))]
 WHEN, COUNTED = (re.compile(rf"(?<!\w)(?:{'|'.join(_WORDS[name])})(?!\w)") for name in ("when", "counted"))
 LongColumns = tuple[str, str, str]  # of persons, of items and of answers
@@ -39,7 +40,7 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
         return None
     headers = table.headers()
     told = [n for n in naming.VERDICT_NAMES if n in headers and says_right(table.columns[headers[n]])]
-    answers = (*ANSWER_NAMES, *told) if bank else (*RIGHT_NAMES, *told, *ANSWER_NAMES)  # without keys there must be points
+    answers = (*(() if bank else RIGHT_NAMES), *ANSWER_NAMES, *told)  # without keys there must be points
     person, item, answer = (
         given or next((headers[n] for n in names if n in headers), None)
         for given, names in ((layout.person, PERSON_NAMES), (layout.item, ITEM_NAMES), (layout.answer, answers))
@@ -59,8 +60,10 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
 
 
 def says_right(column: Column) -> bool:
-    """Tell whether a column says which answers are right: by its name, or of what is called a result or a status by its words."""
-    return column.header in RIGHT_NAMES or (column.header in naming.VERDICT_NAMES and as_points(column, {}) != [*column.vocabulary])
+    """Tell whether a column says which answers are right: by its name, or of a result or a status by words that are no answers."""
+    plain = {*map(fold_text, column.vocabulary)}.isdisjoint(chain(*_ALL["ticks"].values()))  # yes and no may be answers
+    worded = column.header in naming.VERDICT_NAMES and plain and as_points(column, {}) != [*column.vocabulary]
+    return column.header in RIGHT_NAMES or worded
 
 
 def _holds_ids(table: Table, item: str, bank: ItemBank | None, layout: Layout) -> bool:
@@ -201,7 +204,8 @@ def away(roles: Roles) -> Bools:
     out = np.zeros(roles.table.rows, dtype=np.bool_)
     for column in map(roles.table.columns.__getitem__, roles.background):
         plain = next((marks for head, marks in _ATTENDANCE if head.search(column.header)), ())
-        said = [(text := fold_text(v)) in plain or _AWAY.match(text) is not None for v in column.vocabulary]
+        words = _AWAY[_STATE.search(column.header) is not None]
+        said = [(text := fold_text(v)) in plain or words.match(text) is not None for v in column.vocabulary]
         out |= np.array([*said, False])[column.codes]
     return out
 
