@@ -908,6 +908,11 @@ def test_two_rows_of_headings_are_read_together(parted: ItemBank, tops: str, kin
     assert not [f for f in found.findings if f.severity == "warning"]
 
 
+def test_an_unnamed_column_of_ids_in_a_frame_is_the_persons() -> None:
+    table = pd.DataFrame({"Unnamed: 0": ["T1", "T2", "T3"], "Q1": list("ABA")})
+    assert read(table).persons.tolist() == ["T1", "T2", "T3"]
+
+
 def test_a_first_person_is_no_row_of_headings(parted: ItemBank, tmp_path: Path) -> None:
     for first in (["T0", "", "1", "x", "y"], ["T0", "2", "1", "x", "y"]):
         pd.DataFrame([["person", "MAT-71", "MAT-7", "", ""], first, ["T1", "2", "1", "y", "z"]]).to_csv(

@@ -74,7 +74,7 @@ def test_csv_in_every_encoding_with_decimal_commas(tmp_path: Path, bank: ItemBan
 def test_csv_with_a_line_for_excel_and_titles(tmp_path: Path, bank: ItemBank) -> None:
     path = tmp_path / "a.csv"
     body = "\n".join(";".join(map(str, row)) for row in TABLE)
-    path.write_text(f"sep=;\nДиагностика 2025;;;;\n\n{body}\n;;;;\n", encoding="utf-8")
+    path.write_text(f"sep=;\nДиагностика 2025;;;;\n\n{body}\n;;;;\n\x1a", encoding="utf-8")
     found = load_responses(path, bank=bank)
     assert found.scores.tolist() == SCORES
     assert "Диагностика 2025" in finding(found, "header_rows").ru

@@ -98,7 +98,7 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     text, encoding = decode(data)
     del data
     first, _, rest = text.partition("\n")
-    text = rest if first.strip().lower().startswith("sep=") else text
+    text = (rest if first.strip().lower().startswith("sep=") else text).rstrip("\x1a")  # which DOS wrote at the end
     lines = [match[0] for _, match in zip(range(HEAD), _LINE.finditer(text), strict=False) if match[0]]
     if "\0" in text:
         raise ResponsesError("responses.not_text", path=path)

@@ -245,7 +245,7 @@ def _from_pandas(frame: DataFrame, *, numbered: bool) -> Table:
     elif not default:
         named = ("/".join(map(str, label)) if isinstance(label, tuple) else label for label in frame.index)
         labels = column("index" if unnamed else str(frame.index.name), np.fromiter(named, dtype=object, count=n))
-    levels = ([str(p) for p in (n if isinstance(n, tuple) else [n]) if str(p)[:9] != "Unnamed: "] for n in frame.columns)
+    levels = ([p for p in map(str, n) if p[:9] != "Unnamed: "] if isinstance(n, tuple) else [str(n)] for n in frame.columns)
     pairs = ((" ".join(name), frame.iloc[:, k]) for k, name in enumerate(levels))
     columns = ((n, s.astype(object) if s.dtype.kind == "M" else s) for n, s in pairs)
     return table(columns, "frame", index=labels, labels="default" if default else "own")
