@@ -768,7 +768,7 @@ def test_rows_of_maxima_are_no_persons(label: str, *, first: bool) -> None:
     assert found.persons.tolist() == [row[0] for row in rows] or (label[0] == "Σ" and any("summary" in f.code for f in found.findings))
 
 
-@pytest.mark.parametrize("who", ["Весна", "Баллада", "Модест", "Ценник", "Итогин"])
+@pytest.mark.parametrize("who", ["Весна", "Баллада", "Модест", "Ценник", "Итогин", "Методист 5", "Директор-2"])
 def test_a_pseudonym_that_begins_like_a_label_is_a_person(who: str) -> None:
     rows = [[name, 1, 0, 1] for name in ("Осень", "Зима", "Лето", who)]
     assert read(pd.DataFrame(rows, columns=["код", "a1", "a2", "a3"]), None).persons.tolist() == ["Осень", "Зима", "Лето", who]

@@ -65,7 +65,9 @@ class Responses(Result):
             raise ResponsesError("responses.highest_score", top=top, highest=HIGHEST)
         object.__setattr__(self, "background", {k: readonly(v, object) for k, v in self.background.items()})
         shape = len(self.persons), len(self.items)
-        _with_columns(shape, (self, "scores"), (self, "reasons"), (self.answers, "codes"))
+        tables: list[tuple[Any, str]] = [(self, "scores"), (self, "reasons"), *([(self.answers, "codes")] if self.answers else [])]
+        for holder, name in (t for t in tables if not shape[0] and not getattr(*t).size):  # in JSON it says nothing of its columns
+            object.__setattr__(holder, name, getattr(holder, name).reshape(shape))
         for name in ("scores", "reasons"):
             if (found := getattr(self, name).shape) != shape:
                 raise ResponsesError("responses.shape", name=name, found=str(found), shape=str(shape))
@@ -263,13 +265,6 @@ def emptiness(ids: Names, items: Sequence[str], reasons: Reasons) -> list[Findin
     seen = reasons == Reason.ANSWERED
     bare = Template("responses.empty_items").about(compress(items, ~seen.any(axis=0)))
     return [*bare, *Template("responses.empty_persons").about(hidden_ids(ids, np.flatnonzero(~seen.any(axis=1))))]
-
-
-def _with_columns(shape: tuple[int, int], *tables: tuple[object, str]) -> None:
-    """Give tables of nobody their columns: in JSON a table without rows says nothing of them."""
-    for holder, name in tables:
-        if holder is not None and not shape[0] and not (table := getattr(holder, name)).size:
-            object.__setattr__(holder, name, table.reshape(shape))
 
 
 def _places(known: Sequence[str], wanted: Iterable[str], code: str) -> Ints:

@@ -68,15 +68,15 @@ def alike(ids: Sequence[str]) -> list[str]:
 
 def again(ids: Sequence[str]) -> list[str]:
     """Return ids that are others with the mark of a second attempt behind, and these: "T1" and "T1 (2)"."""
-    every, firsts = {*ids}, {i: _AGAIN.sub("", i) for i in ids}
-    pairs = {i: first for i, first in firsts.items() if first != i and first in every}
-    marked = {*pairs, *pairs.values()}
+    every = {*ids}
+    marked = {one for i in ids if (first := _AGAIN.sub("", i)) != i and first in every for one in (i, first)}
     return [i for i in ids if i in marked]
 
 
 def is_signature(text: str) -> bool:
-    """Tell whether a text starts a line of signatures."""
-    first = next(iter(header_form(text).replace(",", " ").split()), "") if len(text) < LABEL else ""
+    """Tell whether a text starts a line of signatures; a word with a number is an id."""
+    line = header_form(text).replace(",", " ").split() if len(text) < LABEL else []
+    first = "" if len(line) == 2 and line[1].isdigit() else next(iter(line), "")
     return first.rstrip(":") in _ROWS["signed"]
 
 

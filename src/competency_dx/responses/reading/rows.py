@@ -61,9 +61,8 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
 
 def says_right(column: Column) -> bool:
     """Tell whether a column says which answers are right: by its name, or of a result or a status by words that are no answers."""
-    plain = {*map(fold_text, column.vocabulary)}.isdisjoint(chain(*_ALL["ticks"].values()))  # yes and no may be answers
-    worded = column.header in naming.VERDICT_NAMES and plain and as_points(column, {}) != [*column.vocabulary]
-    return column.header in RIGHT_NAMES or worded
+    worded = column.header in naming.VERDICT_NAMES and as_points(column, {}) != [*column.vocabulary]  # yes and no may be answers
+    return column.header in RIGHT_NAMES or (worded and {*map(fold_text, column.vocabulary)}.isdisjoint(chain(*_ALL["ticks"].values())))
 
 
 def _holds_ids(table: Table, item: str, bank: ItemBank | None, layout: Layout) -> bool:

@@ -183,7 +183,12 @@ def _judged(
     remarks += [("responses.personal_answers", name, "", hidden)] if hidden else []
     highest = item.max_score if item else v.maximum or max(1, int(v.points.max(initial=0)))
     points = answered is None or isinstance(answered.rule, Given | Rubric)
-    unread = unreadable.unread_of(name, item, column, v, points=points, signs=read.tally if answered else None)
+    if points:
+        unreadable.refuse_scale(item, column, v)
+    bad, counts, signs = ~v.tokens & ((v.status == Reason.INVALID) | v.several), column.counts(), (answered and read.tally) or Tally()
+    cells, filled = (int(counts[some].sum()) for some in (bad, ~v.tokens))
+    texts = tuple(compress(column.vocabulary, bad))
+    unread = Unread("points" if points else "answers", name, cells, filled, texts, item, signs)
     return kept, np.append(v.points, 0).astype(np.int8), np.append(v.status, np.uint8(BLANK)), highest, unread, remarks
 
 

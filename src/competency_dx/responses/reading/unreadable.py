@@ -52,16 +52,6 @@ class Unread(NamedTuple):
     signs: Tally
 
 
-def unread_of(name: str, item: Item | None, column: Column, v: Verdicts, *, points: bool, signs: Tally | None) -> Unread:
-    """Return what cannot be read in a column; refuse points that are negative or very high, and marks that begin at 1."""
-    if points:
-        _refuse_scale(item, column, v)
-    bad, counts = ~v.tokens & ((v.status == Reason.INVALID) | v.several), column.counts()
-    cells, filled = int(counts[bad].sum()), int(counts[~v.tokens].sum())
-    texts = tuple(compress(column.vocabulary, bad))
-    return Unread("points" if points else "answers", name, cells, filled, texts, item, signs or Tally())
-
-
 def as_points(column: Column, own: Mapping[str, int]) -> list[str]:
     """Return the contents of a column, where all are right and wrong in words of one pair ("верно", "неверно") as points of 1."""
     forms = {fold_text(v) for v in column.vocabulary if token_code(v, own) is None} if len(column.vocabulary) <= PAIR else set()
@@ -164,7 +154,7 @@ def _expected(item: Item | None, *, points: bool) -> Mapping[str, str]:
     return phrase(one_of, options=item.options) if item.options else phrase("responses.expected_codes")
 
 
-def _refuse_scale(item: Item | None, column: Column, v: Verdicts) -> None:
+def refuse_scale(item: Item | None, column: Column, v: Verdicts) -> None:
     """Refuse a scale that starts at 1; negative and very high scores where no bank says what is possible."""
     texts = list(compress(column.vocabulary, ~v.tokens))
     if item is None:
