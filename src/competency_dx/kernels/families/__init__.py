@@ -87,20 +87,15 @@ def scoring_step(
     groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools
 ) -> tuple[Floats, Floats]:
     """Return gradient (I, F) and Fisher information (I, F, F) of Σ counts log P for expected counts (I, K, Q)."""
-    by_eta, at = by_predictor(groups, beta, log_prob, theta, allowed), points(theta)
-    weighted = by_eta * (counts.sum(axis=1)[:, None, :] * np.exp(log_prob))[:, None]
-    return _gradient(counts, by_eta, at), information_by_parameters(np.einsum("nfkq,ngkq->nfgq", weighted, by_eta), at)
+    by_beta = derivatives(groups, beta, log_prob, theta, allowed).reshape(*beta.shape, -1)
+    expected = (counts.sum(axis=1, keepdims=True) * np.exp(log_prob)).reshape(len(beta), 1, -1)
+    return (by_beta @ counts.reshape(len(beta), -1, 1))[:, :, 0], (by_beta * expected) @ by_beta.transpose(0, 2, 1)
 
 
 def gradients(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
     """Return the gradient (I, F) of Σ counts log P for expected counts (I, K, Q)."""
-    return _gradient(counts, by_predictor(groups, beta, log_prob, theta, allowed), points(theta))
-
-
-def _gradient(counts: Floats, by_eta: Floats, theta: Floats) -> Floats:
-    """Return the gradient (I, D + S) by (slopes, shape) from derivatives by (η, shape) (I, 1 + S, K, Q) at points θ (Q, D)."""
-    slope = np.einsum("nkq,nfkq->nfq", counts, by_eta)
-    return np.concatenate([slope[:, 0] @ theta, slope[:, 1:].sum(axis=2)], axis=1)
+    by_beta = derivatives(groups, beta, log_prob, theta, allowed).reshape(*beta.shape, -1)
+    return np.asarray((by_beta @ counts.reshape(len(beta), -1, 1))[:, :, 0])
 
 
 def information(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:

@@ -128,14 +128,15 @@ def few_indicators(answers: Answers, dtype: DTypeLike) -> tuple[Any, Any]:
     """Return Z (p, C) above base and the mask of answers (p, I), both sparse, of persons who answered few of the items."""
     from scipy.sparse import csr_array
 
+    (row, item), P = np.nonzero(answers.coded(-1) >= 0), len(answers.codes)
+    ones = np.ones(len(row), dtype=dtype)
+    given = csr_array((ones, item, np.searchsorted(row, np.arange(P + 1))), shape=answers.codes.shape)
     if answers.tally is not None:
-        return indicators(answers._replace(observed=None), slice(None), dtype)[0], csr_array(np.asarray(answers.observed, dtype=dtype))
-    (row, item), first = np.nonzero(answers.coded(-1) >= 0), np.searchsorted(answers.item, np.arange(answers.codes.shape[1]))
-    code, ones = answers.codes[row, item].astype(np.int64), np.ones(len(row), dtype=dtype)
+        return indicators(answers._replace(observed=None), slice(None), dtype)[0], given
+    code, first = answers.codes[row, item].astype(np.int64), np.searchsorted(answers.item, np.arange(answers.codes.shape[1]))
     above = code > 0
     at = row[above], (first[item] + code - 1)[above]
-    Z = csr_array((ones[: len(at[0])], at), shape=(len(answers.codes), len(answers.item)))
-    return Z, csr_array((ones, (row, item)), shape=answers.codes.shape)
+    return csr_array((ones[: len(at[0])], at), shape=(P, len(answers.item))), given
 
 
 class JointTerms(NamedTuple):
