@@ -239,6 +239,9 @@ def test_what_cannot_be_used_is_refused(quiet: Quiet) -> None:
     bare = load_ratings(table[(table["Эксперт"] != "e1") | (table["Критерий"] != "k1")])
     with pytest.raises(RatersError, match="on every criterion"):
         calibrate_raters(bare, facets=Facets(severity="criterion"))
+    some = load_ratings(table.assign(Балл=table["Балл"].where(table["Эксперт"] != "e2", table["Балл"].clip(0, 2))), maximum=3)
+    with pytest.raises(RatersError, match=r"never given were: e2 \(3\); take random"):
+        calibrate_raters(some, facets=Facets(thresholds="expert"))
 
 
 def test_names_of_experts_are_personal_data() -> None:

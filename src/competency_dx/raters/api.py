@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, names
+from competency_dx.arrays import Bools, Floats, Ints, names
 from competency_dx.bank import ItemBank
 from competency_dx.engine import Control
 from competency_dx.errors import RatersError, checked
@@ -33,8 +33,8 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
 
     Marginal maximum likelihood of the many-facet model with the engine of `calibrate`: normal persons, every mark one answer.
     Raises `RatersError` when there are fewer than two experts, or fixed experts share no works, do not mark every criterion where
-    severity is by criterion, or a criterion has one mark only or more than 20 points. Raises `ConvergenceError` when the maximum was
-    not reached; `state` is where the estimation stood.
+    severity is by criterion, do not give every mark where thresholds are by expert, or a criterion has one mark only or more than 20
+    points. Raises `ConvergenceError` when the maximum was not reached; `state` is where the estimation stood.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
     responses : Answers of the same persons to keyed items, which then place persons too.
     facets : Model, severity by criterion, thresholds by expert, drift over days, fixed or random experts.
     """
-    given, (ratings, extreme), R = ratings, _estimable(ratings, facets), len(ratings.experts)
-    loose = (*Template("raters.extreme_only").about(extreme), *_checked(ratings, facets, keyed=responses is not None))
+    given, (ratings, extreme, counts), R = ratings, _estimable(ratings, facets), len(ratings.experts)
+    loose = (*Template("raters.extreme_only").about(extreme), *_checked(ratings, counts, facets, keyed=responses is not None))
     with one_blas_thread():
         fit = fitted(facet_model(ratings, responses, facets), Control())
         effects = effects_of(fit, ratings, facets)
@@ -80,11 +80,11 @@ def _set_aside(ratings: Ratings, experts: Bools) -> Ratings:
     return replace(ratings, status=np.where(ratings.used & experts[ratings.expert], BLANK, ratings.status))
 
 
-def _estimable(ratings: Ratings, facets: Facets) -> tuple[Ratings, list[str]]:
-    """Return the protocol less fixed experts who gave only lowest or only highest marks, and who they are: their severity is endless.
+def _estimable(ratings: Ratings, facets: Facets) -> tuple[Ratings, list[str], Ints]:
+    """Return the protocol less fixed experts who gave only lowest or only highest marks, who they are, and counts of marks (R, I, K).
 
-    Where severity is by criterion, one criterion is enough. Lowest and highest are by what was given, so that who is left is looked at
-    again.
+    Their severity is endless. Where severity is by criterion, one criterion is enough. Lowest and highest are by what was given, so
+    that who is left is looked at again.
     """
     (_, item, expert, mark), shape = ratings.rows, (len(ratings.experts), len(ratings.items), int(ratings.max_marks.max()) + 1)
     counts = np.bincount((expert * shape[1] + item) * shape[2] + mark, minlength=np.prod(shape)).reshape(shape)
@@ -102,22 +102,24 @@ def _estimable(ratings: Ratings, facets: Facets) -> tuple[Ratings, list[str]]:
         if counts.any(axis=(1, 2)).sum() < 2:
             raise RatersError("raters.extreme_only", experts=[ratings.experts[r] for r in gone])
     left = _set_aside(ratings, np.isin(np.arange(shape[0]), gone)) if gone else ratings
-    return left, [ratings.experts[r] for r in gone]
+    return left, [ratings.experts[r] for r in gone], counts
 
 
-def _checked(ratings: Ratings, facets: Facets, *, keyed: bool) -> tuple[Finding, ...]:
-    """Return what stands against comparing the experts; raises where it cannot be done."""
+def _checked(ratings: Ratings, counts: Ints, facets: Facets, *, keyed: bool) -> tuple[Finding, ...]:
+    """Return what stands against comparing the experts, by counts of marks (R, I, K); raises where it cannot be done."""
     links, blocks = joined(ratings)
     if wide := [f"{name} ({top})" for name, top in zip(ratings.items, ratings.max_marks.tolist(), strict=True) if top > MOST]:
         raise RatersError("raters.levels", wide=wide, most=MOST)
     if facets.drift != "none" and len(np.unique(ratings.day[ratings.used & np.isfinite(ratings.day)])) < 2:
         raise RatersError("raters.no_days")
-    if facets.severity == "criterion" and facets.experts == "fixed":
-        marked = np.zeros((len(ratings.experts), len(ratings.items)), dtype=np.bool_)
-        marked[ratings.rows[2], ratings.rows[1]] = True
-        if absent := [f"{ratings.experts[r]} × {ratings.items[i]}" for r, i in np.argwhere(~marked) if marked[r].any()]:
-            raise RatersError("raters.not_crossed", cells=absent)
-    if links and not keyed and facets.experts == "fixed":
+    (marked, seen, used), fixed = (counts.sum(axis=axis) > 0 for axis in (2, 0, 1)), facets.experts == "fixed"
+    absent = [f"{ratings.experts[r]} × {ratings.items[i]}" for r, i in np.argwhere(~marked) if marked[r].any()]
+    if absent and fixed and facets.severity == "criterion":
+        raise RatersError("raters.not_crossed", cells=absent)
+    never = [f"{ratings.experts[r]} ({k})" for r, k in np.argwhere((marked @ seen) & ~used)]
+    if never and fixed and facets.thresholds == "expert":
+        raise RatersError("raters.endless_thresholds", marks=never)
+    if links and not keyed and fixed:
         shown, sizes = [f"{link.person} → {link.second}" for link in links], [(block[0], len(block)) for block in blocks]
         raise RatersError("raters.disconnected", parts=len(blocks), blocks=sizes, works=len(links), links=shown)
     return () if keyed else apart(links, blocks)
