@@ -1,11 +1,10 @@
 """What a fitted many-facet model says: effects of experts with their errors, how they use the scale, persons adjusted for severity."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from competency_dx.arrays import Z95, Bools, Codes, Floats, Ints, blocks, evenly
+from competency_dx.arrays import Z95, Codes, Floats, Ints, blocks, evenly
 from competency_dx.kernels.blocks import BLOCK
 from competency_dx.kernels.grid import Tables, indicators, joint_terms, log_joint, normalise, standard_nodes
 from competency_dx.kernels.grid.louis import Projection, split_scores
@@ -144,32 +143,27 @@ def _without(log_posterior: Floats, x: Codes, log_prob: Floats) -> Floats:
     return np.asarray(log_posterior - given.astype(np.float64) @ log_prob.reshape(-1, log_prob.shape[2]))
 
 
-def _spread(W: Floats, moments: Sequence[Floats], seen: Bools) -> tuple[Floats, Floats]:
-    """Return means (P, C) and covariances (P, C, C) of numbers that are independent given θ, by their first two moments (C, Q)."""
-    (first, second), C, diagonal = moments, len(moments[0]), np.arange(len(moments[0]))
-    products = first[:, None] * first
-    products[diagonal, diagonal] = second
-    expected = W @ np.vstack([first, products.reshape(C * C, -1)]).T
-    mean, out = expected[:, :C], expected[:, C:].reshape(len(W), C, C)
-    out -= mean[:, :, None] * mean[:, None]
-    out[:, diagonal, diagonal] = np.maximum(out[:, diagonal, diagonal], TINY)
-    return mean, out * (seen[:, :, None] & seen[:, None])
-
-
 def _habits(W: Floats, x: Codes, prob: Floats, item: Ints) -> tuple[float, ...]:
     """Return spread, halo and slope with their z of marks (P, C), -1 where there is none, for posteriors (P, Q) given other marks."""
-    k, seen = np.arange(prob.shape[1]), x >= 0
-    mean, V = _spread(W, [np.einsum("k,ckq->cq", k**power, prob) for power in (1, 2)], seen)
-    variance, e = np.einsum("pcc->pc", V), np.where(seen, x - mean, 0.0)
+    (P, C), k, seen, c = x.shape, np.arange(prob.shape[1]), x >= 0, np.arange(x.shape[1])
+    first = np.einsum("k,ckq->cq", k, prob)
+    products = first[:, None] * first
+    products[c, c] = np.einsum("k,ckq->cq", k**2, prob)
+    mean, V = np.split(W @ np.vstack([first, products.reshape(C * C, -1)]).T, [C], axis=1)
+    V = (V.reshape(P, C, C) - mean[:, :, None] * mean[:, None]) * (seen[:, :, None] & seen[:, None])
+    variance, e = np.where(seen, np.maximum(V[:, c, c], TINY), 0.0), np.where(seen, x - mean, 0.0)
+    V[:, c, c] = variance
     at = np.unique(item, return_inverse=True)[1]
     n, total, expected, spread = (np.bincount(at, weights=(seen * y).sum(axis=0)) for y in (1.0, x, mean, variance))
     n = np.maximum(n, 1.0)
     level, middle, share = (total / n)[at], (expected / n)[at], (1 - 1 / n)[at]
     within = (seen * (x - level) ** 2).sum()
     known = (seen * ((mean - middle) ** 2 + variance * share)).sum()
-    off = (k - middle[:, None]) ** 2
-    _, squares = _spread(W, [np.einsum("ck,ckq->cq", off**power, prob) for power in (1, 2)], seen)
-    z = (within - known) / np.sqrt(squares.sum() + 2 * ((spread / n) ** 2).sum())  # the mean of a criterion varies too
+    off, alone = (k - middle[:, None]) ** 2, seen.astype(np.float64)
+    first, second = (np.einsum("ck,ckq->cq", off**power, prob) for power in (1, 2))
+    both = alone @ first
+    squares = (W * (both**2 + alone @ (second - first**2))).sum() - ((W * both).sum(axis=1) ** 2).sum()
+    z = (within - known) / np.sqrt(squares + 2 * ((spread / n) ** 2).sum())  # the mean of a criterion varies too
     sd = np.sqrt(np.where(seen, variance, 1.0))
     lift = np.where(seen, mean - middle, 0.0)
     slope = (e * lift).sum() / max(float((lift**2).sum()), TINY)

@@ -71,15 +71,10 @@ def log_probabilities(groups: Groups, beta: Floats, theta: Floats, allowed: Bool
     return _merged(groups, lambda g: g.kernel.log_probabilities(shape[g.items], eta[g.items], allowed[g.items]))
 
 
-def by_predictor(groups: Groups, beta: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
-    """Return ∂ log P / ∂ (η, shape) (I, 1 + S, K, Q)."""
-    eta, shape = predictors(beta, theta), _shape(beta, theta)
-    return _merged(groups, lambda g: g.kernel.derivatives(shape[g.items], eta[g.items], log_prob[g.items], allowed[g.items]))
-
-
 def derivatives(groups: Groups, beta: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
     """Return ∂ log P / ∂ beta (I, D + S, K, Q)."""
-    by_eta = by_predictor(groups, beta, log_prob, theta, allowed)
+    eta, shape = predictors(beta, theta), _shape(beta, theta)
+    by_eta = _merged(groups, lambda g: g.kernel.derivatives(shape[g.items], eta[g.items], log_prob[g.items], allowed[g.items]))
     return np.concatenate([by_eta[:, :1] * points(theta).T[:, None, :], by_eta[:, 1:]], axis=1)
 
 
