@@ -23,9 +23,8 @@ from competency_dx.raters.ratings import Ratings, repeated
 from competency_dx.responses import Responses
 
 EFFECTS = ("s", "c", "x", "d")  # severity of an expert, that on one criterion, thresholds, drift
-SOME = 5  # marks like those of all, beside which an expert's tell where to start
 PERIODS = 4  # into which days are put
-ROOM = 0.9  # of the narrowest posterior at the start, so that no other grid is needed at the maximum
+SOME, ROOM = 5, 0.9  # marks like all, beside an expert's own at the start; of its narrowest posterior, for one grid to do till the end
 START, SDS = 0.5, np.linspace(0.01, 3, 300)  # SDs of random effects
 
 

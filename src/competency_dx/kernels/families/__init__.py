@@ -95,23 +95,14 @@ def gradients(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, th
 
 def information(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
     """Return the complete-data information (I, F, F), observed, for expected counts (I, K, Q)."""
-    eta, shape = predictors(beta, theta), _shape(beta, theta)
-
-    def one(g: KernelGroup) -> Floats:
-        at = g.items
-        return information_by_parameters(g.kernel.curvature(shape[at], eta[at], counts[at], log_prob[at], allowed[at]), points(theta))
-
-    return _merged(groups, one)
-
-
-def information_by_parameters(curvature: Floats, theta: Floats) -> Floats:
-    """Return the information (n, D + S, D + S) by (slopes, shape) from the curvature by (η, shape) at points θ (Q, D)."""
-    n, D, S = len(curvature), theta.shape[1], curvature.shape[1] - 1
-    out = np.empty((n, D + S, D + S))
-    out[:, :D, :D] = (curvature[:, 0, 0, None, :] * theta.T) @ theta
-    cross = curvature[:, 0, 1:] @ theta
-    out[:, D:, :D], out[:, :D, D:] = cross, cross.transpose(0, 2, 1)
-    out[:, D:, D:] = curvature[:, 1:, 1:].sum(axis=3)
+    eta, shape, n, at = predictors(beta, theta), _shape(beta, theta), counts, points(theta)
+    bend = _merged(groups, lambda g: g.kernel.curvature(shape[g.items], eta[g.items], n[g.items], log_prob[g.items], allowed[g.items]))
+    D = at.shape[1]
+    out = np.empty((*beta.shape, beta.shape[1]))
+    out[:, :D, :D] = (bend[:, 0, 0, None, :] * at.T) @ at
+    out[:, D:, :D] = bend[:, 0, 1:] @ at
+    out[:, :D, D:] = out[:, D:, :D].transpose(0, 2, 1)
+    out[:, D:, D:] = bend[:, 1:, 1:].sum(axis=3)
     return out
 
 
