@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from functools import partial
-
 import numpy as np
 import pytest
 
-from competency_dx.display import charts, count, decimal, map_svg, percent, plural
+from competency_dx.display import charts, count, decimal, percent, plural
 from competency_dx.display.charts import Chart, Series, interval_chart
 from competency_dx.wording import worded
 
@@ -33,15 +30,6 @@ def test_whole_numbers_are_grouped_in_threes_as_a_language_does() -> None:
     assert [count(n, "en") for n in (999, 1234, -1234567)] == ["999", "1,234", "−1,234,567"]
     assert worded("{hours:,} h", {"hours": 14984.4}, "en") == "14,984 h"
     assert worded("{hours:,} ч", {"hours": 14984.4}, "ru") == "14\u202f984 ч"
-
-
-def test_a_map_counts_persons_where_items_stand() -> None:
-    drawn = partial(map_svg, words=("map", "persons", "items"), language="ru")
-    text = drawn(np.array([-0.1, -0.1, 2.3, np.nan]), np.array([0.4, np.nan]), ["a<b", "c"], hollow=[True, False])
-    said = re.findall(r">([^<]+)</text>", text)
-    assert [*said] == ["−1", "0", "1", "2", "2", "1", "a&lt;b", "persons", "items"]
-    assert text.count("<circle") == 1
-    assert drawn(np.zeros(0), np.zeros(0), [], hollow=[]).count("<rect") == 0
 
 
 @pytest.mark.parametrize("mark", ["line", "point", "bar", "interval"])

@@ -30,7 +30,7 @@ import competency_dx as cdx
 from competency_dx.arrays import names
 from competency_dx.bank import Text
 from competency_dx.competencies import STATUSES, Misconception
-from competency_dx.display import LOOKS, IntervalRow
+from competency_dx.display import LOOKS, IntervalRow, item_map
 from competency_dx.errors import MissingDependencyError, ReportError
 from competency_dx.findings import Template
 from competency_dx.reports.cohort import binned, in_order, natural
@@ -577,3 +577,15 @@ def test_interval_table_escapes_holds_its_scale_and_marks_what_is_borrowed() -> 
 def test_a_stacked_bar_is_full() -> None:
     widths = re.findall(r'width="([\d.]+)%" height="100%" fill', macro("stacked_bar", [3, 0, 1, 4, 0], 8))
     assert [float(x) for x in widths] == [37.5, 12.5, 50.0]
+
+
+def test_a_map_counts_persons_where_items_stand() -> None:
+    def drawn(*of: Any, hollow: list[bool]) -> str:
+        words = {"map": "map", "map_left": "persons", "map_right": "items"}
+        return macro("item_map", item_map(*of, hollow=hollow, language="ru"), words)
+
+    text = drawn(np.array([-0.1, -0.1, 2.3, np.nan]), np.array([0.4, np.nan]), ["a<b", "c"], hollow=[True, False])
+    said = re.findall(r">([^<]+)</text>", text)
+    assert [*said] == ["−1", "0", "1", "2", "2", "1", "a&lt;b", "persons", "items"]
+    assert text.count("<circle") == 1
+    assert drawn(np.zeros(0), np.zeros(0), [], hollow=[]).count("<rect") == 0

@@ -1,4 +1,4 @@
-"""Pictures as data, and the one place that draws them with matplotlib; item maps (Wright maps), which pages draw by hand too."""
+"""Pictures as data, and the one place that draws them with matplotlib; item maps (Wright maps), which pages draw themselves too."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from competency_dx.arrays import Floats, value
-from competency_dx.display.theme import ACCENT, FAINT, FONT, GREY, INK, PALE, PAPER
+from competency_dx.display.theme import ACCENT, FAINT, GREY, INK, PAPER
 from competency_dx.errors import needing
 from competency_dx.wording import decimal
 
@@ -342,44 +342,33 @@ def _by_row(places: Floats, edges: Floats) -> Iterator[tuple[int, list[int]]]:
         yield row, list(members)
 
 
-def map_svg(
-    theta: Floats, difficulty: Floats, items: Sequence[str], *, hollow: Sequence[bool], words: Sequence[str], language: str
-) -> str:
-    """Return the item map as inline SVG, drawn in milliseconds.
+def item_map(theta: Floats, difficulty: Floats, items: Sequence[str], *, hollow: Sequence[bool], language: str) -> dict[str, Any]:
+    """Return what stands where on the item map of a page: ticks of the scale, bars of persons, marks and names of items.
 
     Positions of persons `theta` (P,) and difficulties (I,) are on one scale, NaN are left out; items without data behind their
-    difficulty are `hollow` (I,). `words` are the title and the heads of the left and the right side.
+    difficulty are `hollow` (I,). A row without room ends in the number of its other items, which has no mark.
     """
     theta, there = theta[np.isfinite(theta)], difficulty[np.isfinite(difficulty)]
     edges = np.linspace(np.floor(min([*theta, *there, -1.0]) * 2) / 2, np.ceil(max([*theta, *there, 1.0]) * 2) / 2, BINS + 1)
-    bottom, counts = TOP + BINS * MAP_ROW, np.histogram(theta, edges)[0].tolist()
-    out = [_rule(x, TOP, x, bottom, ink) for x, ink in ((AXIS, INK), (AXIS + 36, PALE))]
-    for tick in range(int(np.ceil(edges[0])), int(np.floor(edges[-1])) + 1):
-        y = TOP + BINS * MAP_ROW * float((edges[-1] - tick) / (edges[-1] - edges[0]))
-        out += [_rule(0, y, MAP_WIDTH, y, FAINT), _said(AXIS + 18, y + 4, decimal(tick, 0, language), "middle", fill=INK)]
-    for k, n in enumerate(counts):
-        width, y = (AXIS - 40) * n / max(*counts, 1), bottom - (k + 1) * MAP_ROW
-        if n:
-            at = f'x="{AXIS - width:.1f}" y="{y + 1:.1f}" width="{width:.1f}" height="{MAP_ROW - 2:.1f}" fill="{PALE}" stroke="{GREY}"'
-            out += [f'<rect {at} stroke-width="0.8"/>', _said(AXIS - width - 4, y + 11.5, str(n), "end", 9.5)]
+    bottom, counts, names = TOP + BINS * MAP_ROW, np.histogram(theta, edges)[0].tolist(), []
     for k, members in _by_row(difficulty, edges):
         x, y = AXIS + 48.0, bottom - (k + 1) * MAP_ROW
         for done, i in enumerate(members):
-            if x + 22 + LETTER * len(items[i]) > MAP_WIDTH - 34:
-                out.append(_said(x, y + 11, f"+{len(members) - done}", size=9.5))
+            wide = 22 + LETTER * len(items[i])
+            if x + wide > MAP_WIDTH - 34:
+                names.append((x, y, f"+{len(members) - done}", ""))
                 break
-            at = f'cx="{x + 4:.1f}" cy="{y + 7.5:.1f}" r="3.6" fill="{PAPER if hollow[i] else ACCENT}"'
-            out += [f'<circle {at} stroke="{ACCENT}" stroke-width="1.3"/>', _said(x + 11, y + 11, items[i], size=9.5, fill=INK)]
-            x += 22 + LETTER * len(items[i])
-    title, left, right = words
-    out += [_said(AXIS - 8, TOP - 16, left, "end"), _said(AXIS + 44, TOP - 16, right)]
-    size, label = f'viewBox="0 0 {MAP_WIDTH:.0f} {bottom + 12:.0f}" font-family="{escape(FONT)}"', escape(title)
-    return f'<svg class="picture" {size} role="img" aria-label="{label}"><title>{label}</title>{"".join(out)}</svg>'
-
-
-def _said(x: float, y: float, words: str, anchor: str = "start", size: float = 11, *, fill: str = GREY) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:g}" fill="{fill}" text-anchor="{anchor}">{escape(words)}</text>'
-
-
-def _rule(x1: float, y1: float, x2: float, y2: float, ink: str) -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{ink}" stroke-width="1"/>'
+            names.append((x, y, items[i], PAPER if hollow[i] else ACCENT))
+            x += wide
+    ticks = range(int(np.ceil(edges[0])), int(np.floor(edges[-1])) + 1)
+    places = [TOP + BINS * MAP_ROW * float((edges[-1] - tick) / (edges[-1] - edges[0])) for tick in ticks]
+    return {
+        "ticks": [(y, decimal(tick, 0, language)) for y, tick in zip(places, ticks, strict=True)],
+        "bars": [((AXIS - 40) * n / max(*counts, 1), bottom - (k + 1) * MAP_ROW, n) for k, n in enumerate(counts) if n],
+        "names": names,
+        "wide": MAP_WIDTH,
+        "axis": AXIS,
+        "top": TOP,
+        "row": MAP_ROW,
+        "bottom": bottom,
+    }

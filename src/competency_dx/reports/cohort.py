@@ -11,7 +11,7 @@ import numpy as np
 
 from competency_dx.arrays import Z95, Bools, Floats, value
 from competency_dx.competencies import STATES, STATUSES, Competency, DeficitProfiles
-from competency_dx.display import IntervalRow, count, decimal, interval, map_svg, percent
+from competency_dx.display import IntervalRow, count, decimal, interval, item_map, percent
 from competency_dx.groups import SMALLEST, suppressed
 from competency_dx.kernels.agreement import wilson
 from competency_dx.reports.pages import macro, several
@@ -283,8 +283,8 @@ def _map(profiles: DeficitProfiles, s: ReportContext) -> str:
     """Return the item map, the items without data behind their difficulty hollow."""
     root, items = s.tree[0].index, profiles.items
     theta, difficulty = profiles.theta[profiles.n_items[:, root] > 0, root], np.array([fact.difficulty for fact in items])
-    words, hollow = [s.t[name] for name in ("map", "map_left", "map_right")], [fact.status == "provisional" for fact in items]
-    return map_svg(theta, difficulty, [fact.item for fact in items], hollow=hollow, words=words, language=s.language)
+    hollow = [fact.status == "provisional" for fact in items]
+    return macro("item_map", item_map(theta, difficulty, [fact.item for fact in items], hollow=hollow, language=s.language), s.t)
 
 
 def background_groups(
