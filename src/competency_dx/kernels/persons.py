@@ -124,13 +124,8 @@ def sum_score_likelihood(prob: Floats, n_categories: Ints) -> Floats:
     return out
 
 
-class ScoreSums(NamedTuple):
-    """Sums over a person's answered items (P,): l', expected information I, J, and observed information -l''."""
-
-    slope: Floats
-    information: Floats
-    bias: Floats
-    observed: Floats
+ScoreSums = tuple[Floats, Floats, Floats, Floats]
+"""Sums over a person's answered items (P,): l', expected information I, J, and observed information -l''."""
 
 
 def moments(curves: Curves, codes: Codes, observed: Bools, theta: Floats) -> ScoreSums:
@@ -141,7 +136,8 @@ def moments(curves: Curves, codes: Codes, observed: Bools, theta: Floats) -> Sco
     own = np.take_along_axis(ratio, chosen, axis=2)[:, :, 0]
     bend = np.take_along_axis(second / np.maximum(prob, TINY), chosen, axis=2)[:, :, 0]
     information, bias = np.einsum("pik,pik->pi", ratio, first), np.einsum("pik,pik->pi", ratio, second)
-    return ScoreSums(*(np.where(observed, x, 0.0).sum(axis=1) for x in (own, information, bias, own**2 - bend)))
+    slope, information, bias, bent = (np.where(observed, x, 0.0).sum(axis=1) for x in (own, information, bias, own**2 - bend))
+    return slope, information, bias, bent
 
 
 def solve(
@@ -163,18 +159,19 @@ def solve(
         theta, done = np.where(done, theta, following), done | (np.abs(following - theta) < CLOSE)
         if done.all():
             break
-    at = moments(curves, codes, observed, theta)
-    return theta, at.information if target == "WLE" else at.observed
+    _, expected, _, bent = moments(curves, codes, observed, theta)
+    return theta, expected if target == "WLE" else bent
 
 
-def _equation(target: Target, m: ScoreSums, theta: Floats, prior: tuple[float, float]) -> tuple[Floats, Floats]:
+def _equation(target: Target, sums: ScoreSums, theta: Floats, prior: tuple[float, float]) -> tuple[Floats, Floats]:
     """Return the value of the estimating equation and the scoring step."""
-    information = np.maximum(m.information, 1e-12)
+    slope, expected, bias, _ = sums
+    information = np.maximum(expected, 1e-12)
     if target == "MAP":
         mean, variance = prior
-        value = m.slope - (theta - mean) / variance
+        value = slope - (theta - mean) / variance
         return value, value / (information + 1 / variance)
-    value = m.slope + (m.bias / (2 * information) if target == "WLE" else 0.0)
+    value = slope + (bias / (2 * information) if target == "WLE" else 0.0)
     return value, np.clip(value / information, -LONGEST, LONGEST)
 
 

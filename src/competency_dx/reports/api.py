@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
-from competency_dx.arrays import FrozenDict
+from competency_dx.display import toml_content
 from competency_dx.errors import ReportError, checked
 from competency_dx.reports.files import csv_parts, write_workbook
 from competency_dx.reports.pages import Language, Written, environment
@@ -20,18 +20,6 @@ Shown = Literal["persons", "aggregates"]
 FILES = (".html", ".csv", ".xlsx", ".json", ".docx", ".pdf")
 NOT_WRITTEN = re.compile(r"\.(?:[a-z]{2,5}\d?|parquet|pickle|feather|sqlite|7z)", re.IGNORECASE)
 """Endings of files; folders may be called ``2026.09`` or ``schools.v2``."""
-AGGREGATES = FrozenDict(deficit_profiles=("profile_report", "aggregate_report"), growth=("outcome_pages", "growth_report"))
-"""Module and function that write a result of a kind without its persons."""
-MAKERS = FrozenDict(  # module and function that write a result of a kind, imported only when there is one; any other: `result_page`
-    decisions=("outcome_pages", "decision_report"),
-    deficit_profiles=("profile_report", "profile_report"),
-    group_report=("outcome_pages", "region_report"),
-    growth=("outcome_pages", "growth_report"),
-    item_analysis=("result_page", "items_report"),
-    item_bank=("result_page", "passport_report"),
-    next_items=("outcome_pages", "form_report"),
-    routes=("outcome_pages", "route_report"),
-)
 LONGEST_PRINT = 1000  # pages of a .docx or .pdf, each of which takes some 7 MB while it is set
 MADE_HERE = 'name="generator" content="competency_dx"'
 
@@ -104,11 +92,12 @@ def _written(result: Result, language: Language, show: Shown, executor: Executor
     """Return how a result of this kind is written; what that takes is imported only when there is such a result."""
     if result.kind == "responses":
         refuse_self_report(result)
-    if show == "aggregates" and result.kind not in AGGREGATES:
+    makers = toml_content("reports", "makers")[show]
+    if show == "aggregates" and result.kind not in makers:
         raise ReportError("reports.aggregates_of", given=type(result).__name__)
     if result.kind == "deficit_profiles" and not len(getattr(result, "persons", ())):
         raise ReportError("reports.nobody")
-    module, name = (AGGREGATES if show == "aggregates" else MAKERS).get(result.kind, ("result_page", "result_report"))
+    module, name = makers.get(result.kind, ("result_page", "result_report"))
     own: dict[str, dict[str, Any]] = {"profile_report": {"executor": executor}, "growth_report": {"persons": show == "persons"}}
     made: Written = getattr(import_module(f"competency_dx.reports.{module}"), name)(result, language, **own.get(name, {}))
     if made.frames is tuple:

@@ -13,19 +13,13 @@ from typing import IO, Any
 
 import numpy as np
 
-from competency_dx.display import code_word, column_title
+from competency_dx.display import code_word, column_title, toml_content
 from competency_dx.errors import needing
 from competency_dx.reports.pages import Language, Sheet, SheetCell, strings
 from competency_dx.result import DataFrame
 
 RISKY = re.compile(r"'* *[=+\-@\t\r\n＝＋－＠]")
 WIDEST, NARROWEST, SAMPLE = 60, 8, 200
-FORMATS: Mapping[str, tuple[str, ...]] = {
-    "0%": ("p_deficit", "p_strength", "p_decided"),
-    "0.0": ("percent", "percent_low", "percent_high", "mean", "error", "q05", "q95", "share", "share_low", "share_high"),
-    "0.00": ("theta", "se", "reliability", "prmse"),
-    "0": ("n_items", "n", "persons"),
-}
 SQUEEZE = 1  # the level of compression: the next ones take several times the time and save a fifth
 MOST_KEPT = 4096
 LONGEST_CELL = 32_767  # signs in a cell of a workbook
@@ -75,7 +69,7 @@ def frame_sheet(name: str, frame: DataFrame, language: Language) -> Sheet:
 def sheet_of(name: str, columns: Mapping[str, Sequence[SheetCell]], language: Language, frozen: int = 1) -> Sheet:
     """Return columns as a sheet, their heads and number formats those of reports: a key ``n`` has the head ``head_n``."""
     heads = {key: strings(language).get(f"head_{key}", key) for key in columns}
-    formats = {heads[key]: pattern for pattern, keys in FORMATS.items() for key in keys if key in heads}
+    formats = {heads[key]: pattern for pattern, keys in toml_content("reports", "formats").items() for key in keys if key in heads}
     return Sheet(name=name, heads=tuple(heads.values()), columns=tuple(columns.values()), formats=formats, frozen=frozen)
 
 

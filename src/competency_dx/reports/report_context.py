@@ -38,8 +38,6 @@ class ReportContext:
     standards: Standards
     rule: DeficitRule
     scale: str
-    level: str
-    chance: str
     zones: tuple[str, str]
     ranges: Mapping[str, str]
     policy: str
@@ -61,8 +59,6 @@ def report_context(profiles: DeficitProfiles, language: Language) -> ReportConte
         standards=standards,
         rule=rule,
         scale=scale_name(standards, language),
-        chance=percent(100 * rule.interval, language),
-        level=f"{percent(100 * rule.interval, language)}" + ("-й" if language == "ru" else ""),
         zones=(t["zone_deficit"], t["zone_strength"]),
         ranges=level_ranges(standards, language),
         policy=tied(standards.policy(language)),
