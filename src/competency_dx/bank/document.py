@@ -79,10 +79,10 @@ def parse(kind: type[D], data: object, source: str | Mapping[str, str], place: P
         every = error.errors(include_url=False)
         above = {f["loc"][:n] for f in every for n in range(len(f["loc"]))}
         found = [f for f in every if f["type"] != "too_short" or f["loc"] not in above]  # pydantic counts no entries with faults
-        named = (tuple(part for part in f["loc"] if "[" not in str(part)) for f in found)  # without kinds: "tuple[str, ...]"
-        faults = [fault_sentence(f, (place or _path)(loc)) for f, loc in zip(found, named, strict=True)]
-        more = phrase("bank.more_faults", n=len(faults) - SHOWN_FAULTS) if len(faults) > SHOWN_FAULTS else {}
-        told = {at: "; ".join(f[at] for f in faults[:SHOWN_FAULTS]) + more.get(at, "") for at in LANGUAGES}
+        named = ((f, tuple(part for part in f["loc"] if "[" not in str(part))) for f in found[:SHOWN_FAULTS])  # no "tuple[str, ...]"
+        faults = [fault_sentence(f, (place or _path)(loc)) for f, loc in named]
+        more = phrase("bank.more_faults", n=len(found) - SHOWN_FAULTS) if len(found) > SHOWN_FAULTS else {}
+        told = {at: "; ".join(f[at] for f in faults) + more.get(at, "") for at in LANGUAGES}
         raise BankError("bank.document", source=source, faults=told) from None
 
 
