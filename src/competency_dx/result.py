@@ -250,7 +250,7 @@ def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - checked where it is 
     """Return the content of a JSON text; raises `DocumentError` for none, half letters, what is no number, and fields named twice."""
     try:
         whole = text.decode() if isinstance(text, bytes) else text
-        out = json.loads(whole, object_pairs_hook=_once, parse_constant=_no_number)
+        out = json.loads(whole, object_pairs_hook=named_once, parse_constant=_no_number)
         (json.dumps(out, ensure_ascii=False) if "\\u" in whole else whole).encode()
     except DocumentError:
         raise
@@ -261,9 +261,9 @@ def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - checked where it is 
     return out
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    out = dict(pairs)
-    if len(out) < len(pairs):
+def named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; raises `DocumentError` where a name is there twice."""
+    if len(out := dict(pairs)) < len(pairs):
         raise DocumentError("result.names_twice", twice=repeated(name for name, _ in pairs))
     return out
 

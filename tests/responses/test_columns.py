@@ -702,6 +702,14 @@ def test_lists_in_cells_are_sets_of_options(bank: ItemBank, tmp_path: Path) -> N
     assert read(words, bank).scores.tolist() == [[2, 1], [0, 1]]
 
 
+def test_lines_of_json_end_at_ends_of_lines_alone(tmp_path: Path, bank: ItemBank) -> None:
+    texts = ["a\u2028b", "c\x85d", "e\x1cf"]
+    rows = [json.dumps({"person": f"p{k}", "M01": "3", "note": text}, ensure_ascii=False) for k, text in enumerate(texts)]
+    for end in ("\n", "\r\n", "\r"):
+        (tmp_path / "a.jsonl").write_bytes(end.join([*rows, ""]).encode())
+        assert read(tmp_path / "a.jsonl", bank).background["note"].tolist() == texts
+
+
 def test_a_broken_line_of_json_is_named(tmp_path: Path, bank: ItemBank) -> None:
     (tmp_path / "a.jsonl").write_text('{"person": "a", "M01": "3"}\n{"person": \n', encoding="utf-8")
     with pytest.raises(ResponsesError, match=r"is not JSON .*; expected one object on every line"):

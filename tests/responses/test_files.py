@@ -217,6 +217,8 @@ def test_a_document_of_responses_is_read_back(tmp_path: Path, bank: ItemBank) ->
         ("a.csv", b"a\0b", "the file is no text"),
         ("a.json", b"{", "is not JSON"),
         ("a.json", b"{}", "expected a list of objects"),
+        ("a.json", b'[{"person": "a", "M01": 1, "M01": 0}]', "names twice: M01"),
+        ("a.jsonl", b'{"person": "a", "M01": 1}\n{"person": "b", "M01": 1, "M01": 0}', "names twice: M01"),
         ("a.xlsx", b"no zip", "not readable as a workbook"),
         ("a.parquet", b"no parquet", "not readable as parquet"),
         ("a.csv", b"person;M01\n", "no rows of answers"),

@@ -24,7 +24,7 @@ from competency_dx.responses.reading.contents import decode, disguise, grid_of, 
 from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES, is_id, refuse_results
 from competency_dx.responses.reading.not_answers import strength_of_label
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table
-from competency_dx.result import DataFrame, parse_json
+from competency_dx.result import DataFrame, named_once, parse_json
 from competency_dx.storage import check_nesting, decompressed, limits_in_force, read_bytes
 from competency_dx.wording import cut, toml_content
 
@@ -320,11 +320,13 @@ def _parquet(path: Path) -> Table:
 def _json(path: Path, *, lines: bool) -> Table | str | Mapping[str, Any]:
     text, _ = decode(_bytes(path))
     try:
-        document = [json.loads(line) for line in text.splitlines() if line.strip()] if lines else json.loads(text)
+        parts = filter(str.strip, re.split("[\r\n]", text)) if lines else [text]  # texts in JSON have signs at which other lines end
+        found = [json.loads(part, object_pairs_hook=named_once) for part in parts]
     except (ValueError, RecursionError) as fault:  # numbers of thousands of digits are refused too
         if not lines and text.lstrip().startswith("{") and "Extra data" in str(fault):
             return _json(path, lines=True)
         raise ResponsesError("responses.json_lines" if lines else "responses.json_list", path=path, fault=fault) from None
+    document = found if lines else found[0]
     if isinstance(document, dict) and document.get("kind") == "responses":
         return text
     check_nesting(path.name, document)
