@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, NoReturn, Self, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -125,8 +126,8 @@ def is_array(hint: Any) -> bool:  # noqa: ANN401 - a type
 
 
 def names(ids: ArrayLike) -> Names:
-    """Return ids as a read-only object array of strings."""
-    return readonly(np.array([str(i) for i in np.asarray(ids, dtype=object).ravel()], dtype=object))
+    """Return ids as a read-only object array of strings of composed letters."""
+    return readonly(np.array([normalize("NFC", str(i)) for i in np.asarray(ids, dtype=object).ravel()], dtype=object))
 
 
 def blocks(n: int, size: int) -> Iterator[slice]:

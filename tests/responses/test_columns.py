@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from competency_dx.arrays import names
 from competency_dx.bank import BankDocument, CompetencyFramework, FrameworkReference, Item, ItemBank, Node, Text
 from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, DocumentError, ResponsesError, repeated
 from competency_dx.findings import Finding
@@ -255,6 +256,8 @@ def test_letters_that_are_composed_or_not_are_the_same() -> None:
         read({"код": ["1", "2", "x"], "й": list("ABA"), "и\u0306": list("ABA"), **cells})
     found = read({"код": ["a1", "a2", "a3"], "школа": ["й", "и\u0306", "к"], **cells})
     assert len(set(found.background["школа"])) == 2
+    assert found.of_persons({"a1": "и\u0306", "a2": "й ", "a3": "к"}) == ["й", "й", "к"]
+    assert names([parted]).tolist() == [composed]
     long = {"person": [composed, parted, "x", "x"], "item": ["Q1", "Q2", "Q1", "Q2"], "answer": list("ABAB")}
     assert read(long).persons.tolist() == [composed, "x"]
     for second in (parted, f"{composed}\u200b"):

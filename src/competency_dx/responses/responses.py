@@ -18,6 +18,7 @@ from competency_dx.findings import Finding, Severity, Template
 from competency_dx.personal_data import hidden_ids
 from competency_dx.responses.explanation import Explanation, KeyShown, RawAnswers, State, key_text, rule_text
 from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word
+from competency_dx.responses.normalise import visible
 from competency_dx.responses.rules import UNREADABLE, judge_of, written
 from competency_dx.result import SELF_REPORT, DataFrame, Provenance, Result, digest_arrays, frame, provenance, refuse_self_report
 
@@ -161,9 +162,10 @@ class Responses(Result):
 
     def of_persons(self, given: Any) -> list[Any]:  # noqa: ANN401 - a mapping or any sequence
         """Return values of persons, one each: by ids of a mapping or an index of pandas, refused if they do not fit, or in order."""
-        index, values = (given, list(given.values())) if isinstance(given, Mapping) else (getattr(given, "index", None), list(given))
+        index, values = (given, given.values()) if isinstance(given, Mapping) else (getattr(given, "index", None), given)
+        values = [visible(x) if isinstance(x, str) else x for x in values]
         ids = [] if callable(index) or index is None else ["/".join(map(str, x)) if isinstance(x, tuple) else str(x) for x in index]
-        place = {x: k for k, x in enumerate(ids)}
+        place = {visible(x): k for k, x in enumerate(ids)}
         absent, mapped = [p for p in self.persons if p not in place], index is given
         if not mapped and (not ids or (absent and ids == [*map(str, range(len(ids)))])):
             return values
