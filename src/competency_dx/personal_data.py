@@ -1,10 +1,4 @@
-"""Personal data inside a text, in any spelling of digits, dashes and spaces: numbers and addresses of persons, and names.
-
-Names are recognised by words that stand together: a usual first name, a patronymic, a surname by its ending, initials, in
-Cyrillic letters or transliterated; first names and surnames alone in a column of persons. Not recognised: a surname alone
-elsewhere or written together with other letters, nicknames, first names that are not on the list, a first name that is a word
-as well beside anything but a surname.
-"""
+"""Personal data inside a text, in any spelling of digits, dashes and spaces; ``docs/privacy.md`` says what is found and what is not."""
 
 import re
 import tomllib

@@ -8,7 +8,7 @@ import re
 import time
 import tracemalloc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -19,6 +19,7 @@ import pytest
 
 import competency_dx as cdx
 from competency_dx.bank import BankPopulation, CompetencyFramework, Correlations, Item, ItemBank, ParameterRecord, parse, read_yaml
+from competency_dx.bank.bank_file import ItemsDocument
 from competency_dx.bank.parameter_record import read_parameters, write_parameters
 from competency_dx.errors import BankError, CompetencyDxError, LimitError
 from competency_dx.routes import load_catalogue
@@ -697,3 +698,15 @@ def test_a_calibration_dates_its_records(folder: Folder) -> None:
     assert today.parameters[0].date == bank.parameters[0].date
     assert today.header.population.date == date.today().isoformat()
     assert stated.header.population.date == "2026-09-01"
+
+
+def test_of_thousands_of_faults_a_sentence_is_made_of_those_shown() -> None:
+    asked: list[object] = []
+
+    def place(path: Sequence[object]) -> str:
+        asked.append(path)
+        return "here"
+
+    with pytest.raises(BankError, match=r"here .* \(and 11995 more\)"):
+        parse(ItemsDocument, {"schema_version": 1, "items": [{}] * 4000}, "x", place)
+    assert len(asked) == 5

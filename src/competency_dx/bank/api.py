@@ -1,8 +1,6 @@
 """The verbs of this room: load banks and frameworks, publish banks.
 
-Banks are published by id and version: a folder in which a published version stays as it is, and aliases that move between versions.
-
-Each bank has a folder of its id with ``index.json`` and its versions as bank folders; what the index does not list is not
+Each published bank has a folder of its id with ``index.json`` and its versions as bank folders; what the index does not list is not
 published. What a version consists of is told by its ledger: content, keys, parameters and framework each with a digest of its own.
 """
 
@@ -63,9 +61,7 @@ class BankRegistry:
     """A folder of published banks, read by ``load_bank("mathematics@1.2.0", registry=folder)``.
 
     A version never changes once it is published; what moves are aliases. ``latest`` is the alias that is meant where a reference
-    names none. Writers wait for one another, readers see an operation whole or not at all.
-
-    The folder is made when the first bank is published.
+    names none. Writers wait for one another, readers see an operation whole or not at all. The first bank published makes the folder.
     """
 
     folder: str | Path
@@ -98,10 +94,10 @@ class BankRegistry:
 
     def move_alias(self, alias: str, reference: str) -> str:
         """Let an alias point to a published version and return the reference of that version."""
-        bank_id, name = _parts(reference)
+        bank_id, _, name = reference.partition("@")
         with only_writer(self._published(bank_id)):
             index = self._index(bank_id)
-            version = index.version(name)
+            version = index.version(name or LATEST)
             self._write(_moved(index, alias, version))
         return f"{bank_id}@{version}"
 
@@ -121,9 +117,9 @@ class BankRegistry:
     @checked(BankError)
     def find(self, reference: str) -> tuple[str, Path, str]:
         """Return the version that a reference means, its folder, and the digest that its content has."""
-        bank_id, name = _parts(reference)
+        bank_id, _, name = reference.partition("@")
         place, index = self._published(bank_id), self._index(bank_id)
-        version = index.version(name)
+        version = index.version(name or LATEST)
         return version, place / version, index.versions[version]
 
     def _place(self, bank_id: str) -> Path:
@@ -151,12 +147,6 @@ class BankRegistry:
     def _write(self, index: BankIndex) -> None:
         text = json.dumps(index.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n"
         write_whole(self._place(index.id) / "index.json", text.encode())
-
-
-def _parts(reference: str) -> tuple[str, str]:
-    """Return id and version or alias of a reference."""
-    bank_id, _, name = reference.partition("@")
-    return bank_id, name or LATEST
 
 
 def _checked(name: str) -> str:

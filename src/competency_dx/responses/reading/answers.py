@@ -17,7 +17,6 @@ from competency_dx.bank import CodeMap, ItemBank
 from competency_dx.checking import check_document, compiled
 from competency_dx.errors import DocumentError, ResponsesError, checked, repeated
 from competency_dx.responses.missing import Reason
-from competency_dx.responses.normalise import visible
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.reading.roles import Roles, refuse_personal
 from competency_dx.responses.reading.scoring import TYPED
@@ -95,7 +94,7 @@ def _check(document: Mapping[str, Any], bank: ItemBank) -> None:
         raise DocumentError("result.not_json", fault=fault) from None
     if str(document.get("bank", bank.id)).partition("@")[0] != bank.id:
         raise DocumentError("responses.another_bank", where=f"{KIND}.bank", given=document["bank"], bank=bank.id)
-    ids = [visible(person["person"]) for person in document["persons"]]
+    ids = [cell_text(person["person"])[0] for person in document["persons"]]
     twice = set(repeated(ids))
     if places := [f"{KIND}.persons[{k}].person" for k, i in enumerate(ids) if i in twice or not i]:
         raise DocumentError("responses.persons_of_answers", where=places)

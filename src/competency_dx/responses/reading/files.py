@@ -318,15 +318,13 @@ def _parquet(path: Path) -> Table:
 
 
 def _json(path: Path, *, lines: bool) -> Table | str | Mapping[str, Any]:
-    text, _ = decode(_bytes(path))
-    try:
-        parts = filter(str.strip, re.split("[\r\n]", text)) if lines else [text]  # texts in JSON have signs at which other lines end
-        found = [json.loads(part, object_pairs_hook=named_once) for part in parts]
+    (text, _), read = decode(_bytes(path)), json.JSONDecoder(object_pairs_hook=named_once).decode
+    try:  # texts in JSON have signs at which lines of other texts end
+        document = [read(line) for line in re.split("[\r\n]", text) if line.strip()] if lines else read(text)
     except (ValueError, RecursionError) as fault:  # numbers of thousands of digits are refused too
         if not lines and text.lstrip().startswith("{") and "Extra data" in str(fault):
             return _json(path, lines=True)
         raise ResponsesError("responses.json_lines" if lines else "responses.json_list", path=path, fault=fault) from None
-    document = found if lines else found[0]
     if isinstance(document, dict) and document.get("kind") == "responses":
         return text
     check_nesting(path.name, document)
