@@ -11,35 +11,17 @@ from functools import lru_cache
 from competency_dx.arrays import value
 from competency_dx.wording import LOOKALIKES, toml_content
 
-_WORDS = toml_content("responses.reading", "words")
-_SHAPES = str.maketrans({sign: one for one, signs in _WORDS["shapes"].items() for sign in signs})
+WORDS = toml_content("responses.reading", "words")
+LIKE = {name: re.compile(text) for name, text in WORDS["patterns"].items()}
+"""What the room knows of the words and signs that people and programs write, and what answers and headings are like."""
+_SHAPES = str.maketrans({sign: one for one, signs in WORDS["shapes"].items() for sign in signs})
 _UNSEEN = {sign: shape for sign, shape in _SHAPES.items() if shape == ""}
-_LEAD = re.compile(r"^(?:(?:ответ|answer)\s*[:=-]?\s*|[a-zа-я]\s*=\s*)", re.IGNORECASE)
-_NUMBER = re.compile(r"[+-]?(?:\d{1,60}(?:\.\d{0,60})?|\.\d{1,60})(?:e[+-]?\d{1,2})?", re.IGNORECASE)
-_FRACTION = re.compile(r"([+-]?)(?:(\d{1,30})\s+)?(\d{1,30})\s*/\s*(\d{1,30})")
-_VULGAR = re.compile("[¼-¾⅐-⅞]")
-_PARTED = {"uncertainty": r"±|\+\s*/?\s*-|плюс[ -]минус", "range": r"\.{2,}|…|\bдо\b|\bto\b|;|-"}
-_ISOTOPE = re.compile(r"(\d{0,3})[\s-]*([^\W\d_]+)[\s-]*(\d{0,3})")
-_OF_MAXIMUM = re.compile(r"(\S+?)\s*(?:/|\\|\bиз\b|\bout of\b|\bof\b)\s*(\S+)")
-_UNIT_OF_POINTS = re.compile(r"(?<=\d)\s*(?:балл(?:а|ов)?|б|points?|pts?)\b\.?")
-_WHOLE = re.compile(r"\+?[0-9]{1,9}(?:[.,]0*)?|-[1-9][0-9]{0,8}(?:[.,]0*)?")
-_TRUTH = {"true": "1/1", "false": "0/1", "истина": "1/1", "ложь": "0/1"}
-_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:(?:[ ']\d{3})+(?:[.,]\d*)?|(?:,\d{3})+\.\d+|(?:\.\d{3})+,\d+|(?:,\d{3}){2,}|(?:\.\d{3}){2,})")
 MONTHS = 12
 LONGEST = 2000  # a raw answer longer than this is not a list of codes
 NOTHING = ("_", "*", "?")  # signs people put where an element of a sequence is left out
-_SEPARATORS = re.compile(r"[;,.\s/|+&()\[\]{}\"']+")
-_ORDER_SEPARATORS = re.compile(r"[;,.\s/|+&()\[\]{}\"'\-<>→]+")
-_AND = re.compile(r"(?<=\w)\s+(?:и|and)\s+(?=\w)", re.IGNORECASE)
-_CALLED = re.compile(rf"^(?:[AА][OО]?0*|0+|(?:{_WORDS['option']})\s*[№:]?\s*)(?=\d)", re.IGNORECASE)
-_LABEL = re.compile(r"((?:^|[;,>→=\n])\s*)\w[).:]\s+")  # a code before the words of an option
-_NEXT, _QUOTES = re.compile(r"\s*(?:\n|->|→|\s>\s)\s*"), re.compile(r"[\"'\[\]]")
 _MARKS = (", ", "; ", ",", ";", "., ", ".; ")  # between the words of options
 _LINKS = r"[\s\-=:)>→.?!\"']*"
-_LISTED = re.compile(r"(\w) ?(\. |[):=-]) ?(\w{1,2})(?:[;, ]+|$)")  # an answer of a numbered list
-_MONTH, _YEAR_FIRST = re.compile(rf"({'|'.join(_WORDS['months'])})[а-я]*"), re.compile(r"(\d{4})[/.](\d\d?)[/.](\d\d?)")
-_YEAR_LAST, _ZONE = re.compile(r"(?<!\d)(\d\d?)[./-](\d\d?)[./-](?:20)?(\d\d)(?!\d)"), re.compile(r" *(?:gmt|utc|msk|мск).*")
-_SLASHED, _DATED = re.compile(r"(\d\d?)/(\d\d?)/\d"), re.compile(r"\d{4}\D+\d|\d\D+\d{4}|\d\.\d\d\.\d")
+_MONTH = re.compile(rf"({'|'.join(WORDS['months'])})[а-я]*")
 _AFTER_LABEL = " \u00a0).:=-–—−"
 _LABELS = ("123456789", "АБВГДЕЖЗИ", "ABCDEFGHI")
 
@@ -77,20 +59,20 @@ def header_form(text: str) -> str:
 
 def read_number(text: str, units: tuple[str, ...] = ()) -> Fraction | None:
     """Read one number exactly, or None: decimal comma or point, thousands apart, ``1/2`` or ``1 1/5`` (not ``1 5``), a unit."""
-    out = _VULGAR.sub(lambda sign: " " + unicodedata.normalize("NFKC", sign[0]).replace("⁄", "/"), text)
-    out = _LEAD.sub("", tidy(out)).rstrip("; ")
+    out = LIKE["vulgar"].sub(lambda sign: " " + unicodedata.normalize("NFKC", sign[0]).replace("⁄", "/"), text)
+    out = LIKE["lead"].sub("", tidy(out)).rstrip("; ")
     for unit in units:
         if unit and out.casefold().endswith(tidy(unit).casefold()):
             out = out[: -len(tidy(unit))].rstrip()
-    if fraction := _FRACTION.fullmatch(out):
+    if fraction := LIKE["fraction"].fullmatch(out):
         sign, whole, above, below = fraction[1], *(int(n or 0) for n in fraction.groups()[1:])
         if below == 0 or (fraction[2] and above >= below):
             return None
         return (-1 if sign == "-" else 1) * (whole + Fraction(above, below))
-    if _THOUSANDS.fullmatch(out):
+    if LIKE["thousands"].fullmatch(out):
         out = out.replace(next(filter(" ',.".__contains__, out)), "")
     out = re.sub(r"^([+-])\s+", r"\1", out).replace(",", ".")
-    return Fraction(Decimal(out)) if _NUMBER.fullmatch(out) else None
+    return Fraction(Decimal(out)) if LIKE["number"].fullmatch(out) else None
 
 
 def moments(texts: Sequence[str], *, counts: bool) -> list[float] | None:
@@ -100,22 +82,23 @@ def moments(texts: Sequence[str], *, counts: bool) -> list[float] | None:
     numbers = [read_number(text) for text in texts]
     if counts and None not in numbers:
         return [float(number or 0) for number in numbers]
-    said = [_MONTH.sub(lambda m: _WORDS["months"][m[1]], _ZONE.sub("", tidy(text).casefold())) for text in texts]
-    first, second = (max((int(m[k]) for text in said if (m := _SLASHED.match(text))), default=0) for k in (1, 2))
-    if 0 < max(first, second) <= MONTHS or not all(map(_DATED.search, said)):
+    said = [_MONTH.sub(lambda m: WORDS["months"][m[1]], LIKE["zone"].sub("", tidy(text).casefold())) for text in texts]
+    first, second = (max((int(m[k]) for text in said if (m := LIKE["slashed"].match(text))), default=0) for k in (1, 2))
+    if 0 < max(first, second) <= MONTHS or not all(map(LIKE["dated"].search, said)):
         return None
-    said = [_YEAR_LAST.sub(r"20\3-\1-\2" if second > MONTHS else r"20\3-\2-\1", _YEAR_FIRST.sub(r"\1-\2-\3", t)) for t in said]
+    order = r"20\3-\1-\2" if second > MONTHS else r"20\3-\2-\1"
+    said = [LIKE["year last"].sub(order, LIKE["year first"].sub(r"\1-\2-\3", text)) for text in said]
     read = pd.to_datetime(pd.Series(said), format="mixed", utc=True, errors="coerce")
     return None if read.isna().any() else [moment.timestamp() for moment in read]
 
 
 def read_parts(text: str, form: str, units: tuple[str, ...] = ()) -> tuple[Fraction, Fraction] | None:
     """Read value and ``uncertainty`` (``"0,80 ± 0,05"``) or the ends of a ``range``, the lower first; None when it is not one way."""
-    out = re.sub(r"^(?:от|from)\b", "", _LEAD.sub("", tidy(text)).casefold())
+    out = re.sub(r"^(?:от|from)\b", "", LIKE["lead"].sub("", tidy(text)).casefold())
     for unit in filter(out.endswith, (tidy(u).casefold() for u in units if u)):
         out = out.removesuffix(unit)
     out = out.strip("()[]; ")
-    cuts = (out[: m.start()] + "\n" + out[m.end() :] for m in re.finditer(_PARTED[form], out))
+    cuts = (out[: m.start()] + "\n" + out[m.end() :] for m in LIKE[form].finditer(out))
     pairs = {tuple(read_number(part, units) for part in cut.split("\n")) for cut in cuts}
     read = [(a, b) for a, b in pairs if a is not None and b is not None]
     return None if len(read) != 1 else read[0] if form == "uncertainty" else (min(read[0]), max(read[0]))
@@ -124,7 +107,7 @@ def read_parts(text: str, form: str, units: tuple[str, ...] = ()) -> tuple[Fract
 def fold_isotope(text: str) -> str:
     """Return the form in which isotopes are compared: ``"уран 234"``, ``"²³⁴U"`` and ``"U-234"`` as name and mass number."""
     plain_text = unicodedata.normalize("NFKC", re.sub("[₀-₉]", "", text))  # the charge stands below, the name says it too
-    parts = _ISOTOPE.fullmatch(fold_text(plain_text))
+    parts = LIKE["isotope"].fullmatch(fold_text(plain_text))
     if parts is None or (parts[1] and parts[3]):
         return fold_look(text)
     return fold_look(parts[2]) + f"-{parts[1] or parts[3]}".rstrip("-")
@@ -133,10 +116,10 @@ def fold_isotope(text: str) -> str:
 def read_points(text: str) -> tuple[int, int | None] | None:
     """Read whole points and, where the text tells it, the maximum: ``"3"``, ``"3,0"``, ``"3 / 4"``, ``"3 балла из 4"``."""
     plain_text = tidy(text).casefold()
-    out = _UNIT_OF_POINTS.sub("", _TRUTH.get(plain_text, plain_text))
-    parts = _OF_MAXIMUM.fullmatch(out)
+    out = LIKE["unit of points"].sub("", WORDS["truth"]["points"].get(plain_text, plain_text))
+    parts = LIKE["of maximum"].fullmatch(out)
     numbers = parts.groups() if parts else (out,)
-    if not all(map(_WHOLE.fullmatch, numbers)):
+    if not all(map(LIKE["whole"].fullmatch, numbers)):
         return None
     points, top = (int(re.split("[.,]", n)[0]) for n in (*numbers, "1")[:2])
     return None if top < 1 else (points, top if parts else None)
@@ -180,7 +163,7 @@ class CodeBook:
 
     def _lettered(self, raw: str) -> str | None:
         """Return the code of "A3", "03", "вариант 3" where codes are numbers: so survey programs and people call the third option."""
-        bare, named = _CALLED.subn("", tidy(raw))
+        bare, named = LIKE["called"].subn("", tidy(raw))
         return self.index.get(fold_code(bare)) if named and "0" not in self.index and all(map(str.isdigit, self.index)) else None
 
     def _code(self, raw: str) -> str | None:
@@ -192,14 +175,15 @@ class CodeBook:
             return None
         code, kept = self._code(raw), order == "kept"
         out: list[str | None] = [] if code is None else [code]
-        joined = raw if "И" in self.index else _AND.sub(" ", raw)
-        for token in () if out else filter(None, (_ORDER_SEPARATORS if kept else _SEPARATORS).split(joined)):
+        joined = raw if "И" in self.index else LIKE["and"].sub(" ", raw)
+        for token in () if out else filter(None, LIKE["order separators" if kept else "separators"].split(joined)):
             form = fold_code(self._lettered(token) or token)
             pieces = (form,) if form in self.index else segment(form, [*self.index, *(NOTHING if kept else ())])
             if pieces is None:
                 if (whole := self.find(raw)) is not None:
                     return (whole,)
-                texts = (_QUOTES.sub("", fold_text(text)) + ", " for text in (raw, _NEXT.sub("; ", _LABEL.sub(r"\1", raw))))
+                bare = LIKE["next"].sub("; ", LIKE["label"].sub(r"\1", raw))
+                texts = (LIKE["quotes"].sub("", fold_text(text)) + ", " for text in (raw, bare))
                 return tuple(map(self.ends.get, next(filter(None, (segment(text, [*self.ends]) for text in texts)), ()))) or None
             out += map(self.index.get, pieces)
         return tuple(out) or None
@@ -210,7 +194,7 @@ def code_book(codes: Iterable[str], words: Mapping[str, str] | None = None) -> C
     every, folded = tuple(codes), ((fold_text(text), code) for code, text in (words or {}).items())
     index, texts = _unambiguous((fold_code(c), c) for c in every), _unambiguous(pair for pair in folded if pair[0])
     looks = {**{fold_look(text): code for text, code in texts.items()}, **index}
-    ends = {_QUOTES.sub("", text) + mark: code for text, code in texts.items() for mark in _MARKS}
+    ends = {LIKE["quotes"].sub("", text) + mark: code for text, code in texts.items() for mark in _MARKS}
     return CodeBook(codes=every, index=index, texts=texts, looks=looks, ends=ends)
 
 
@@ -236,7 +220,7 @@ def segment(text: str, pieces: Sequence[str]) -> tuple[str, ...] | None:
 def unnumbered(raw: str, codes: Sequence[str] = ()) -> str:
     """Return the answers of a numbered list, "1) 4, 2) 2" as "4 2"; "" of "1-4, 2-2" where both may be `codes`, else the text."""
     text = tidy(raw) if raw[1:2] in _AFTER_LABEL and len(raw) < LONGEST else ""
-    found = _LISTED.findall(text) if _LISTED.sub("", text) == "" else ()
+    found = LIKE["listed"].findall(text) if LIKE["listed"].sub("", text) == "" else ()
     labels = "".join(label for label, _, _ in found).upper()
     words = codes and not {answer.upper() for *_, answer in found} <= {*codes}
     if len(found) < 2 or words or not any(of.startswith(labels) for of in _LABELS):
@@ -247,7 +231,7 @@ def unnumbered(raw: str, codes: Sequence[str] = ()) -> str:
 
 def read_pairs(raw: str, left: CodeBook, options: CodeBook) -> tuple[str | None, ...] | None:
     """Read one option (or None) per left entry from ``"31"``, ``"3;1"``, ``"А3Б1"``, ``"А-3; Б-1"`` or words, None where none is."""
-    for text in (raw, _LABEL.sub(r"\1", raw)):
+    for text in (raw, LIKE["label"].sub(r"\1", raw)):
         if (paired := _explicit_pairs(text, left, options)) is not None:
             return tuple(paired.get(code) for code in left.codes)
     row = options.split(raw, order="kept")

@@ -14,7 +14,7 @@ from competency_dx.bank import CodeMap, Given, Item, OneError, PerElement, Rubri
 from competency_dx.errors import ResponsesError, checked
 from competency_dx.responses import normalise
 from competency_dx.responses.missing import Reason, Reasons
-from competency_dx.wording import toml_content
+from competency_dx.responses.normalise import LIKE, WORDS
 
 
 class Element(NamedTuple):
@@ -39,10 +39,7 @@ class Judgement(NamedTuple):
 Judge = Callable[[str], Judgement]
 KEPT = 1 << 14  # items
 UNREADABLE = Judgement(points=0, readable=False, normalised="")
-_WORDS = toml_content("responses.reading", "words")
-_NO_ANSWER = {kind: text.replace("{date}", _WORDS["spreadsheet_date"]) for kind, text in _WORDS["no_answer"].items()}
-_MARKED, _WHOLE = re.compile(r"^'([\w.,;-]+)$|^=\s*\"([^\"]+)\"$"), re.compile(r"^(\d+)[.,]0+$")
-_GROUPS = re.compile(r"\d{1,3}(?:[ \u00a0\u202f',.]\d{3})+")
+_NO_ANSWER = {kind: text.replace("{date}", WORDS["spreadsheet_date"]) for kind, text in WORDS["no_answer"].items()}
 NOISE = Fraction(1, 10**7)  # how far, at most, a number may be off its key because a program stored it in binary
 PAIR = 2  # digits of a key for which "1,0" may be the answer
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZБГДЖЗИЛПФЦЧШЩЭЮЯ"  # signs of options, look-alikes once
@@ -62,8 +59,9 @@ def written(item: Item, answers: Sequence[str], kinds: Sequence[str]) -> tuple[s
         return tuple(answers)
     size, codes = size_with_zeros(item), item.type not in {"number", "text"} and "0" not in item.options
     least = len("10,0") if item.type == "digits" and len(str(item.key)) <= PAIR else 0
-    typed = [_WHOLE.sub(r"\1", t) if codes and len(t) >= least else t for t in (_MARKED.sub(r"\1\2", a) for a in answers)]
-    typed = [re.sub(r"\D", "", t) if _GROUPS.fullmatch(t) else t for t in typed] if size else typed
+    typed = [LIKE["marked"].sub(r"\1\2", a) for a in answers]
+    typed = [LIKE["no fraction"].sub(r"\1", t) if codes and len(t) >= least else t for t in typed]
+    typed = [re.sub(r"\D", "", t) if LIKE["grouped"].fullmatch(t) else t for t in typed] if size else typed
     numbers = [kind == "number" or t != a for t, a, kind in zip(typed, answers, kinds, strict=True)]
     return tuple(t.zfill(size) if number and t.isdigit() else t for t, number in zip(typed, numbers, strict=True))
 

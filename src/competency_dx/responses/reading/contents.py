@@ -15,18 +15,17 @@ from typing import Any, Literal
 from xml.parsers import expat
 
 from competency_dx.errors import CompetencyDxError, ResponsesError, needing, phrase
+from competency_dx.responses.normalise import WORDS
 from competency_dx.storage import PIECE, check_time, decompressed, limits_in_force, read_bytes
-from competency_dx.wording import toml_content
 
-_WORDS = toml_content("responses.reading", "words")
-_PER_MILLE = {pair[0]: int(pair[1:]) for pair in _WORDS["letters"].split()}
+_PER_MILLE = {pair[0]: int(pair[1:]) for pair in WORDS["letters"].split()}
 _SIGNS = frozenset("№«»—–…“”„’°±·\u00a0")  # signs beyond ASCII that Russian texts have besides letters
 _CODE_PAGES, _RARE = ("cp1251", "koi8-r", "cp866", "iso8859-5"), 15.0
 """How much better a text must read in the last than in the first, which Russian spreadsheets write."""
 _CYRILLIC = re.compile("[Ѐ-ӿ«»–—№]")
 ENOUGH = 1 << 16  # bytes that are enough to tell a code page
 _CASE, _SIGN, _FOREIGN = -3.0, -4.0, -9.0
-_KINDS: dict[bytes, str] = {bytes.fromhex(start): what for start, what in _WORDS["first bytes"].items()}
+_KINDS: dict[bytes, str] = {bytes.fromhex(start): what for start, what in WORDS["first bytes"].items()}
 ADDRESS_SPACE = 1 << 31  # bytes that a reader may take for a format which is not looked into here
 _REFERENCE = re.compile(r"([A-Za-z]{1,7})(\d{1,10})")
 _LETTERS, _DIGITS = ascii_uppercase.encode(), digits.encode()
@@ -34,7 +33,7 @@ _PLAIN_CELL = re.compile(rb'<c r="([A-Z]{1,3}[0-9]{1,7})"')
 _HIDDEN = re.compile(rb'<(?:\w+:)?row [^>]*\bhidden="(?:1|true)"')
 _NOT_PLAIN = (b"<f", b't="e"', b":c ", b"<!", b"\0")
 """Formulas, errors, prefixed names, comments and wide characters: only a parser sees where such cells lie."""
-_ALONE: str = _WORDS["alone"]  # the program of a process that reads a workbook
+_ALONE: str = WORDS["alone"]  # the program of a process that reads a workbook
 Fault = Literal["responses.formulas", "responses.sheet_errors"]
 
 

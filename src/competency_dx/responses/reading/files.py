@@ -18,7 +18,7 @@ import numpy as np
 from competency_dx.errors import LimitError, ResponsesError, needing, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import hidden_text
-from competency_dx.responses.normalise import header_form, read_number
+from competency_dx.responses.normalise import LIKE, header_form, read_number
 from competency_dx.responses.reading.answers import is_answers
 from competency_dx.responses.reading.contents import decode, disguise, grid_of, open_workbook
 from competency_dx.responses.reading.layout import ANSWER_NAMES, BACKGROUND_NAMES, ITEM_NAMES, PERSON_NAMES, is_id, refuse_results
@@ -26,15 +26,12 @@ from competency_dx.responses.reading.not_answers import strength_of_label
 from competency_dx.responses.reading.table import Table, cell_text, from_frame, from_records, table
 from competency_dx.result import DataFrame, named_once, parse_json
 from competency_dx.storage import check_nesting, decompressed, limits_in_force, read_bytes
-from competency_dx.wording import cut, toml_content
+from competency_dx.wording import cut
 
 HEAD = 40  # rows in which the header is looked for
-_QUOTED = re.compile(r'"[^"\n]*"')
-_LINE = re.compile(r"[^\r\n]*+(?:\r\n|\r|\n|\Z)")
 DELIMITERS = (";", "\t", ",", "|")
 GUARDED = re.compile(r"'+ *[=+\-@\t\r\n＝＋－＠]")
 """Begin texts in which spreadsheets would see a formula: an apostrophe stands before each of them."""
-_RESPONSE = re.compile(toml_content("responses.reading", "words")["response"])
 _ROLE_NAMES = frozenset((*PERSON_NAMES, *ITEM_NAMES, *ANSWER_NAMES)) | BACKGROUND_NAMES
 
 
@@ -99,7 +96,7 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
     del data
     first, _, rest = text.partition("\n")
     text = (rest if first.strip().lower().startswith("sep=") else text).rstrip("\x1a")  # which DOS wrote at the end
-    lines = [match[0] for _, match in zip(range(HEAD), _LINE.finditer(text), strict=False) if match[0]]
+    lines = [match[0] for _, match in zip(range(HEAD), LIKE["line"].finditer(text), strict=False) if match[0]]
     if "\0" in text:
         raise ResponsesError("responses.not_text", path=path)
     if not any(line.strip() for line in lines):
@@ -175,7 +172,7 @@ def _short_rows(text: str, frame: DataFrame, mark: str, columns: int) -> list[tu
     empty = np.flatnonzero(frame[columns - 1].to_numpy() == "").tolist() if columns > 2 else []
     lines = text.split("\n") if empty else []
     if not empty or len(frame) == len(lines) - (not lines[-1]):  # a line a row: the delimiters outside quotes count its cells
-        bare = _QUOTED.sub("", text).split("\n") if empty and '"' in text else lines
+        bare = LIKE["quoted"].sub("", text).split("\n") if empty and '"' in text else lines
         doubtful = (k for k in empty if bare[k].count(mark) < columns - 1)
         numbered = ((k + 1, next(csv.reader([lines[k]], delimiter=mark))) for k in doubtful)
     else:
@@ -199,7 +196,7 @@ def _refuse_swallowed(path: Path, row: Sequence[str], mark: str, columns: int, l
 def header_of(rows: list[list[Any]], ids: frozenset[str]) -> int:
     """Return the place of the header among the first rows; where two rows make it, the lower is written anew as the names of both."""
     at = header_row(rows[:HEAD], ids)
-    asked = sum(map(bool, map(_RESPONSE.fullmatch, map(header_form, _texts(rows[at]))))) > 1  # a row of "Response" is the lower one
+    asked = len([*filter(LIKE["response"].fullmatch, map(header_form, _texts(rows[at])))]) > 1  # a row of "Response" is the lower one
     for place in (at - asked, at):
         if 0 <= place < len(rows) - 1 and (names := _of_two_rows(*map(_texts, rows[place : place + 2]))) is not None:
             rows[place + 1] = names
@@ -214,7 +211,7 @@ def _of_two_rows(top: Sequence[str], below: Sequence[str]) -> list[str] | None:
     """
     below, last = [*below, *[""] * (len(top) - len(below))], ""
     of = [last := name or last for name in (*top, *[""] * (len(below) - len(top)))]
-    pairs, counts = [*zip(of, below, map(_RESPONSE.fullmatch, map(header_form, below)), strict=True)], Counter(of)
+    pairs, counts = [*zip(of, below, map(LIKE["response"].fullmatch, map(header_form, below)), strict=True)], Counter(of)
     parts = {name: {text for other, text, _ in pairs if other == name} for name in counts if name and counts[name] > 1}
     free = [not (name and text) and header_form(name or text) in {"", *_ROLE_NAMES} for name, text, _ in pairs]  # of whom, and the like
     alone = all(not text or asked or here or name in parts for (name, text, asked), here in zip(pairs, free, strict=True))

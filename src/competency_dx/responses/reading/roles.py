@@ -15,21 +15,18 @@ from competency_dx.errors import ResponsesError, has_sentence, phrase, repeated
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import hidden_ids, hidden_text, names_a_person
 from competency_dx.responses.missing import NEGATIVE_CODES, token_code
-from competency_dx.responses.normalise import fold_code, header_form, read_number, read_points
+from competency_dx.responses.normalise import LIKE, fold_code, header_form, read_number, read_points
 from competency_dx.responses.reading import layout as naming
 from competency_dx.responses.reading import not_answers
 from competency_dx.responses.reading.layout import FORM_NAMES, ITEM_NAMES, PERSON_NAMES, ItemNames, Layout, Target, hinted, names_of
 from competency_dx.responses.reading.not_answers import ColumnKind, alike, heading_of, is_signature, personal_kind, without_footers
 from competency_dx.responses.reading.table import Column, Table
 from competency_dx.responses.reading.unreadable import MOST_UNREADABLE, as_points
-from competency_dx.wording import toml_content
 
 PERSON_SHARE = 0.1  # a person column has at least this share of distinct ids; several attempts lower it, and are asked about
 DISTINCT = 10  # rows without ids, each of them several times, that are not so by chance
-SHORTENED = re.compile(r"\d[.,]\d+E\+\d+", re.IGNORECASE)  # what spreadsheets make of long numbers
 NUMERIC_SHARE = 0.5  # without a bank a column of which most cells are whole numbers is an item
 LIKE_NAMED = 3  # so many columns called alike, but for a number, are the items; others beside them are worth a look
-_ASKED = re.compile(toml_content("responses.reading", "words")["asked"], re.IGNORECASE)
 UNNAMED = frozenset({"column 1", "unnamed 0", "index", "level 0"})  # what an index becomes that was written to a file without a name
 
 
@@ -53,7 +50,7 @@ def find_roles(table: Table, bank: ItemBank | None, layout: Layout) -> Roles:
     table, person = _person(table, used, layout)
     for column in () if items else [*table.columns.values()][:2]:  # the first may be the numbers of the rows
         spelled, named = column.vocabulary, column.header in ITEM_NAMES
-        alone = 2 * sum(bool(names.find(i) if names else _ASKED.fullmatch(i)) for i in spelled) > table.rows
+        alone = 2 * sum(bool(names.find(i) if names else LIKE["asked"].fullmatch(i)) for i in spelled) > table.rows
         known = alone or (named and names is None)
         if known and len(spelled) == table.rows > 1 and (len(spelled) > 4 or any(read_number(i) is None for i in spelled)):
             raise ResponsesError("responses.transposed", origin=table.origin, column=column.name, shown=spelled)
@@ -202,7 +199,7 @@ def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | 
         return table, layout.person
     headers = replace(table, columns={n: c for n, c in table.columns.items() if n not in used}).headers()
     for name in filter(None, (*map(headers.get, PERSON_NAMES), *(n for n in headers.values() if heading_of(n) == "person"))):
-        if broken := [*filter(SHORTENED.fullmatch, table.columns[name].vocabulary)]:
+        if broken := [*filter(LIKE["shortened"].fullmatch, table.columns[name].vocabulary)]:
             raise ResponsesError("responses.ids_shortened", origin=table.origin, column=name, shown=broken)
         if len(table.columns[name].vocabulary) >= PERSON_SHARE * (table.columns[name].codes >= 0).sum():
             return table, name

@@ -16,7 +16,7 @@ from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import OwnWords, masked, personal_in
 from competency_dx.responses.missing import BLANK, NEGATIVE_CODES, Reason, Reasons, token_code
-from competency_dx.responses.normalise import fold_text, read_number, read_points
+from competency_dx.responses.normalise import LIKE, WORDS, fold_text, read_number, read_points
 from competency_dx.responses.reading import unreadable
 from competency_dx.responses.reading.layout import Cells, Layout, parts_of
 from competency_dx.responses.reading.roles import Roles
@@ -24,18 +24,15 @@ from competency_dx.responses.reading.table import KEPT_CELLS, SHORT_TEXT, Column
 from competency_dx.responses.reading.unreadable import Tally, Unread, as_points, like_points, odd_cells
 from competency_dx.responses.responses import HIGHEST
 from competency_dx.responses.rules import ambiguous_options, judge_of, size_with_zeros, written
-from competency_dx.wording import cut, toml_content
+from competency_dx.wording import cut
 
 T = TypeVar("T")
 Asked = tuple[Column, str, Item | None, Mapping[str, int]]  # a column, the item it answers, the user's own tokens
 Remark = tuple[str, str, str, int]  # code of a finding, the column or item it is about, with which content, and how often
 MOST, POINTS, LEAST = 5, 128, 0.01  # texts shown; most distinct contents of points; least share of points
-_WORDS = toml_content("responses.reading", "words")
-_TICKS, DATE = _WORDS["ticks"], re.compile(_WORDS["spreadsheet_date"], re.IGNORECASE)
+_TICKS, DATE = WORDS["ticks"], re.compile(WORDS["spreadsheet_date"], re.IGNORECASE)
 TYPED = frozenset({"number", "digits", "text"})  # which may be anything; other answers come from a form or a rater
-CODE = re.compile(r"-\d{1,4}(?:[.,]0+)?|9{1,4}")  # what stands for no answer in tables of numbers
 CELLS, COLUMNS, OFTEN = 3, 3, 0.05  # in so many cells of others, or in so many columns of numbers and so often, it is no answer
-THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})[.,](?=\d{3}(?![\d.,]))")  # with one comma or point before three digits: "2,250"
 MANY_WRONG = 10  # answers to an item, most of them the same and none right, that are worth a look
 
 
@@ -149,7 +146,7 @@ def codes_of_missing(asked: Sequence[Asked], read: Sequence[ReadColumn]) -> dict
         verdicts, counts = cast("Verdicts", r.raw), column.counts().tolist()
         often = sorted(compress(counts, (verdicts.points == 0) & ~verdicts.tokens), reverse=True)[:2]
         filled += sum(counts) * number
-        for k, text in ((k, text) for k, text in enumerate(column.vocabulary) if CODE.fullmatch(text)):
+        for k, text in ((k, text) for k, text in enumerate(column.vocabulary) if LIKE["code"].fullmatch(text)):
             if verdicts.points[k]:
                 right.add(text)
             elif verdicts.tokens[k] and not number:
@@ -366,7 +363,7 @@ def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None,
             code = "responses.zeros_lost" if judge(text.zfill(size)).points > verdicts.points[k] else ""
         elif judge and item and kind == "number" and item.unit and "%" in {item.unit.ru, item.unit.en} and not verdicts.points[k]:
             code = "responses.percent_stored" if judge(f"{float(text) * 100:.12g}").points else ""
-        elif judge and item and item.type == "number" and not verdicts.points[k] and (whole := THOUSANDS.sub(r"\1", text)) != text:
+        elif judge and item and item.type == "number" and not verdicts.points[k] and (whole := LIKE["triple"].sub(r"\1", text)) != text:
             code = "responses.thousands" if judge(whole).points else ""
         if code:
             out.append((code, name, repr(shown), counts[k]))

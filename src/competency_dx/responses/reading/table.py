@@ -1,6 +1,5 @@
 """A table of answers while it is read: columns of distinct texts and codes, from frames, records and arrays."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
@@ -14,10 +13,9 @@ from competency_dx.arrays import Bools, Ints, Names, value
 from competency_dx.errors import ResponsesError, repeated
 from competency_dx.findings import Finding
 from competency_dx.responses.missing import Reasons
-from competency_dx.responses.normalise import header_form, visible
+from competency_dx.responses.normalise import LIKE, WORDS, header_form, visible
 from competency_dx.result import DataFrame
 from competency_dx.storage import check_time, limits_in_force
-from competency_dx.wording import toml_content
 
 Kind = Literal["text", "number", "date"]
 Labels = Literal["own", "default"]
@@ -27,10 +25,8 @@ FEW = 64  # cells
 SINGLE = frozenset({str, int, float, bool, type(None)})
 PLAIN = frozenset({str, int, float, bool, type(None), list, dict})
 KEPT_CELLS, SHORT_TEXT = 1 << 12, 64  # columns of one cell, and signs of it
-_WORDS = toml_content("responses.reading", "words")
-ENCODED_TWICE = re.compile(_WORDS["encoded_twice"])
 LEAST_DATE = date(1900, 2, 28)
-NESTED, OWNERS = _WORDS["nested"], frozenset((*_WORDS["columns"]["person"], *_WORDS["columns"]["item"]))
+NESTED, OWNERS = WORDS["nested"], frozenset((*WORDS["columns"]["person"], *WORDS["columns"]["item"]))
 LONGEST_NUMBER = 1000  # bits; Python does not write numbers of thousands of digits
 
 
@@ -169,7 +165,7 @@ def fresh_column(name: str, cells: Any) -> Column:  # noqa: ANN401 - as above
         contents = [(t[:-2], "number") if k == "text" and t.endswith(".0") and t[0] != "#" else (t, k) for t, k in contents]
     limits_in_force().check(name, cell_length=max((len(text) for text, _ in contents), default=0))
     every = "\n".join((name, *(text for text, _ in contents)))
-    if not every.isascii() and (twice := ENCODED_TWICE.search(every)):
+    if not every.isascii() and (twice := LIKE["encoded twice"].search(every)):
         raise ResponsesError("responses.encoded_twice", column=name, shown=twice[0])
     try:
         every.encode()
