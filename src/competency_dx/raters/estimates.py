@@ -69,7 +69,7 @@ def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple
     a parameter by its covariance with the score. Percents are expected points on all criteria as an expert of mean severity marks.
     """
     of, phi, theta = fit.model.likelihood, fit.at.phi, fit.at.at.step.theta
-    mine, to_phi = np.flatnonzero(fit.model.expert < len(ratings.experts)), of.collector()
+    mine, to_phi = np.flatnonzero(fit.model.expert < len(ratings.experts)), of.collector().astype(np.float32)
     log_weight, variance = standard_nodes(len(theta))[1], float(of.normals(phi)[1][0, 0, 0])
     tables = of.tables(phi, theta)
     curves, codes, I = tables.log_prob.copy(), of.answers.coded(-1), len(ratings.items)
