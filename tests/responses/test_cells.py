@@ -586,7 +586,8 @@ def test_points_of_ones_and_blanks_are_told() -> None:
         finding = next(f for f in found.findings if f.code == "responses.only_right")
         assert (finding.severity, f"{(found.reasons == NA).sum()} cells" in finding.en) == ("warning", True)
     zeros = {name: [0 if k == 3 else v for k, v in enumerate(cells)] for name, cells in ones.items()}
-    assert "only_right" not in codes(read(wide(**zeros))) | codes(read(wide(I1=[1] * 15, I2=[1] * 15, I3=[1] * 15)))
+    everybody = codes(read(wide(I1=[1] * 15, I2=[1] * 15, I3=[1] * 15)))  # as where a colour tells right from wrong
+    assert ("only_right" in codes(read(wide(**zeros))) | everybody, "all_right" in everybody) == (False, True)
     assert "only_right" not in codes(read(wide(**ones), None, Layout(missing_tokens={"": "omitted"})))
 
 

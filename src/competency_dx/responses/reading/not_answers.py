@@ -140,9 +140,8 @@ def _strangers(ids: Column | None, cells: Sequence[Column], keyed: Sequence[tupl
     total, rows, out = len(labelled), np.arange(len(labelled)), np.zeros((2, len(labelled)), dtype=np.bool_)
     if total < FEW or not cells:
         return out
-    out[0, :3] = [_is_heading(row, cells) for row in range(3)]
+    out[0, :3], wordy = zip(*(_above_answers(row, cells) for row in range(3)), strict=True)
     empty = np.all([c.codes < 0 for c in cells], axis=0)
-    wordy = np.array([*(row for row in range(3) if _is_wordy(row, cells))], dtype=np.int64)
     ends = [*range(3), *range(max(3, total - ENDS), total)]
     sample = np.linspace(0, total - 1, min(total, SAMPLE)).astype(np.int64).tolist()
     id_of = dict.fromkeys((*ends, *sample), "") if ids is None else {row: ids.take(rows[[row]]).texts()[0] for row in (*ends, *sample)}
@@ -159,7 +158,7 @@ def _strangers(ids: Column | None, cells: Sequence[Column], keyed: Sequence[tupl
         out[0, row] |= len(given) > 1 and right >= ALL_BUT_ONE * len(given)
     out[0, [row for row in ends if empty[row] and id_of[row].startswith("*")]] = True
     out[0, [row for row in odd if label_form(id_of[row]) in _LABELS["short"]]] = True
-    out[0, [row for row in odd if row in wordy]] = True
+    out[0, [row for row in odd if row < len(wordy) and wordy[row]]] = True
     worded = (row for row in sample if _WORD.search(id_of[row]) and not (empty | labelled)[row])
     if ids is not None and next(worded, None) is None:  # words without answers head the rows of a group
         texts = ((row, ids.vocabulary[ids.codes[row]]) for row in np.flatnonzero(empty & (ids.codes >= 0)).tolist())
@@ -190,22 +189,17 @@ def _subtotals(cells: Floats) -> list[int]:
     return out
 
 
-def _is_heading(row: int, cells: Sequence[Column]) -> bool:
-    """Tell whether the cells of a row are no answers but what stands above them: names of imports, texts of questions, 1 to n."""
+def _above_answers(row: int, cells: Sequence[Column]) -> tuple[bool, bool]:
+    """Tell whether the cells of a row are what stands above answers (names of imports, questions, 1 to n), or words only it has."""
     given = [(c.vocabulary[c.codes[row]], c) for c in cells if c.codes[row] >= 0]
     longest = [max((len(v) for v in c.vocabulary if v != text and v[:2] != '{"'), default=LABEL) for text, c in given]
     words = [" " in text and _WORD.search(text) and len(text) > 2 * n for (text, _), n in zip(given, longest, strict=True)]
     numbers = [int(text) for text, _ in given if text.isdecimal() and len(text) <= FEW]
     counted = len(numbers) == len(cells) > FEW and {*np.diff(numbers).tolist()} == {1}
     imports, different = sum(t.startswith('{"ImportId"') for t, _ in given), len({text for text, _ in given}) == len(given) > 1
-    return counted or (different and max(imports, sum(map(bool, words))) >= MOST * len(given))
-
-
-def _is_wordy(row: int, cells: Sequence[Column]) -> bool:
-    """Tell whether a row has words where the other rows have none: topics, kinds of items, the same text in every cell."""
-    given = [(c.vocabulary[c.codes[row]], c) for c in cells if c.codes[row] >= 0]
     alone = [_WORD.search(t) and token_code(t, {}) is None and sum(bool(_WORD.search(v)) for v in c.vocabulary) == 1 for t, c in given]
-    return len(given) > 1 and sum(map(bool, alone)) >= MOST * len(given)
+    above = counted or (different and max(imports, sum(map(bool, words))) >= MOST * len(given))
+    return above, len(given) > 1 and sum(map(bool, alone)) >= MOST * len(given)
 
 
 def _is_summary(cells: Floats, people: Floats) -> bool:

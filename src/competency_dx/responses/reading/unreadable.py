@@ -170,11 +170,13 @@ def refuse_scale(item: Item | None, column: Column, v: Verdicts) -> None:
 
 
 def only_right(items: Sequence[str], scores: Codes, reasons: Reasons, tops: Ints) -> tuple[Finding, ...]:
-    """Return the finding about points (P, I) that are the highest (I,) wherever there are any, beside empty cells that may be zeros."""
+    """Return the finding about points (P, I) that are all the highest (I,): zeros may be empty cells, or told by a colour alone."""
     answered = reasons == Reason.ANSWERED
     empty = int((reasons == Reason.NOT_ADMINISTERED)[answered.any(axis=1)].sum())
-    doubtful = len(items) >= ITEMS and empty >= LIKELY <= answered.sum() and (scores == tops)[answered].all()
-    return (Template("responses.only_right").of(items, cells=empty),) if doubtful else ()
+    highest = len(items) >= ITEMS and answered.sum() >= LIKELY and (scores == tops)[answered].all()
+    said = Template("responses.only_right") if empty >= LIKELY else Template("responses.all_right")
+    doubtful = empty >= LIKELY or (len(scores) >= LIKELY and answered.all())  # of many persons: one may know all
+    return (said.of(items, cells=empty),) if highest and doubtful else ()
 
 
 def strange_values(items: Sequence[str], scores: Codes, reasons: Reasons) -> tuple[Finding, ...]:
