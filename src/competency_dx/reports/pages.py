@@ -127,7 +127,7 @@ def environment() -> Environment:
     )
     out.globals |= {"style": style, "script": script, "content_policy": content_policy, "theme": display.theme}
     # what is drawn by hand has &#x27; and &quot;, which autoescape writes by numbers
-    out.filters["quoted"] = lambda text: Markup(escape(text))
+    out.filters["quoted"] = lru_cache(maxsize=4096)(lambda text: Markup(escape(text)))
     return out
 
 
