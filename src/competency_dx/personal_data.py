@@ -11,21 +11,13 @@ from typing import Any, Literal, NamedTuple
 
 Personal = Literal["name", "e-mail", "phone", "СНИЛС", "passport", "ИНН", "birth date", "IP address", "account", "address", "card"]
 
-_SHAPES = str.maketrans(
-    dict.fromkeys("‐‑‒–—―−﹘﹣", "-") | dict.fromkeys("\t\r\n", " ") | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad")
-)
 _CONTENT = tomllib.loads(files("competency_dx").joinpath("personal_data.toml").read_text(encoding="utf-8"))
 HEADINGS, _PATTERNS = ({name: re.compile(text) for name, text in _CONTENT[part].items()} for part in ("headings", "patterns"))
 _INSIDE: dict[Personal, re.Pattern[str]] = {
     kind: re.compile(text.replace("{date}", _CONTENT["patterns"]["date"])) for kind, text in _CONTENT["inside"].items()
 }
 _GIVEN, _COMMON, _OTHERS, _SHORT, _FAMILIES, _OF_MEN = (frozenset(text.split()) for text in _CONTENT["words"].values())
-_RUN = re.compile(r"(?<!\d)\+? ?\(?\d(?:[ ()./#-]{0,3}\d){8,19}(?!\d)")
-_WORD = re.compile(r"[A-ZА-ЯЁ]?[a-zа-яё']+|[A-ZА-ЯЁ]+(?![a-zа-яё])|[^\W\d_a-zA-Zа-яёА-ЯЁ]+")
-_WORTH_A_LOOK = re.compile(r"[^\W\d_]{3}|\d(?:\D{0,3}\d){5}|@|/")
-_CYRILLIC = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
-_LATIN = "a b v g d e e zh z i i k l m n o p r s t u f h ts ch sh sch  i  e iu ia"
-_FOLDS = str.maketrans(dict(zip(_CYRILLIC, re.split(" ", _LATIN), strict=True)) | {"y": "i", "j": "i", "x": "ks", "'": ""})
+_SHAPES, _FOLDS = (str.maketrans({sign: one for one, signs in _CONTENT[of].items() for sign in signs}) for of in ("shapes", "folds"))
 BEFORE = 60  # so many signs before a name are looked at
 
 
@@ -41,14 +33,14 @@ class _NameWord(NamedTuple):
 
 def personal_in(text: str) -> Personal | None:
     """Return what a text holds that names or reaches a person for certain, None where there is nothing such."""
-    if len(text) < 5 or not _WORTH_A_LOOK.search(text):
+    if len(text) < 5 or not _PATTERNS["worth a look"].search(text):
         return None
     plain = spelled(text)
     lower = plain.lower()
     for what, pattern in _INSIDE.items():
         if pattern.search(lower):
             return what
-    for run in _RUN.finditer(plain):
+    for run in _PATTERNS["run"].finditer(plain):
         if (number := _number(run[0], alone=run[0] == plain)) is not None:
             return number
     marks = [bool(_PATTERNS[name].search(lower)) for name in ("street", "house", "flat")]
@@ -139,7 +131,7 @@ def is_tax_number(digits: str) -> bool:
 def names_a_person(text: str) -> bool:
     """Tell whether a text holds the name of a person, other than one that a school or a street is called after."""
     text = spelled(text)
-    words = list(map(_part, _WORD.finditer(text)))
+    words = list(map(_part, _PATTERNS["word"].finditer(text)))
     likely = [k for k, w in enumerate(words[:-1]) if w.part != "word" or w.capital or words[k + 1].part == "father"]
     names = (words[k : k + 3] for k in likely if _is_name(text, words[k : k + 3]))
     starts = ((name[0].start, "!" * any(w.part == "given" and w.form not in _OF_MEN for w in name[:2])) for name in names)
@@ -151,7 +143,7 @@ def names_a_person(text: str) -> bool:
 
 def is_a_name_alone(text: str) -> bool:
     """Tell whether a text is one word with a capital, and that a usual first name or a surname by an ending that few words have."""
-    word = _WORD.fullmatch(spelled(text).strip(" .,!?"))
+    word = _PATTERNS["word"].fullmatch(spelled(text).strip(" .,!?"))
     return word is not None and _is_one_name(_part(word), ("ski", "skaia", "in", "ina"))
 
 
@@ -163,7 +155,7 @@ def _is_one_name(word: _NameWord, of_words: tuple[str, ...] = ("ski", "skaia")) 
 
 def may_be_a_name(text: str) -> bool:
     """Tell whether a short text has a usual first name or surname, a word that ends like one, or a word and two initials."""
-    words = [*map(_part, _WORD.finditer(text[:BEFORE]))]
+    words = [*map(_part, _PATTERNS["word"].finditer(text[:BEFORE]))]
     parts = ["family" if word.form in _FAMILIES else word.part for word in words]
     named = not {"given", "family", "father"}.isdisjoint(parts)
     return len(parts) < 5 and (named or (parts.count("initials") == 2 and "word" in parts))

@@ -23,9 +23,6 @@ CUE_WORDS = 2  # of the question, in a sentence of another item that holds its a
 CUTS = (0.6, 0.8)
 GRID = np.linspace(-6, 6, 1201)
 ANCHOR = 5  # items of each part that the forms have in common
-_VALUE = re.compile(r"(?:[^\W\d_]+[\s=:]+){0,2}(\d+(?:[.,]\d+)?)(?:\s*[%°‰]|(?:\s*[^\W\d_]+\.?){0,2})")
-_CODE = re.compile(r"`[^`]*`|^ {4}.*$", re.MULTILINE)
-_ENDING = re.compile(r"(?<=\w{3})(?:[аеиоуыэюя]м?и?|[аеиоуыэюя]?[йхв]|[ое](?:го|му)|[ыи]ми|[аяоеыиую][яеюй]|ь[юя]?|ями?|ing|ed|e?s)$")
 PATTERNS = toml_content("quality", "content")
 _DASHES = [re.compile(rf"\s{dash}(?:\s|$)", re.MULTILINE) for dash in "—–"]
 
@@ -42,7 +39,7 @@ def options_that_are_codes(bank: ItemBank) -> Iterator[Finding]:
     """Gate 1: the words of an option, or the value in them, are the code of another option."""
     for item in bank.items:
         for code, text in item.options.items():
-            value = _VALUE.fullmatch(text.strip())
+            value = re.fullmatch(PATTERNS["value"], text.strip())
             number = f"{float(value[1].replace(',', '.')):g}" if value else ""
             if code in ambiguous_options(item) or (number in item.options and number != code):
                 yield Template("quality.option_is_code").of([item.id], option=code, words=text)
@@ -244,7 +241,7 @@ def _misprinted(bank: ItemBank, code: str) -> Iterator[Finding]:
     """Gates 8 and 12: typography, or acts and subjects no longer in force; each remark once for an item, with a place."""
     for item in bank.items:
         places: dict[tuple[str, str], str] = {}
-        for text, rule in product([_CODE.sub(" ", t) for t in all_texts(item)], PATTERNS[code.partition(".")[2]]):
+        for text, rule in product([re.sub(PATTERNS["code"], " ", t) for t in all_texts(item)], PATTERNS[code.partition(".")[2]]):
             if hit := re.search(rule["pattern"], text, re.MULTILINE):
                 places[rule["ru"], rule["en"]] = text[max(0, hit.start() - 8) : hit.end() + 8].replace("\n", " ").strip(" ")
         for (ru, en), place in places.items():
@@ -273,7 +270,7 @@ def words_of(text: str) -> list[str]:
 @lru_cache(maxsize=1 << 16)
 def stem(word: str) -> str:
     """Return a word without its ending."""
-    return _ENDING.sub("", word)
+    return re.sub(PATTERNS["ending"], "", word)
 
 
 def stems(text: str) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, choice
-from competency_dx.display import result_words, toml_content
+from competency_dx.display import result_words
 from competency_dx.errors import ResponsesError
-from competency_dx.responses.normalise import fold_text, tidy
+from competency_dx.responses.normalise import WORDS, fold_text, tidy
 
 
 class Reason(IntEnum):
@@ -30,7 +30,7 @@ Reasons = NDArray[np.uint8]
 BLANK = 255  # while a table is read: an empty cell whose reason follows from the person's form. Never in a result
 ABSENT = 254  # while a table is read: a token that says the person did not come. Never in a result
 _NAMES: tuple[ReasonName, ...] = ("omitted", "not_reached", "invalid", "not_administered")
-_TOKENS: Mapping[str, Sequence[str]] = toml_content("responses.reading", "words")["missing"]
+_TOKENS: Mapping[str, Sequence[str]] = WORDS["missing"]
 _CODES = {reason.name.lower(): int(reason) for reason in Reason} | {"blank": BLANK, "absent": ABSENT}
 BUILTIN = {token: _CODES[name] for name, tokens in _TOKENS.items() for token in tokens}
 NEGATIVE_CODES = frozenset({"-1", "-9"})

@@ -12,7 +12,7 @@ from competency_dx.arrays import value
 from competency_dx.wording import LOOKALIKES, toml_content
 
 WORDS = toml_content("responses.reading", "words")
-LIKE = {name: re.compile(text) for name, text in WORDS["patterns"].items()}
+LIKE: Mapping[str, re.Pattern[str]] = {name: re.compile(text) for name, text in WORDS["patterns"].items()}
 """What the room knows of the words and signs that people and programs write, and what answers and headings are like."""
 _SHAPES = str.maketrans({sign: one for one, signs in WORDS["shapes"].items() for sign in signs})
 _UNSEEN = {sign: shape for sign, shape in _SHAPES.items() if shape == ""}

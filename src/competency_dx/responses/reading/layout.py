@@ -12,24 +12,18 @@ from competency_dx.display import column_title
 from competency_dx.errors import LANGUAGES, ResponsesError, phrase
 from competency_dx.personal_data import hidden_text
 from competency_dx.responses.missing import reason_code
-from competency_dx.responses.normalise import fold_code, fold_text, header_form, tidy, visible
+from competency_dx.responses.normalise import LIKE, WORDS, fold_code, fold_text, header_form, tidy, visible
 from competency_dx.responses.rules import edit_distance
-from competency_dx.wording import LOOKALIKES, toml_content
+from competency_dx.wording import LOOKALIKES
 
 Shape = Literal["auto", "wide", "long"]
 Cells = Literal["auto", "raw", "scored"]
-_WORDS = toml_content("responses.reading", "words")
-_COLUMNS, _ROWS, _RESULTS = (_WORDS[part] for part in ("columns", "rows", "results"))
+_COLUMNS, _ROWS, _RESULTS = (WORDS[part] for part in ("columns", "rows", "results"))
 PERSON_NAMES, FORM_NAMES, ITEM_NAMES, RIGHT_NAMES = (_COLUMNS[name] for name in ("person", "form", "item", "correct"))
 VERDICT_NAMES, ANSWER_NAMES = _COLUMNS["verdict"], (*_COLUMNS["answer"], *RIGHT_NAMES)
 AMOUNTS, POINT_NAMES = frozenset(_COLUMNS["amounts"]), frozenset((*_COLUMNS["points"], *RIGHT_NAMES))
 BACKGROUND_NAMES = frozenset(FORM_NAMES).union(_COLUMNS["background"])
-_COVARIATE = re.compile(r"(?:cov|itemcov|qmatrix)[_\d]", re.IGNORECASE)
-_MAXIMUM = re.compile("|".join(_WORDS["maximum"]["forms"]).format_map(_WORDS["maximum"]), re.IGNORECASE)
-_BEFORE, _ANSWER = (re.compile(_WORDS[f"{where}_item"], re.IGNORECASE) for where in ("before", "behind"))
-_SEPARATORS = re.compile(r"(?P<joint>(?<=\d)[\s_.\-]+(?=\d))|[\s_.\-]+")
-_TOKENS = re.compile(r"[^\W_]+")
-_QUESTION = re.compile(_WORDS["question"], re.IGNORECASE)
+_MAXIMUM = re.compile("|".join(WORDS["maximum"]["forms"]).format_map(WORDS["maximum"]), re.IGNORECASE)
 KEPT = 32  # banks
 PART_MARKS, PART_WORDS = ".:/([)]}\"'?!", ("", "SQ00", "вариант", "option", "choice")  # before a part that has a column, and its code
 QUESTION = 20  # signs of a header that may be the text of an item
@@ -127,7 +121,7 @@ def is_total(text: str) -> bool:
 def is_background(header: str) -> bool:
     """Tell whether a column is called like what is kept beside answers: a group, a date, a total, a covariate."""
     bare = re.sub(r"\s*[/(]\s*\d[^/(]*$", "", header)  # "Grade/9.00", "Оценка (8)"
-    return header_form(bare) in BACKGROUND_NAMES or is_total(bare) or _COVARIATE.match(header) is not None
+    return header_form(bare) in BACKGROUND_NAMES or is_total(bare) or LIKE["covariate"].match(header) is not None
 
 
 @cache
@@ -161,12 +155,12 @@ def parts_of(item: Item) -> dict[str, str]:
 
 def id_form(text: str) -> str:
     """Return the form in which ids are compared: `fold_code` without separators, "." between digits: "Q1-1" is "Q1.1", never "Q11"."""
-    return _SEPARATORS.sub(lambda match: "." if match["joint"] else "", fold_code(text))
+    return LIKE["joints"].sub(lambda match: "." if match["joint"] else "", fold_code(text))
 
 
 def undecorated(text: str) -> str:
     """Return a header without what exports add: ``"Q1 /1,00"``, ``"Q1 (1 балл)"``, ``"Q1 [Score]"``, ``"Ответ Q1"``."""
-    return _BEFORE.sub("", _ANSWER.sub("", _MAXIMUM.sub("", tidy(text)))) or text
+    return LIKE["before item"].sub("", LIKE["behind item"].sub("", _MAXIMUM.sub("", tidy(text)))) or text
 
 
 @lru_cache(maxsize=1 << 14)
@@ -210,7 +204,7 @@ class ItemNames:
         """Return the items that a name may mean, () when only shaped like an id, None when not; words beside ids `taken` remark."""
         code = undecorated(name)
         meant = [t.item for f in _forms_of(name) for t in (*self.forms.get(f, ()), *self._within(f))]
-        words = _TOKENS.findall(fold_code(code))
+        words = re.findall(r"[^\W_]+", fold_code(code))
         words = words if len(words) <= 2 * MOST_WORDS else words[:MOST_WORDS] + words[-MOST_WORDS:]
         ends = ((start, end) for start, end in combinations(range(len(words) + 1), 2) if end - start <= LONGEST_MENTION)
         for start, end in ends:
@@ -225,7 +219,7 @@ class ItemNames:
         whole = self.alike.get(("".join(numbers),), ()) if len(numbers) > 1 else ()
         meant += [item for item, other in whole if other == letters]
         shaped = any(len(n) == len(numbers) > 0 and any(w == letters for _, w in kept) for n, kept in self.alike.items())
-        question = _QUESTION.fullmatch(code)
+        question = LIKE["question"].fullmatch(code)
         meant = meant or [item for item, _ in self.alike.get(numbers, ()) if question]
         return tuple(dict.fromkeys(meant)) if meant or shaped or question else None
 

@@ -16,15 +16,14 @@ from competency_dx.bank import Item
 from competency_dx.findings import Template
 from competency_dx.personal_data import HEADINGS, Personal, hidden_text, names_a_person, personal_in
 from competency_dx.responses.missing import token_code
-from competency_dx.responses.normalise import header_form, read_number
+from competency_dx.responses.normalise import LIKE, WORDS, header_form, read_number
 from competency_dx.responses.reading.layout import PERSON_NAMES, is_background, is_total, label_form
 from competency_dx.responses.reading.table import Column, Table
 from competency_dx.responses.reading.unreadable import USUAL_CODES
 from competency_dx.responses.rules import judge_of, written
-from competency_dx.wording import LOOKALIKES, cut, toml_content
+from competency_dx.wording import LOOKALIKES, cut
 
-_WORDS = toml_content("responses.reading", "words")
-_ROWS, _COLUMNS = _WORDS["rows"], _WORDS["columns"]
+_ROWS, _COLUMNS = WORDS["rows"], WORDS["columns"]
 _HEADS = {part: re.compile(rf"(?<!\w)(?:{'|'.join(_COLUMNS[part])})(?!\w)") for part in ("beside", "overall", "id_key", "id_owner")}
 LABEL = 400  # a text as long as this is no label
 _WORD = re.compile(r"[^\W\d_]{3}|%")  # what every label has
@@ -39,10 +38,7 @@ YEARS, ADULT = 5, 2000  # dates that lie so many years apart, most of them befor
 _KEY = re.compile(rf"(?i)(?<![^\W\d_])(?:{'|'.join(_ROWS['key_parts'])})")
 _COUNT = re.compile(rf"(?:{'|'.join(_ROWS['count'])})(?!\w)")
 _LABELS = {part: frozenset(map(label_form, _ROWS[part])) for part in ("key", "certain", "short")}
-_AGAIN = re.compile(_WORDS["again"], re.IGNORECASE)
-_BEHIND = re.compile(r"\s*(?:\(\d+\)|%)$")  # what summaries write behind a number
-_SHORT = re.compile(r"(?:[^\W\d_]{0,2}\d{0,5}(?:\n|\Z))*+")  # cells in which nothing personal has room
-_CELLS = {kind: re.compile(text.replace("{name}", _WORDS["name"])) for kind, text in _WORDS["cells"].items()}
+_CELLS = {kind: re.compile(text.replace("{name}", WORDS["name"])) for kind, text in WORDS["cells"].items()}
 ColumnKind = Personal | Literal["name in a comment"]
 
 
@@ -69,7 +65,7 @@ def alike(ids: Sequence[str]) -> list[str]:
 def again(ids: Sequence[str]) -> list[str]:
     """Return ids that are others with the mark of a second attempt behind, and these: "T1" and "T1 (2)"."""
     every = {*ids}
-    marked = {one for i in ids if (first := _AGAIN.sub("", i)) != i and first in every for one in (i, first)}
+    marked = {one for i in ids if (first := LIKE["again"].sub("", i)) != i and first in every for one in (i, first)}
     return [i for i in ids if i in marked]
 
 
@@ -216,7 +212,7 @@ def _is_summary(cells: Floats, people: Floats) -> bool:
 
 def numbers_of(columns: Sequence[Column]) -> Floats:
     """Return the cells (R, C) of columns as numbers, NaN where they are none."""
-    numbers = [[np.nan if (x := read_number(_BEHIND.sub("", v))) is None else float(x) for v in c.vocabulary] for c in columns]
+    numbers = [[np.nan if (x := read_number(LIKE["behind"].sub("", v))) is None else float(x) for v in c.vocabulary] for c in columns]
     rows = [np.array([*n, np.nan])[c.codes] for n, c in zip(numbers, columns, strict=True)]
     return np.stack(rows, axis=1) if rows else np.zeros((0, 0))
 
@@ -316,7 +312,7 @@ def personal_kind(column: Column) -> ColumnKind | None:
     of_persons = {"", "person"} if header in PERSON_NAMES else {""}
     long = [c for c in map(personal_data.spelled, cells) if _CELLS["long number"].fullmatch(c)]  # beside words a single one is enough
     numbers = dict.fromkeys(("may_be_snils", "is_tax_number", "bare phone"), long)
-    for kind, head, what, share in _WORDS["personal"]["tests"]:
+    for kind, head, what, share in WORDS["personal"]["tests"]:
         test, contents = getattr(personal_data, what, None) or _CELLS[what].fullmatch, {"letters": bare, **numbers}.get(what, cells)
         least = share * len(contents if what in numbers else cells)
         if (head in of_persons or HEADINGS[head].search(header)) and sum(map(bool, map(test, contents))) > least:
@@ -331,7 +327,7 @@ def _inside(column: Column) -> ColumnKind | None:
     """Return what the heading or any cell holds for certain; a signature is none of the persons'."""
     if (what := personal_in(column.name)) is not None and (what != "name" or len(column.name) < LONGEST_NAME):
         return what
-    some = () if _SHORT.fullmatch("\n".join(column.vocabulary)) else column.vocabulary
+    some = () if LIKE["short"].fullmatch("\n".join(column.vocabulary)) else column.vocabulary
     kinds = {what: cell for cell in some if (what := personal_in(cell)) and not is_signature(cell)}
     if set(kinds) == {"name"} and " " in kinds["name"] and 2 * sum(map(names_a_person, some)) < len(some):
         return "name in a comment"

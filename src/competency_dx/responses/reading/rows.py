@@ -16,21 +16,19 @@ from competency_dx.errors import ResponsesError, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import hidden_ids
 from competency_dx.responses.missing import ABSENT, BLANK, Reason, ReasonName, Reasons, token_code
-from competency_dx.responses.normalise import fold_code, fold_text, moments
+from competency_dx.responses.normalise import WORDS, fold_code, fold_text, moments
 from competency_dx.responses.reading import layout as naming
 from competency_dx.responses.reading.layout import ANSWER_NAMES, ITEM_NAMES, PERSON_NAMES, RIGHT_NAMES, Layout, hinted, names_of
 from competency_dx.responses.reading.not_answers import alike, numbers_of, sum_columns
 from competency_dx.responses.reading.roles import Roles
 from competency_dx.responses.reading.table import Column, Table
 from competency_dx.responses.reading.unreadable import as_points
-from competency_dx.wording import toml_content
 
 MANY = 1 << 17  # persons
-_ALL = toml_content("responses.reading", "words")
-_WORDS, _STATE = _ALL["columns"], re.compile(_ALL["away"]["state"])
-_AWAY = [re.compile(text.format_map(_ALL["away"])) for text in ("{certain}", "{certain}|{told}")]
-_ATTENDANCE = [(re.compile(_ALL["away"][head]), _ALL["ticks"][mark]) for head, mark in (("present", "no"), ("absent", "yes"))]
-WHEN, COUNTED = (re.compile(rf"(?<!\w)(?:{'|'.join(_WORDS[name])})(?!\w)") for name in ("when", "counted"))
+_STATE = re.compile(WORDS["away"]["state"])
+_AWAY = [re.compile(text.format_map(WORDS["away"])) for text in ("{certain}", "{certain}|{told}")]
+_ATTENDANCE = [(re.compile(WORDS["away"][head]), WORDS["ticks"][mark]) for head, mark in (("present", "no"), ("absent", "yes"))]
+WHEN, COUNTED = (re.compile(rf"(?<!\w)(?:{'|'.join(WORDS['columns'][name])})(?!\w)") for name in ("when", "counted"))
 LongColumns = tuple[str, str, str]  # of persons, of items and of answers
 
 
@@ -62,7 +60,7 @@ def long_columns(table: Table, bank: ItemBank | None, layout: Layout) -> LongCol
 def says_right(column: Column) -> bool:
     """Tell whether a column says which answers are right: by its name, or of a result or a status by words that are no answers."""
     worded = column.header in naming.VERDICT_NAMES and as_points(column, {}) != [*column.vocabulary]  # yes and no may be answers
-    return column.header in RIGHT_NAMES or (worded and {*map(fold_text, column.vocabulary)}.isdisjoint(chain(*_ALL["ticks"].values())))
+    return column.header in RIGHT_NAMES or (worded and {*map(fold_text, column.vocabulary)}.isdisjoint(chain(*WORDS["ticks"].values())))
 
 
 def _holds_ids(table: Table, item: str, bank: ItemBank | None, layout: Layout) -> bool:

@@ -15,11 +15,10 @@ from competency_dx.errors import ResponsesError, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import masked
 from competency_dx.responses.missing import Reason, Reasons, token_code
-from competency_dx.responses.normalise import fold_text, read_number, read_points
+from competency_dx.responses.normalise import WORDS, fold_text, read_number, read_points
 from competency_dx.responses.reading.layout import Layout
 from competency_dx.responses.reading.table import Column, Mode, Verdicts
 from competency_dx.responses.responses import HIGHEST
-from competency_dx.wording import toml_content
 
 MOST_UNREADABLE = {"points": 0.1, "answers": 0.5}
 """Share of the filled cells of a column that may be unreadable, one cell always: people write what they like, raters do not."""
@@ -35,7 +34,6 @@ FEWEST, SEVERAL = 5, 50  # cells from which codes are doubtful; answers from whi
 MANY_ANSWERS, FEW_ITEMS, SLIPS = 20, 5, 2  # where one or two persons alone have a second point on one of so many items, it is a slip
 MINUS_SHARE = 0.1  # of the cells, from which -1 beside 0 and 1 may be a score
 PAIR = 12  # most distinct contents of a column of words for right and wrong
-_PAIRS = toml_content("responses.reading", "words")["truth"]["pairs"]
 CLEARLY = 2  # what speaks for a reading must be so many times as much as what speaks against it
 Tally = Counter[str]  # how many cells of a column, or of several, have a sign of answers or of points
 
@@ -55,7 +53,7 @@ class Unread(NamedTuple):
 def as_points(column: Column, own: Mapping[str, int]) -> list[str]:
     """Return the contents of a column, where all are right and wrong in words of one pair ("верно", "неверно") as points of 1."""
     forms = {fold_text(v) for v in column.vocabulary if token_code(v, own) is None} if len(column.vocabulary) <= PAIR else set()
-    said = next(({right: "1/1", wrong: "0/1"} for right, wrong in _PAIRS if forms and forms <= {right, wrong}), {})
+    said = next(({right: "1/1", wrong: "0/1"} for right, wrong in WORDS["truth"]["pairs"] if forms and forms <= {right, wrong}), {})
     return [said.get(fold_text(v), v) for v in column.vocabulary] if said else list(column.vocabulary)
 
 
