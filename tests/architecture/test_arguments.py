@@ -131,6 +131,7 @@ def _sound(name: str) -> dict[str, Any]:
         "diagnose_file": {"source": "answers.parquet"},
         "score_file": {"source": "answers.parquet"},
         "load_framework": {"name_or_path": "teacher"},
+        "save_framework": {"framework": bank.framework, "path": "framework.yaml"},
         "load_catalogue": {"name_or_path": "synthetic"},
         "load_self_report": {"name_or_path": "wellbeing"},
         "load_ratings": {"source": pd.DataFrame({"person": ["a", "b"], "criterion": "k", "expert": ["x", "y"], "mark": [1, 2]})},

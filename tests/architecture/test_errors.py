@@ -165,8 +165,9 @@ NO_COMMAND = re.compile(
 def test_sentences_name_switches_or_say_that_there_are_none() -> None:
     """Every sentence that a command can end with; the switches are those of its help."""
     from competency_dx.cli.app import app
+    from competency_dx.cli.terminal import every_command
 
-    switches = {s for c in typer.main.get_command(app).commands.values() for p in c.params for s in p.opts}  # type: ignore[attr-defined]
+    switches = {s for c in every_command(typer.main.get_command(app)) for p in c.params for s in p.opts}
     findings = {p.parent.name: tomllib.loads(p.read_text(encoding="utf-8")) for p in SOURCE.rglob("findings.toml")}
     texts = ALL | {f"{room}.{what}": {n: both[n] for n in LANGUAGES} for room in findings for what, both in findings[room].items()}
     for code, both in texts.items():

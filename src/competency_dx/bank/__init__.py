@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from competency_dx.bank.api import BankIndex, BankRegistry, Ledger, ledger_of, load_bank, load_framework
+from competency_dx.bank.api import BankIndex, BankRegistry, Ledger, ledger_of, load_bank, load_framework, save_framework
 from competency_dx.bank.bank_file import BankDocument, Form, FrameworkReference, locate, read_yaml, shipped_banks, shipped_folder
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, Node, Prerequisite
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ItemBank", "load_bank", "locate", "read_yaml", "save_bank", "shipped_banks", "shipped_folder"]
 __all__ += ["BankDocument", "Document", "Form", "FrameworkReference", "Text", "parse"]
-__all__ += ["CompetencyFramework", "Node", "Prerequisite", "load_framework"]
+__all__ += ["CompetencyFramework", "Node", "Prerequisite", "load_framework", "save_framework"]
 __all__ += ["Criterion", "FamilyMember", "Item", "ItemType", "Review", "SampleAnswer", "Stimulus"]
 __all__ += ["CodeMap", "Exact", "Given", "OneError", "PerElement", "Rubric", "ScoringRule", "Synonyms", "Tolerance"]
 __all__ += ["BankPopulation", "CorrelationMatrix", "Correlations", "LeafPopulation", "ParameterRecord"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -16,14 +17,23 @@ from typing import Annotated, Literal, cast
 from pydantic import ConfigDict, Field
 
 from competency_dx.arrays import choice, value
-from competency_dx.bank.bank_file import BankDocument, ItemsDocument, locate, read_text, read_yaml, shipped_banks, shipped_frameworks
+from competency_dx.bank.bank_file import (
+    BankDocument,
+    ItemsDocument,
+    locate,
+    read_text,
+    read_yaml,
+    shipped_banks,
+    shipped_frameworks,
+    write_yaml,
+)
 from competency_dx.bank.document import Document, parse
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item_bank import ItemBank, save_bank
 from competency_dx.bank.parameter_record import read_parameters
 from competency_dx.errors import BankError, DocumentError, checked
 from competency_dx.result import DataFrame, digest_document, frame, parse_json
-from competency_dx.storage import only_writer, reading, write_whole
+from competency_dx.storage import check_nesting, only_writer, reading, write_whole
 from competency_dx.wording import toml_content
 
 LATEST = "latest"
@@ -213,7 +223,7 @@ def _short(document: object) -> str:
 
 
 def load_framework(name_or_path: str | Path) -> CompetencyFramework:
-    """Load a framework: a shipped one (``"teacher"``) or a YAML file; raises `BankError`, naming the place, for none or a bad one."""
+    """Load a framework: shipped (``"teacher"``), YAML, or a CASE package (1.0, 1.1); raises `BankError` by place for a bad one."""
     path = locate(name_or_path, within="frameworks/{}.yaml", shipped=shipped_frameworks(), what="bank.what_framework")
     with reading(path, BankError):
         return _framework(path, path.stat().st_mtime_ns)
@@ -221,7 +231,37 @@ def load_framework(name_or_path: str | Path) -> CompetencyFramework:
 
 @lru_cache(maxsize=32)
 def _framework(path: Path, modified: int) -> CompetencyFramework:  # noqa: ARG001 - part of the cache key
-    return parse(CompetencyFramework, read_yaml(path), str(path))
+    if path.suffix.lower() != ".json":
+        return parse(CompetencyFramework, read_yaml(path), str(path))
+    try:
+        content = parse_json(read_text(path))
+        check_nesting(path, content)
+        if not isinstance(content, dict) or "CFDocument" not in content:
+            return parse(CompetencyFramework, content, str(path))
+        from competency_dx.bank.case import from_case
+
+        return from_case(content, str(path))
+    except DocumentError as fault:
+        raise BankError("bank.document", source=str(path), faults=fault) from None
+
+
+@checked(BankError)
+def save_framework(framework: CompetencyFramework, path: str | Path, *, creator: str = "", changed: date | None = None) -> Path:
+    """Write a framework as YAML, or as a CASE 1.1 package (.json); `load_framework` reads either as the same framework.
+
+    CASE demands to know who is the `creator` and on which day the framework was `changed`; statements are in Russian, English ones
+    stand in extensions. Raises `BankError` for another ending, and where CASE is not told both.
+    """
+    if (ending := Path(path).suffix.lower()) == ".json":
+        if not (creator and changed):
+            raise BankError("bank.case_facts", path=path)
+        from competency_dx.bank.case import to_case
+
+        package = to_case(framework, creator, f"{changed:%Y-%m-%d}T00:00:00Z")
+        return write_whole(path, f"{json.dumps(package, ensure_ascii=False, indent=1)}\n".encode())
+    if ending not in {".yaml", ".yml"}:
+        raise BankError("bank.framework_name", path=path)
+    return write_whole(path, write_yaml(framework.model_dump(mode="json", exclude_none=True)).encode())
 
 
 def load_bank(name_or_path: str | Path, *, registry: str | Path | BankRegistry | None = None) -> ItemBank:

@@ -1,5 +1,6 @@
 """The commands about banks: as workbooks, by version, and what another version would change."""
 
+from datetime import datetime
 from pathlib import Path
 
 import typer
@@ -71,6 +72,15 @@ def to_xlsx(bank: str, file: Path, *, terminal: Terminal) -> None:
     from competency_dx.bank import save_bank_workbook
 
     terminal.result(save_bank_workbook(steps.bank_of(bank), file, language=terminal.language))
+
+
+@command(bank_app, "Framework as YAML or CASE package", called="framework", file="framework_file")
+def write_framework(framework: str, file: Path, *, creator: str = "", changed: datetime | None = None, terminal: Terminal) -> None:
+    """Write a competency framework as YAML or as a CASE 1.1 package, whichever of them it is read from."""
+    from competency_dx.bank import load_framework, save_framework
+
+    day = (changed or datetime.now().astimezone()).date()
+    terminal.result(save_framework(load_framework(framework), file, creator=creator, changed=day))
 
 
 @command(bank_app, "What changed between two versions", bank="shipped_or_folder", other="other_version")
