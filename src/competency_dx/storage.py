@@ -242,11 +242,9 @@ def only_writer(folder: str | Path) -> Iterator[None]:
 
 def _named(path: str | Path, *, folder: bool = False) -> Path:
     """Return a path that the system can have."""
-    try:
+    with suppress(UnicodeEncodeError):
         if b"\0" not in os.fsencode(path) and (Path(path).name or folder):
             return Path(path)
-    except UnicodeEncodeError:
-        pass
     raise StorageError("storage.cannot_write", target=repr(str(path)), why=phrase("storage.why_name"))
 
 

@@ -10,11 +10,9 @@ from pydantic import Field, field_validator, model_validator
 from competency_dx.bank.document import Document, Text
 from competency_dx.bank.scoring_rule import CodeMap, Exact, Given, OneError, PerElement, Rubric, ScoringRule, Synonyms, Tolerance
 from competency_dx.errors import BankError, phrase, repeated
+from competency_dx.wording import toml_content
 
-_ACTIVE = re.compile(
-    r"<[!?]|<\s*(?:script|foreignObject|iframe|image|use|a)\b|\son\w+\s*=|href|url\(\s*['\"]?(?!#)|@import", re.IGNORECASE
-)
-"""What a picture may not have: declarations, scripts, links, files from elsewhere."""
+PATTERNS = toml_content("bank", "patterns")
 
 
 class Stimulus(Document):
@@ -32,7 +30,7 @@ class Stimulus(Document):
             raise BankError("bank.stimulus_one", given=given)
         if len(lengths := {len(row) for row in self.table}) > 1:
             raise BankError("bank.stimulus_table", lengths=sorted(lengths))
-        if self.svg and (_ACTIVE.search(self.svg) or not _is_svg(self.svg)):
+        if self.svg and (re.search(PATTERNS["active"], self.svg, re.IGNORECASE) or not _is_svg(self.svg)):
             raise BankError("bank.stimulus_svg")
         if self.svg and self.alt is None:
             raise BankError("bank.stimulus_alt")
@@ -97,12 +95,7 @@ ALLOWED_RULES: Mapping[str, tuple[type[Document], ...]] = {
 OF_SECOND_SCHEMA = ("part", "stage", "time_s", "family", "stimulus", "facts", "answer_format", "accept", "reject", "samples", "review")
 KEY_FORMS: Mapping[str, type] = {"multiple": tuple, "matching": dict, "ordering": tuple, "text": tuple}
 """What the key of a type is where it is not one text."""
-KEY_TEXTS = {
-    "number": Tolerance.number,
-    "digits": re.compile("[0-9]{1,100}"),
-    "uncertainty": re.compile(f"{Tolerance.number.pattern} ?± ?{Tolerance.number.pattern}"),
-    "range": re.compile(f"{Tolerance.number.pattern} ?[-–—…] ?{Tolerance.number.pattern}"),
-}
+KEY_TEXTS = {kind: re.compile(text.replace("{number}", PATTERNS["number"])) for kind, text in PATTERNS["keys"].items()}
 """What such a text is like, by type or by format of the answer: a key that cannot be read would be found out by the first answer."""
 DEFAULT_RULES = {kind: cast("ScoringRule", rules[0]()) for kind, rules in ALLOWED_RULES.items()}
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from competency_dx.bank.document import Document
 from competency_dx.errors import BankError
+from competency_dx.wording import toml_content
 
 MOST_WAYS = 1_000_000
 LONGEST_PATTERN = 2000
@@ -40,11 +41,7 @@ class Tolerance(Document):
     A `number` is written as ``12.5``, ``12,5``, ``25/2``, ``1 250`` or ``1e-3`` here and in keys.
     """
 
-    number: ClassVar = re.compile(
-        r"[+\-−–]?(?:[0-9]{1,60}(?:[.,][0-9]{0,60})?(?:[eE][+-]?[0-9]{1,2})?"
-        r"|[0-9]{1,3}(?: [0-9]{3}){1,9}(?:[.,][0-9]{0,60})?|[0-9]{1,30}/0{0,9}[1-9][0-9]{0,19})"
-    )
-
+    number: ClassVar = re.compile(toml_content("bank", "patterns")["number"])
     rule: Literal["tolerance"] = "tolerance"
     points: int = Field(default=1, ge=1)
     absolute: str = "0"

@@ -1,7 +1,7 @@
 """Commands with the arguments and options that ``options.toml`` declares. They are for typer, which reads annotations at run time."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import wraps
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
@@ -16,13 +16,9 @@ if TYPE_CHECKING:
     from competency_dx.responses import Layout
 
 Command = Callable[..., None]
-NOT_FOR_TYPER = {"flag", "ru", "en", "kind", "choices", "default"}
+NOT_FOR_TYPER = {"flag", "ru", "en", "kind", "choices", "default", "of"}
 KINDS: Mapping[str, Any] = {"text": str, "texts": list[str], "whole": int, "switch": bool}
 LIMITS = ("points", "max_iterations")
-OF_TABLE = (
-    *("person", "form", "sheet", "drop_personal_data", "attempts", "alias", "item", "answer", "items"),
-    *("cells", "blank", "missing", "unreadable"),
-)
 
 
 class Estimation(NamedTuple):
@@ -51,14 +47,12 @@ def _layout(given: Mapping[str, Any]) -> "Layout":
     )
 
 
-MADE: Mapping[str, tuple[Callable[[Mapping[str, Any]], object], Sequence[str]]] = {  # parameters made of several options, and which
-    "terminal": (lambda given: Terminal(**given), ("language",)),
-    "layout": (_layout, OF_TABLE),
-    "estimation": (
-        lambda given: Estimation(given["dimensions"], given["anchors"], {k: given[k] for k in LIMITS if given[k] is not None}),
-        ("dimensions", "anchors", *LIMITS),
-    ),
+MADE: Mapping[str, Callable[[Mapping[str, Any]], object]] = {  # parameters made of the options that are declared to be of them
+    "terminal": lambda of: Terminal(**of),
+    "layout": _layout,
+    "estimation": lambda of: Estimation(of["dimensions"], of["anchors"], {k: of[k] for k in LIMITS if of[k] is not None}),
 }
+OF = {key: [name for name, option in toml_content("cli", "options").items() if option.get("of") == key] for key in MADE}
 
 
 def _declared(name: str, kind: Any) -> Any:  # noqa: ANN401 - of typer, which reads both
@@ -96,13 +90,13 @@ def command(app: typer.Typer, short_help: str, called: str | None = None, **decl
                 from competency_dx.reports import target_of
 
                 target_of(given["out"])  # refused before anything is computed
-            values = {key: make({option: given.pop(option) for option in options}) for key, (make, options) in made.items()}
+            values = {key: make({option: given.pop(option) for option in OF[key]}) for key, make in made.items()}
             function(**given, **{key: x for key, x in values.items() if key in signature.parameters})
 
         parameters: list[inspect.Parameter] = []
         for p in signature.parameters.values():
             declared = [] if p.name in made else [p.replace(annotation=_declared(declarations.get(p.name, p.name), p.annotation))]
-            parameters += declared or map(_shared, made[p.name][1])
+            parameters += declared or map(_shared, OF[p.name])
         if "terminal" not in signature.parameters:
             parameters.append(_shared("language"))
         run.__dict__["__signature__"] = signature.replace(parameters=parameters)  # which typer reads, as it does the next

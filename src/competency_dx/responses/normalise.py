@@ -21,7 +21,6 @@ LONGEST = 2000  # a raw answer longer than this is not a list of codes
 NOTHING = ("_", "*", "?")  # signs people put where an element of a sequence is left out
 _MARKS = (", ", "; ", ",", ";", "., ", ".; ")  # between the words of options
 _LINKS = r"[\s\-=:)>→.?!\"']*"
-_MONTH = re.compile(rf"({'|'.join(WORDS['months'])})[а-я]*")
 _AFTER_LABEL = " \u00a0).:=-–—−"
 _LABELS = ("123456789", "АБВГДЕЖЗИ", "ABCDEFGHI")
 
@@ -82,7 +81,7 @@ def moments(texts: Sequence[str], *, counts: bool) -> list[float] | None:
     numbers = [read_number(text) for text in texts]
     if counts and None not in numbers:
         return [float(number or 0) for number in numbers]
-    said = [_MONTH.sub(lambda m: WORDS["months"][m[1]], LIKE["zone"].sub("", tidy(text).casefold())) for text in texts]
+    said = [LIKE["month"].sub(lambda m: WORDS["months"][m[1]], LIKE["zone"].sub("", tidy(text).casefold())) for text in texts]
     first, second = (max((int(m[k]) for text in said if (m := LIKE["slashed"].match(text))), default=0) for k in (1, 2))
     if 0 < max(first, second) <= MONTHS or not all(map(LIKE["dated"].search, said)):
         return None

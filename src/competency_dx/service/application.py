@@ -25,6 +25,7 @@ from competency_dx.responses import answers_schema, load_responses
 from competency_dx.result import JsonDocument, library_version, parse_json
 from competency_dx.schemas import schema
 from competency_dx.scoring import Scores, score
+from competency_dx.wording import toml_content
 
 MOST_PERSONS = 1000  # in one request: their profiles take some seconds and eight megabytes
 NOT_THERE = {"bank.not_published", "bank.no_version", "bank.no_name", "bank.not_shipped"}
@@ -35,14 +36,7 @@ ANSWERING = ("/profiles", "/scores", "/next-items")  # paths that take a documen
 JSON = "application/json"
 EXAMPLE = {"bank": "mathematics", "persons": [{"person": "T-01", "answers": {"MAT-003": "2", "MAT-007": 76}}]}
 OF_CLIENTS = (errors.DocumentError, errors.LimitError, errors.ResponsesError, errors.ScoringError, errors.DiagnosisError, RequestError)
-STATUS: Mapping[str, int] = {  # of faults of the client that are not 422
-    **dict.fromkeys(("result.not_json", "result.names_twice", "result.no_number", "service.cut_off"), 400),
-    **dict.fromkeys(("service.no_bank", "service.no_place"), 404),
-    **dict.fromkeys(("limits.exceeded", "service.too_large", "service.too_many"), 413),
-    "service.method": 405,
-    "service.not_acceptable": 406,
-    "service.media_type": 415,
-}
+STATUS: Mapping[str, int] = toml_content("service", "status")  # of faults of the client that are not 422
 
 
 class ServedBank(TypedDict):

@@ -15,14 +15,12 @@ from typing import Any, Literal
 from xml.parsers import expat
 
 from competency_dx.errors import CompetencyDxError, ResponsesError, needing, phrase
-from competency_dx.responses.normalise import WORDS
+from competency_dx.responses.normalise import LIKE, WORDS
 from competency_dx.storage import PIECE, check_time, decompressed, limits_in_force, read_bytes
 
 _PER_MILLE = {pair[0]: int(pair[1:]) for pair in WORDS["letters"].split()}
-_SIGNS = frozenset("№«»—–…“”„’°±·\u00a0")  # signs beyond ASCII that Russian texts have besides letters
 _CODE_PAGES, _RARE = ("cp1251", "koi8-r", "cp866", "iso8859-5"), 15.0
 """How much better a text must read in the last than in the first, which Russian spreadsheets write."""
-_CYRILLIC = re.compile("[Ѐ-ӿ«»–—№]")
 ENOUGH = 1 << 16  # bytes that are enough to tell a code page
 _CASE, _SIGN, _FOREIGN = -3.0, -4.0, -9.0
 _KINDS: dict[bytes, str] = {bytes.fromhex(start): what for start, what in WORDS["first bytes"].items()}
@@ -33,7 +31,6 @@ _PLAIN_CELL = re.compile(rb'<c r="([A-Z]{1,3}[0-9]{1,7})"')
 _HIDDEN = re.compile(rb'<(?:\w+:)?row [^>]*\bhidden="(?:1|true)"')
 _NOT_PLAIN = (b"<f", b't="e"', b":c ", b"<!", b"\0")
 """Formulas, errors, prefixed names, comments and wide characters: only a parser sees where such cells lie."""
-_ALONE: str = WORDS["alone"]  # the program of a process that reads a workbook
 Fault = Literal["responses.formulas", "responses.sheet_errors"]
 
 
@@ -49,7 +46,7 @@ def decode(data: bytes) -> tuple[str, str]:
         return data.decode("utf-8-sig"), "utf-8"
     except UnicodeDecodeError:
         rest = data.decode("utf-8", errors="replace")
-        if len(_CYRILLIC.findall(rest)) >= rest.count("\ufffd"):
+        if len(LIKE["cyrillic"].findall(rest)) >= rest.count("\ufffd"):
             raise ResponsesError("responses.mixed_encodings", line=rest.count("\n", 0, rest.index("\ufffd")) + 1) from None
         scores = {name: russian(data[:ENOUGH].decode(name, errors="replace")) for name in _CODE_PAGES}
         page = max(_CODE_PAGES, key=scores.__getitem__)
@@ -65,7 +62,7 @@ def russian(text: str) -> float:
     score, words = 0.0, "\n".join({frozenset(word): word for word in re.findall(r"[^\x00-\x7f]+", text)}.values())
     for sign, n in Counter(c for c in words if c > "\x7f").items():
         often = _PER_MILLE.get(sign.lower())
-        score += n * (_SIGN if sign in _SIGNS else _FOREIGN if often is None else math.log(often / 1000))
+        score += n * (_SIGN if sign in WORDS["signs"] else _FOREIGN if often is None else math.log(often / 1000))
     return score + _CASE * len(re.findall(r"[а-яё][А-ЯЁ]", words))
 
 
@@ -216,7 +213,7 @@ def _column(letters: str) -> int:
 
 def _read_alone(path: Path, data: bytes) -> None:
     """Read a workbook in a process of its own with bounded memory, and refuse it when that process does not survive."""
-    command = [sys.executable, "-c", _ALONE, str(ADDRESS_SPACE), *sys.path]
+    command = [sys.executable, "-c", WORDS["alone"], str(ADDRESS_SPACE), *sys.path]
     try:
         done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=limits_in_force().seconds)
     except subprocess.TimeoutExpired:
