@@ -26,14 +26,10 @@ from competency_dx.wording import LOOKALIKES
 CellKind = Literal["text", "number", "date", "formula", "error", "boolean"]
 EPOCH = datetime(1899, 12, 30)
 _KINDS: Mapping[str, CellKind] = {"n": "number", "d": "date", "e": "error", "b": "boolean"}
-_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_UNREAD = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
-_DATES = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
-"""Formats of dates and times that every spreadsheet program has by number."""
+_SAID = toml_content("bank", "workbook")
+_LIKE: Mapping[str, re.Pattern[str]] = {name: re.compile(text) for name, text in _SAID["patterns"].items()}
 MOST_DIGITS = 3
 """Of the number in a heading: a list has as many parts."""
-_SEPARATOR = re.compile(r"[\s;,]+")
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _UNREADABLE = {"formula": "bank.cell_formula", "error": "bank.cell_error", "boolean": "bank.cell_boolean", "date": "bank.cell_date"}
 _EXPECTED = {"choice": "bank.cell_choice", "integer": "bank.cell_whole"}
 
@@ -108,8 +104,8 @@ def _grids(parts: list[str], part: Callable[[str], Element]) -> Iterator[SheetGr
     styles = part("xl/styles.xml") if "xl/styles.xml" in parts else Element("styleSheet")
     own = {f.get("numFmtId"): f.get("formatCode", "") for f in styles.iter("numFmt")}
     formats = [x.get("numFmtId", "0") for block in styles.iter("cellXfs") for x in block]
-    shown = {code for code, pattern in own.items() if re.search("[dmyhs]", _UNREAD.sub("", pattern.lower()))}
-    dates = frozenset(k for k, code in enumerate(formats) if code in shown or (code not in own and int(code) in _DATES))
+    shown = {code for code, pattern in own.items() if re.search("[dmyhs]", _LIKE["unread"].sub("", pattern.lower()))}
+    dates = frozenset(k for k, code in enumerate(formats) if code in shown or (code not in own and int(code) in _SAID["dates"]))
     for sheet in part("xl/workbook.xml").iter("sheet"):
         link = next((v for k, v in sheet.attrib.items() if k.endswith("}id")), "")
         yield _grid(sheet, part(str(PurePosixPath("xl") / targets[link]).removeprefix("/")), texts, dates)
@@ -155,7 +151,7 @@ def _text(element: Element) -> str:
 
 
 def _unescaped(text: str) -> str:
-    return _ESCAPED.sub(lambda sign: chr(int(sign[1], 16)), text)
+    return _LIKE["escaped"].sub(lambda sign: chr(int(sign[1], 16)), text)
 
 
 @value
@@ -209,7 +205,7 @@ def meant(text: str, known: Iterable[str]) -> str | None:
 def typed_rows(grids: Iterable[SheetGrid], faults: CellFaults) -> dict[str, list[TypedRow]]:
     """Return the rows of each sheet by the path of their columns; what cannot be read is noted and left out."""
     names = {folded(plan.words[at]): plan for plan in sheet_plans() for at in LANGUAGES}
-    aside = {folded(both[at]) for both in toml_content("bank", "workbook")["aside"].values() for at in LANGUAGES}
+    aside = {folded(both[at]) for both in _SAID["aside"].values() for at in LANGUAGES}
     out: dict[str, list[TypedRow]] = {plan.id: [] for plan in sheet_plans()}
     for grid in grids:
         if (plan := names.get(folded(grid.name))) is not None:
@@ -228,7 +224,7 @@ def _rows(plan: SheetPlan, grid: SheetGrid, faults: CellFaults) -> Iterator[Type
     if first is None and grid.cells and not grid.turned:
         faults.add("bank.heading_missing", f"{grid.name}!A1", heading=owner.headings)
         return
-    examples = tuple(toml_content("bank", "workbook")["examples"].values())
+    examples = tuple(_SAID["examples"].values())
     for row in sorted({at for at, _ in grid.cells if at > 1}):
         code, place = grid.cells.get((row, first or 1)), grid.place(row, first or 1)
         if code is not None and str(code.content).startswith(examples):
@@ -293,7 +289,7 @@ def _typed(cell: SheetCell, column: SheetColumn) -> Any:  # noqa: ANN401, PLR091
     if column.kind in {"integer", "number"}:
         number = cell.content if isinstance(cell.content, float) else _number(text)
         if number is None and column.name == "b":
-            words = toml_content("bank", "workbook")["difficulty"]["words"]
+            words = _SAID["difficulty"]["words"]
             return next((name for name, both in words.items() if meant(text, (both[at] for at in LANGUAGES))), None)
         if number is None or column.kind == "number":
             return number
@@ -304,9 +300,9 @@ def _typed(cell: SheetCell, column: SheetColumn) -> Any:  # noqa: ANN401, PLR091
     if column.kind == "numbers":
         numbers = [_number(part) for part in text.split(";") if part.strip()]
         return None if None in numbers else numbers
-    return [part for part in _SEPARATOR.split(text) if part]
+    return [part for part in _LIKE["separator"].split(text) if part]
 
 
 def _number(text: str) -> float | None:
     plain = text.strip().replace("\N{MINUS SIGN}", "-").replace(",", ".")
-    return float(plain) if _NUMBER.fullmatch(plain) and math.isfinite(float(plain)) else None
+    return float(plain) if _LIKE["number"].fullmatch(plain) and math.isfinite(float(plain)) else None

@@ -25,7 +25,6 @@ ENOUGH = 1 << 16  # bytes that are enough to tell a code page
 _CASE, _SIGN, _FOREIGN = -3.0, -4.0, -9.0
 _KINDS: dict[bytes, str] = {bytes.fromhex(start): what for start, what in WORDS["first bytes"].items()}
 ADDRESS_SPACE = 1 << 31  # bytes that a reader may take for a format which is not looked into here
-_REFERENCE = re.compile(r"([A-Za-z]{1,7})(\d{1,10})")
 _LETTERS, _DIGITS = ascii_uppercase.encode(), digits.encode()
 _PLAIN_CELL = re.compile(rb'<c r="([A-Z]{1,3}[0-9]{1,7})"')
 _HIDDEN = re.compile(rb'<(?:\w+:)?row [^>]*\bhidden="(?:1|true)"')
@@ -181,7 +180,7 @@ class _FilledCells:
             self._parts.clear()
             self._column += 1
             if "r" in attributes:
-                if (place := _REFERENCE.fullmatch(attributes["r"])) is None:
+                if (place := LIKE["reference"].fullmatch(attributes["r"])) is None:
                     raise zipfile.BadZipFile(attributes["r"])
                 self._row, self._column = int(place[2]), _column(place[1].upper())
         elif self._cell is not None:
