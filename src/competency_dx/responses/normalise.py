@@ -19,10 +19,7 @@ _UNSEEN = {sign: shape for sign, shape in _SHAPES.items() if shape == ""}
 MONTHS = 12
 LONGEST = 2000  # a raw answer longer than this is not a list of codes
 NOTHING = ("_", "*", "?")  # signs people put where an element of a sequence is left out
-_MARKS = (", ", "; ", ",", ";", "., ", ".; ")  # between the words of options
 _LINKS = r"[\s\-=:)>→.?!\"']*"
-_AFTER_LABEL = " \u00a0).:=-–—−"
-_LABELS = ("123456789", "АБВГДЕЖЗИ", "ABCDEFGHI")
 
 
 def visible(text: str) -> str:
@@ -193,7 +190,7 @@ def code_book(codes: Iterable[str], words: Mapping[str, str] | None = None) -> C
     every, folded = tuple(codes), ((fold_text(text), code) for code, text in (words or {}).items())
     index, texts = _unambiguous((fold_code(c), c) for c in every), _unambiguous(pair for pair in folded if pair[0])
     looks = {**{fold_look(text): code for text, code in texts.items()}, **index}
-    ends = {LIKE["quotes"].sub("", text) + mark: code for text, code in texts.items() for mark in _MARKS}
+    ends = {LIKE["quotes"].sub("", text) + mark: code for text, code in texts.items() for mark in WORDS["marks"]}
     return CodeBook(codes=every, index=index, texts=texts, looks=looks, ends=ends)
 
 
@@ -218,11 +215,11 @@ def segment(text: str, pieces: Sequence[str]) -> tuple[str, ...] | None:
 
 def unnumbered(raw: str, codes: Sequence[str] = ()) -> str:
     """Return the answers of a numbered list, "1) 4, 2) 2" as "4 2"; "" of "1-4, 2-2" where both may be `codes`, else the text."""
-    text = tidy(raw) if raw[1:2] in _AFTER_LABEL and len(raw) < LONGEST else ""
+    text = tidy(raw) if raw[1:2] in WORDS["after label"] and len(raw) < LONGEST else ""
     found = LIKE["listed"].findall(text) if LIKE["listed"].sub("", text) == "" else ()
     labels = "".join(label for label, _, _ in found).upper()
     words = codes and not {answer.upper() for *_, answer in found} <= {*codes}
-    if len(found) < 2 or words or not any(of.startswith(labels) for of in _LABELS):
+    if len(found) < 2 or words or not any(of.startswith(labels) for of in WORDS["labels"]):
         return raw
     doubtful = labels[0] in codes and (labels.isalpha() or any(mark == "-" for _, mark, _ in found))
     return "" if doubtful else " ".join(answer for *_, answer in found)

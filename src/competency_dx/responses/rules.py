@@ -42,7 +42,6 @@ UNREADABLE = Judgement(points=0, readable=False, normalised="")
 _NO_ANSWER = {kind: text.replace("{date}", WORDS["spreadsheet_date"]) for kind, text in WORDS["no_answer"].items()}
 NOISE = Fraction(1, 10**7)  # how far, at most, a number may be off its key because a program stored it in binary
 PAIR = 2  # digits of a key for which "1,0" may be the answer
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZБГДЖЗИЛПФЦЧШЩЭЮЯ"  # signs of options, look-alikes once
 
 
 @checked(ResponsesError)
@@ -117,7 +116,7 @@ def _codes(item: Item, key: Sequence[str]) -> tuple[str, ...]:
     """Return the codes of the options; where the bank does not list them all signs of the kind that the key is written in."""
     if item.options:
         return tuple(item.options)
-    signs = "123456789" if all(map(str.isdigit, key)) else LETTERS if all(map(str.isalpha, key)) else ""
+    signs = "123456789" if all(map(str.isdigit, key)) else WORDS["option letters"] if all(map(str.isalpha, key)) else ""
     known = set(map(normalise.fold_code, key))
     return (*dict.fromkeys(key), *(s for s in signs if normalise.fold_code(s) not in known))
 

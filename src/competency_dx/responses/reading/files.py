@@ -30,8 +30,6 @@ from competency_dx.wording import cut
 
 HEAD = 40  # rows in which the header is looked for
 DELIMITERS = (";", "\t", ",", "|")
-GUARDED = re.compile(r"'+ *[=+\-@\t\r\n＝＋－＠]")
-"""Begin texts in which spreadsheets would see a formula: an apostrophe stands before each of them."""
 _ROLE_NAMES = frozenset((*PERSON_NAMES, *ITEM_NAMES, *ANSWER_NAMES)) | BACKGROUND_NAMES
 
 
@@ -64,7 +62,7 @@ def _bytes(path: Path) -> bytes:
 
 def unguarded(cell: str) -> str:
     """Return a cell without the apostrophe that keeps a spreadsheet from running it as a formula."""
-    return cell[1:] if GUARDED.match(cell) else cell
+    return cell[1:] if LIKE["guarded"].match(cell) else cell
 
 
 def delimiter_of(lines: Sequence[str]) -> str:
@@ -128,7 +126,7 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
         if other := next((d for d in DELIMITERS if d != mark and cell.count(d) == columns - 1), None):
             facts = {"line": line, "found": _shown_mark(other), "shown": _shown_mark(mark)}
             raise ResponsesError("responses.other_delimiter", path=path, **facts)
-    frame = frame.map(unguarded) if "'" in text and GUARDED.search(text) else frame
+    frame = frame.map(unguarded) if "'" in text and LIKE["guarded"].search(text) else frame
     notes = [] if encoding == "utf-8" else [Template("responses.encoding").of([encoding])]
     told = (ends[at] + line for line, row in short if len(row) > 1 and not strength_of_label(row[0]))
     notes += Template("responses.short_rows").about(map(str, told))
