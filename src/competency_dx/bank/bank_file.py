@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 from pydantic import Field, model_validator
 
 from competency_dx.bank.document import Document, Text, parse
-from competency_dx.bank.item import OF_SECOND_SCHEMA, Item, Part
+from competency_dx.bank.item import OF_SECOND_SCHEMA, PATTERNS, Item, Part
 from competency_dx.bank.parameter_record import OF_EVERY_SCHEMA, BankPopulation, CorrelationMatrix, ParameterRecord
 from competency_dx.checking import LARGEST
 from competency_dx.errors import BankError, CompetencyDxError, checked, phrase, repeated
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from competency_dx.bank.item_bank import ItemBank
 
-_ENTRY = re.compile(r"^([ \t]*)(-\s|[^\s#][^\n:]*+:\s)", re.MULTILINE)
-"""An entry of a list or a mapping that has a line of its own."""
 _TAGS = {None, *(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map"))}
 _STUMBLES = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 _AHEAD = 1 << 13  # signs that YAML reads before it knows what they are
@@ -177,7 +175,7 @@ class _Source:
 def _check_lengths(path: Path, text: str) -> None:
     """Refuse lists and mappings of too many lines at once: they take a minute to parse and a moment to count."""
     counts, limits = dict[int, int](), limits_in_force()
-    for k, match in enumerate(_ENTRY.finditer(text)):
+    for k, match in enumerate(re.finditer(PATTERNS["entry"], text)):
         place = 2 * len(match[1]) + match[2].startswith("-")  # a list may stand as far in as the mapping that it is in
         counts = {at: n for at, n in counts.items() if at <= place}
         counts[place] = counts.get(place, 0) + 1

@@ -15,7 +15,7 @@ from competency_dx.errors import ResponsesError, has_sentence, phrase, repeated
 from competency_dx.findings import Finding, Template
 from competency_dx.personal_data import hidden_ids, hidden_text, names_a_person
 from competency_dx.responses.missing import NEGATIVE_CODES, token_code
-from competency_dx.responses.normalise import LIKE, fold_code, header_form, read_number, read_points
+from competency_dx.responses.normalise import LIKE, WORDS, fold_code, header_form, read_number, read_points
 from competency_dx.responses.reading import layout as naming
 from competency_dx.responses.reading import not_answers
 from competency_dx.responses.reading.layout import FORM_NAMES, ITEM_NAMES, PERSON_NAMES, ItemNames, Layout, Target, hinted, names_of
@@ -27,7 +27,6 @@ PERSON_SHARE = 0.1  # a person column has at least this share of distinct ids; s
 DISTINCT = 10  # rows without ids, each of them several times, that are not so by chance
 NUMERIC_SHARE = 0.5  # without a bank a column of which most cells are whole numbers is an item
 LIKE_NAMED = 3  # so many columns called alike, but for a number, are the items; others beside them are worth a look
-UNNAMED = frozenset({"column 1", "unnamed 0", "index", "level 0"})  # what an index becomes that was written to a file without a name
 
 
 class Roles(NamedTuple):
@@ -205,7 +204,7 @@ def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | 
             return table, name
     unlabelled, first = table.index is None or table.labels == "default", next(iter(table.columns.values()), None)
     distinct = first is not None and table.rows == len(first.vocabulary) > 1  # every row has a content of its own, as ids do
-    if first is not None and unlabelled and distinct and first.name not in used and first.header in UNNAMED:
+    if first is not None and unlabelled and distinct and first.name not in used and first.header in WORDS["unnamed"]:
         return table, first.name
     if unlabelled and table.origin != "array":
         times = Counter(zip(*(c.codes.tolist() for c in table.columns.values()), strict=True)).values()  # how often each row occurs
