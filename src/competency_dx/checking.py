@@ -140,7 +140,7 @@ class _Compiler:
 
         def check(item: list[Json], scopes: Scopes) -> None:
             if not least <= len(item) <= most:
-                raise _wrong(item, part)
+                raise _wrong(item, "at_least", n=least) if len(item) < least else _wrong(item, "at_most", n=most)
             if scalar:
                 _check_cells(item, cell, depth, each)
             for k, one in enumerate(() if scalar else item):
@@ -167,7 +167,7 @@ def _in_words(given: object, expected: Part | tuple[str, dict[str, Any]]) -> dic
         far = isinstance(given, int | float) and not abs(given) <= LARGEST
         words = [word for arm in expected.get("anyOf", expected.get("oneOf", [expected])) for word in _expected(arm, far=far)]
     if isinstance(given, str | list | dict):
-        given = masked(given) if isinstance(given, str) else Verbatim("[…]" if isinstance(given, list) else "{…}")
+        given = masked(given) if isinstance(given, str) else Verbatim(f"[{'…' * bool(given)}]" if isinstance(given, list) else "{…}")
     return {"given": given, "expected": words}
 
 

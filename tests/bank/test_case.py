@@ -57,7 +57,7 @@ def frameworks(draw: st.DrawFn) -> CompetencyFramework:
     edges = tuple(Prerequisite(origin=a, destination=b, strength=draw(st.sampled_from(("soft", "hard")))) for a, b in drawn)
     return CompetencyFramework(
         schema_version=2,
-        id=draw(words),
+        id=draw(words | st.just("")),
         version=draw(words),
         title=draw(texts),
         note=draw(st.none() | texts),
@@ -156,6 +156,51 @@ def test_what_a_framework_has_no_place_for_is_counted_in_its_note() -> None:
     assert from_case(to_case(again, "c", "2026-12-01T00:00:00Z"), "package") == again
 
 
+@pytest.mark.parametrize("language", ["tt", "fr-CA", "rue", "enm", "ru", "RU-ru", "rus", "en", "en_US", "ENG", "", None])
+def test_a_text_is_filed_as_english_only_where_its_language_is_english(language: str | None) -> None:
+    """Another language stands for Russian, which a framework must have; the note says which it is, and both ways keep it so."""
+    package = foreign()
+    package["CFDocument"]["language"] = language
+    framework = from_case(package, "package")
+    english, other = language in {"en", "en_US", "ENG"}, language in {"tt", "fr-CA", "rue", "enm"}
+    for text in (framework.title, *(node.title for node in framework.nodes)):
+        assert text.en == (text.ru if english else None)
+    for by in ("ru", "en"):
+        assert (str(language) in framework.note.text(by) if framework.note else False) == other
+    assert from_case(to_case(framework, "c", "2026-12-01T00:00:00Z"), "package") == framework
+    package["CFDocument"]["language"], package["CFItems"][0]["language"] = "en", language or "ba"
+    assert bool(from_case(package, "package").note) == (other or not language)  # of one competency alone
+
+
+@pytest.mark.parametrize("numbers", [True, False])
+@pytest.mark.parametrize(("origin", "end", "place"), [("a2", "doc", 1), ("a1", "doc", 9), ("a2", "a", 7), ("a", "doc", 9)])
+def test_a_tie_that_says_no_other_parent_changes_nothing(*, origin: str, end: str, place: int, numbers: bool) -> None:
+    package = foreign(numbers=numbers)
+    here, there = ({"identifier": f"id-{name}"} for name in (origin, end))
+    tie = {"associationType": "isChildOf", "originNodeURI": here, "destinationNodeURI": there, "sequenceNumber": place}
+    for ties in ([*package["CFAssociations"], tie], [tie, *package["CFAssociations"]]):
+        found = from_case(package | {"CFAssociations": ties}, "package")
+        if numbers or (end == "doc" and origin != "a"):
+            assert found == from_case(package, "package")
+        assert {n.code: n.parent for n in found.nodes} == {n.code: n.parent for n in from_case(package, "package").nodes}
+
+
+def test_numbers_that_count_on_over_siblings_leave_the_tree_together() -> None:
+    """1, 2 of A and B, 3, 4 of what is in A, 5 of what is in B: all differ, and are no order among all."""
+    package = foreign()
+    for tie, place in zip(package["CFAssociations"], (1, 2, 4, 3, 5), strict=True):
+        tie["sequenceNumber"] = place
+    assert [n.code for n in from_case(package, "package").nodes] == ["M.a", "M.a1", "M.a2", "M.b", "M.b1"]
+
+
+def test_identifiers_are_compared_without_regard_to_capitals() -> None:
+    package = to_case(TEACHER, "c", "2026-12-01T00:00:00Z")
+    for k, tie in enumerate(package["CFAssociations"]):
+        end = tie["originNodeURI" if k % 2 else "destinationNodeURI"]
+        end |= {"identifier": end["identifier"].upper()}
+    assert from_case(package, "package") == TEACHER
+
+
 def _renamed(package: dict[str, Any], place: str, k: int, **fields: Any) -> dict[str, Any]:
     package[place][k] |= fields
     return package
@@ -163,10 +208,17 @@ def _renamed(package: dict[str, Any], place: str, k: int, **fields: Any) -> dict
 
 LINK = {"identifier": "id-b", "uri": "u", "title": "Geometry"}
 REFUSED = {
-    "no items": (foreign(CFItems=[]), "CFItems"),
-    "no document": ({"CFDocument": None, "CFItems": []}, "CFDocument"),
+    "no items": (foreign(CFItems=[]), r"CFItems is \[\]: expected a list of at least 1 entry"),
+    "no document": ({"CFDocument": None, "CFItems": []}, "package lacks CFDocument"),
+    "no title": (foreign(CFDocument={"identifier": "id-doc", "title": None}), "package.CFDocument lacks title"),
+    "no statement": (_renamed(foreign(), "CFItems", 2, fullStatement=None), r"CFItems\[2\] lacks fullStatement"),
+    "link": (_renamed(foreign(), "CFAssociations", 1, originNodeURI="https://other.example/b"), r"CFAssociations\[1\]\.originNodeURI"),
+    "extension": (_renamed(foreign(), "CFItems", 1, extensions="none"), r"CFItems\[1\]\.extensions"),
     "statement": (_renamed(foreign(), "CFItems", 2, fullStatement=7), r"CFItems\[2\]\.fullStatement"),
-    "two parents": (foreign(CFAssociations=[*foreign()["CFAssociations"], foreign()["CFAssociations"][2]]), "'M.a2'.* isChildOf"),
+    "two parents": (
+        foreign(CFAssociations=[*foreign()["CFAssociations"], foreign()["CFAssociations"][2] | {"destinationNodeURI": LINK}]),
+        "'M.a2'.* isChildOf",
+    ),
     "lost parent": (
         _renamed(foreign(), "CFAssociations", 2, destinationNodeURI=LINK | {"identifier": "gone"}),
         "parents that do not exist.* M.a2",
@@ -174,7 +226,15 @@ REFUSED = {
     "circle": (_renamed(foreign(), "CFAssociations", 1, destinationNodeURI=LINK | {"identifier": "id-b1"}), "cycle"),
     "one code twice": (_renamed(foreign(), "CFItems", 1, humanCodingScheme="M.a1"), "M.a1"),
     "one identifier twice": (_renamed(foreign(), "CFItems", 1, identifier="id-a1"), "id-a1"),
-    "extension": (_renamed(foreign(), "CFItems", 1, extensions={"competency_dx": {"title": {"ru": 3}}}), r"CFItems\[1\]\.extensions"),
+    "one identifier twice, in capitals": (
+        _renamed(
+            _renamed(foreign(CFAssociations=[]), "CFItems", 0, identifier="c093c7f6-6edf-595e-9539-70de788efbaa"),
+            *("CFItems", 1),
+            identifier="C093C7F6-6EDF-595E-9539-70DE788EFBAA",
+        ),
+        "identifier: c093c7f6",
+    ),
+    "ours": (_renamed(foreign(), "CFItems", 1, extensions={"competency_dx": {"title": {"ru": 3}}}), r"CFItems\[1\]\.extensions"),
     "place": (_renamed(foreign(), "CFAssociations", 1, sequenceNumber="first"), r"CFAssociations\[1\]\.sequenceNumber"),
 }
 
@@ -187,6 +247,10 @@ def test_a_package_that_is_no_tree_is_refused_by_its_place(fault: str, tmp_path:
     with pytest.raises(BankError, match=place) as caught:
         cdx.load_framework(file)
     assert len(caught.value.text("ru").splitlines()) == 1
+    for text in (caught.value.text("ru"), str(caught.value)):  # which file, and no remedy that is of our own documents
+        assert str(file) in text
+        assert "by this program" not in text
+        assert "этой программой" not in text
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"CFDocument": {}, "CFDocument": {}}', "[]", "NaN", '"CFDocument"', '{"sourcedId": "1"}'])

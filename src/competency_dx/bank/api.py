@@ -242,7 +242,8 @@ def _framework(path: Path, modified: int) -> CompetencyFramework:  # noqa: ARG00
 
         return from_case(content, str(path))
     except DocumentError as fault:
-        raise BankError("bank.document", source=str(path), faults=fault) from None
+        code = {"result.fields": "bank.case_missing", "result.value": "bank.case_value"}.get(fault.code, "bank.document")
+        raise BankError(code, source=str(path), faults=fault, **fault.facts) from None
 
 
 @checked(BankError)

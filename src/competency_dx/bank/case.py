@@ -7,6 +7,7 @@ framework and the code (RFC 9562, version 5): in every version of a framework a 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Set
 from typing import Any, Literal, get_args
@@ -15,13 +16,15 @@ from uuid import NAMESPACE_URL, uuid5
 
 from competency_dx.bank.document import Text, parse
 from competency_dx.bank.framework import CompetencyFramework, Kind, Node
-from competency_dx.checking import check_document, compiled
-from competency_dx.errors import BankError, phrase, repeated
+from competency_dx.checking import LARGEST, check_document, compiled
+from competency_dx.errors import LANGUAGES, BankError, phrase, repeated
 from competency_dx.wording import toml_content
 
 FRAMEWORK, OWN = "urn:competency-dx:framework", "competency_dx"
 CHILD, NEW, STANDARD, TARGET = "isChildOf", "replacedBy", "isRelatedTo", "ext:profstandard"
 _CHECK = compiled(toml_content("bank", "case"))
+ENGLISH, OURS = re.compile(r"eng?([-_].*)?", re.IGNORECASE), re.compile(r"((ru|rus|en|eng)([-_].*)?)?", re.IGNORECASE)
+UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 STRENGTHS: Mapping[str, Literal["soft", "hard"]] = {"precedes": "soft", "ext:isPrerequisiteOf": "hard"}
 
 
@@ -29,23 +32,24 @@ def from_case(data: object, source: str) -> CompetencyFramework:
     """Return the framework of a package; raises `DocumentError` where it is none, `BankError` for several parents of a competency.
 
     A competency without a code is called by its identifier; one of a type that is none of ours is a category, a cluster, a domain or a
-    topic by its depth. Associations of other kinds and with other frameworks are counted in the note of the framework.
+    topic by its depth. Associations of other kinds and with other frameworks are counted in the note of the framework, which also says
+    where what stands for Russian is in another language.
     """
-    check_document(package := _without_nulls(data), _CHECK, "package")
+    check_document(package := _plain(data), _CHECK, "package")
     about, items = package["CFDocument"], {one["identifier"]: one for one in package["CFItems"]}
     if twice := repeated(one["identifier"] for one in package["CFItems"]):
-        raise BankError("bank.repeated_codes", twice=sorted(twice))
+        raise BankError("bank.case_twice", source=source, twice=sorted(twice))
     codes = {key: code if (code := one.get("humanCodingScheme", "")).strip() else key for key, one in items.items()}
-    parents, places, standards = dict[str, str](), dict[str, int | None](), dict[str, str]()
+    parents, places, standards = dict[str, str](), dict[str, float](), dict[str, str]()
     replaced, edges, left = dict[str, list[str]](), list[dict[str, str]](), Counter[str]()
-    for one in sorted(package.get("CFAssociations", ()), key=lambda tie: tie.get("sequenceNumber", 0)):
+    root, ties = about["identifier"], package.get("CFAssociations", ())
+    for one in sorted(ties, key=lambda tie: (tie["destinationNodeURI"]["identifier"] == root, tie.get("sequenceNumber", LARGEST))):
         kind, target = one["associationType"], one["destinationNodeURI"]
         origin, end = one["originNodeURI"]["identifier"], target["identifier"]
         if kind == CHILD and origin in items:
-            if origin in places:
+            if end not in {parents.setdefault(origin, end), root}:
                 raise BankError("bank.case_parents", source=source, code=codes[origin])
-            places[origin] = one.get("sequenceNumber")
-            parents |= {origin: end} if end != about["identifier"] else {}
+            places.setdefault(origin, one.get("sequenceNumber", LARGEST))
         elif kind == STANDARD and target.get("targetType") == TARGET and origin in items:
             standards[origin] = target.get("title", end)
         elif kind == NEW and {origin, end} <= items.keys():
@@ -56,8 +60,10 @@ def from_case(data: object, source: str) -> CompetencyFramework:
             left[kind] += 1
     own, at, kinds = _own(about), about.get("language", ""), get_args(Kind)
     note = _text(about["notes"], at, own.get("note", {})) if "notes" in about else {}
-    told = phrase("bank.case_left", left=[f"{kind} {n}" for kind, n in sorted(left.items())]) if left else {}
-    notes = {by: " ".join(filter(None, (note.get(by, note.get("ru")), told.get(by)))) for by in {**note, **told}}
+    others = sorted({tag for tag in (at, *(one.get("language", at) for one in items.values())) if not OURS.fullmatch(tag)})
+    untold = {"bank.case_left": [f"{kind} {n}" for kind, n in sorted(left.items())], "bank.case_language": others}
+    told = [phrase(code, what=what) for code, what in untold.items() if what]
+    notes = {by: " ".join(filter(None, (note.get(by, note.get("ru")), *(x[by] for x in told)))) for by in (LANGUAGES if told else note)}
     document = {
         "schema_version": own.get("schema_version", 2 if replaced else 1),
         "id": own.get("id", about["identifier"]),
@@ -69,22 +75,23 @@ def from_case(data: object, source: str) -> CompetencyFramework:
                 "code": codes[key],
                 "title": _text(items[key]["fullStatement"], items[key].get("language", at), _own(items[key]).get("title", {})),
                 "kind": kind if (kind := items[key].get("CFItemType")) in kinds else kinds[min(depth, len(kinds) - 1)],
-                "parent": codes.get(parents[key], parents[key]) if key in parents else None,
+                "parent": codes.get(above, above) if (above := parents.get(key, root)) != root else None,
                 "profstandard": standards.get(key),
                 "replaced_by": tuple(replaced.get(key, ())),
             }
-            for key, depth in _depths(items.keys(), parents, places).items()
+            for key, depth in _depths(items.keys(), parents, places, ours=bool(own)).items()
         ],
         "prerequisites": edges,
     }
     return parse(CompetencyFramework, document, source)
 
 
-def _without_nulls(data: Any) -> Any:  # noqa: ANN401 - plain data
-    """Return a document without the nulls that some programs write in place of what is absent."""
+def _plain(data: Any) -> Any:  # noqa: ANN401 - plain data
+    """Return a document without the nulls that some programs write in place of what is absent, with UUIDs in small letters."""
     if isinstance(data, list):
-        return [_without_nulls(one) for one in data]
-    return {name: _without_nulls(x) for name, x in data.items() if x is not None} if isinstance(data, dict) else data
+        return [_plain(one) for one in data]
+    out = {name: _plain(x) for name, x in data.items() if x is not None} if isinstance(data, dict) else data
+    return out | {"identifier": out["identifier"].lower()} if out is not data and UUID.fullmatch(str(out.get("identifier"))) else out
 
 
 def _own(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,13 +99,13 @@ def _own(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(said: str, language: str, other: Mapping[str, str]) -> dict[str, str]:
-    """Return a text said in one language; Russian must be there."""
-    return ({"ru": said, "en": said} if language and not language.lower().startswith("ru") else {"ru": said}) | dict(other)
+    """Return a text said in one language (tag of RFC 5646, "" for Russian); in any it stands for Russian, which must be there."""
+    return ({"ru": said, "en": said} if ENGLISH.fullmatch(language) else {"ru": said}) | dict(other)
 
 
-def _depths(keys: Set[str], parents: Mapping[str, str], places: Mapping[str, int | None]) -> dict[str, int]:
-    """Return how deep each competency stands, in order: of its number among all or, where numbers repeat, down the tree."""
-    ranked = sorted(keys, key=lambda key: (places.get(key) is None, places.get(key) or 0))
+def _depths(keys: Set[str], parents: Mapping[str, str], places: Mapping[str, float], *, ours: bool) -> dict[str, int]:
+    """Return how deep each competency stands, in order: of its number among all, where all are `ours`, otherwise down the tree."""
+    ranked = sorted(keys, key=lambda key: places.get(key, LARGEST))
     below = dict[str, list[str]]()
     for key in ranked:
         below.setdefault(parents.get(key, ""), []).append(key)
@@ -107,7 +114,7 @@ def _depths(keys: Set[str], parents: Mapping[str, str], places: Mapping[str, int
         key, depth = rest.pop()
         out[key] = depth
         rest += [(one, depth + 1) for one in reversed(below.get(key, ()))]
-    among_all = None not in (numbers := {places.get(key) for key in keys}) and len(numbers) == len(keys)
+    among_all = ours and len({*places.values()}) == len(keys)
     return {key: out.get(key, 0) for key in (ranked if among_all else [*out, *(key for key in keys if key not in out)])}
 
 
@@ -132,7 +139,6 @@ def to_case(framework: CompetencyFramework, creator: str, changed: str) -> dict[
 
     about = named() | {"caseVersion": "1.1", "creator": creator, "title": framework.title.ru, "version": framework.version}
     about |= {"language": "ru", "lastChangeDateTime": changed} | ({"notes": framework.note.ru} if framework.note else {})
-    own = {"title": _english(framework.title), "note": _english(framework.note), "id": framework.id}
     ties, kinds = list[dict[str, Any]](), {strength: kind for kind, strength in STRENGTHS.items()}
     for place, node in enumerate(framework.nodes, start=1):
         ties.append(association(CHILD, node.code, link(node.parent), place))
@@ -142,7 +148,8 @@ def to_case(framework: CompetencyFramework, creator: str, changed: str) -> dict[
             ties.append(association(STANDARD, node.code, target, 1))
     for place, edge in enumerate(framework.prerequisites, start=1):
         ties.append(association(kinds[edge.strength], edge.origin, link(edge.destination), place))
-    about |= _extension(**own, schema_version=framework.schema_version)
+    told = {"title": _english(framework.title), "note": _english(framework.note), "id": framework.id}
+    about |= _extension(**told, schema_version=framework.schema_version)
     return {"CFDocument": about, "CFItems": [item(node) for node in framework.nodes], "CFAssociations": ties}
 
 
@@ -151,4 +158,4 @@ def _english(text: Text | None) -> dict[str, str]:
 
 
 def _extension(**own: object) -> dict[str, Any]:
-    return {"extensions": {OWN: told}} if (told := {name: x for name, x in own.items() if x}) else {}
+    return {"extensions": {OWN: told}} if (told := {name: x for name, x in own.items() if x != {}}) else {}
