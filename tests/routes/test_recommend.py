@@ -828,6 +828,34 @@ def test_tables_of_several_columns_together_tell_of_no_few_persons(places: list[
     assert sizes.min() >= smallest
 
 
+@pytest.mark.parametrize("answered", [0, 1, 9, 10, 12])
+def test_who_answered_nothing_counts_in_no_size_no_row_and_no_place_of_a_page(answered: int, tmp_path: Path) -> None:
+    found = profiles(PHY_S_01=["confirmed", "likely"] * 21)
+    place = np.repeat(["a", "b", "c"], [15, 15, 12]).astype(object)
+    n_items = np.where((np.arange(42) < 30 + answered)[:, None], found.n_items, 0)  # of c the last have no answer
+    found = replace(found, background={"place": place}, n_items=n_items)
+    offered = catalogue(programme("a", ("PHY.S.01", 9), kind="self_study", hours=8, price=10))
+    routes = cdx.recommend(found, offered, budget={"place": dict.fromkeys("abc", 500.0)})
+    here = found.select(found.persons[: 30 + answered].tolist())
+    those = cdx.recommend(here, offered)
+    assert routes.demand(found, "place").equals(those.demand(here, "place"))
+    assert routes.peers(found, "place").equals(those.peers(here, "place"))
+    shown = those.demand(here, "place")["group"].tolist()[1:]
+    assert ("c" in shown) == (answered >= 10)
+    for language, title in (("ru", "Бюджеты территорий"), ("en", "Budgets of places")):
+        page = cdx.report(routes, tmp_path / "r.html", language=language).read_text("utf-8")  # type: ignore[arg-type]
+        assert re.findall(r'<th scope="row">(\w)', page[page.index('id="places-table"') :].partition("</table>")[0]) == shown
+        book = load_workbook(cdx.report(routes, tmp_path / "r.xlsx", language=language))  # type: ignore[arg-type]
+        assert [row[0] for row in [*book[title].values][1:]] == shown
+    assert routes.places_frame()["persons"].tolist() == [15, 15, answered]
+
+
+def test_a_missing_column_is_named_with_a_remedy_where_there_is_no_background_either() -> None:
+    found, offered = replace(cohort()[0], background={}), catalogue(programme("other", ("PHY.S.02", 5)))
+    with pytest.raises(RouteError, match=r"no columns м; those it has: none\. .*diagnose a table"):
+        cdx.recommend(found, offered, budget={"м": {"a": 1.0}})
+
+
 def test_demand_is_of_the_persons_of_the_routes() -> None:
     found, routes = cohort(12)
     with pytest.raises(RouteError, match="no columns school"):

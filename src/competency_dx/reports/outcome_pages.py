@@ -122,6 +122,8 @@ def route_report(routes: Routes, language: Language) -> Written:
     t = strings(language)
     files = [f"persons/{name}.html" for name in file_names(map(str, routes.persons)).values()]
     demand = partial(routes.demand, beside=[*routes.background])
+    places = routes.places_frame()  # of them those that the demand shows, where "" stands for all
+    places = places[places["group"].isin({*demand(routes, routes.budget_by)["group"]} - {""})] if routes.budgets else places
     led = {"demand_mentors": routes.mentors_frame(), "demand_candidates": routes.candidates_frame()}
     near = (text.split(", ") for text in led["demand_mentors"]["near"])
     led["demand_mentors"]["near"] = [", ".join(column_title(by, language) for by in names) for names in near]
@@ -136,6 +138,7 @@ def route_report(routes: Routes, language: Language) -> Written:
         "not_offered": NOT_OFFERED,
         "day": lambda text: _day(date.fromisoformat(text), language),
         "demand": partial(demand, routes),
+        "places": places,
         "columns": {by: column_title(by, language) for by in routes.background},
         "named": lambda one: t["route_programme"].format(title=one.title.text(language), id=one.id),
     }
@@ -145,7 +148,7 @@ def route_report(routes: Routes, language: Language) -> Written:
             [
                 frame_sheet(t["route_steps"], routes.to_table(language), language),
                 frame_sheet(t["route_why"], routes.reasons_frame(), language),
-                *([frame_sheet(t["demand_places"], routes.places_frame(), language)] if routes.budgets else []),
+                *([frame_sheet(t["demand_places"], places, language)] if routes.budgets else []),
                 *(
                     frame_sheet(f"{t[sheet]} {k}", table(routes, by).rename(columns={"group": column_title(by, language)}), language)
                     for k, by in enumerate(routes.background, 1)

@@ -127,12 +127,15 @@ class Routes(Result):
         )
 
     def places_frame(self) -> DataFrame:
-        """Return one row per place with a budget of its own: persons, steps, budget, spent, left, how many wait for a programme."""
+        """Return one row per place with a budget of its own: persons, steps, budget, spent, left, how many wait for a programme.
+
+        It has small places too and is for whoever pays; page and workbook show those alone whose `demand` they show.
+        """
         names, place = [*self.budgets], self.background.get(self.budget_by, np.full(len(self), ""))
         member, budget = np.array([place == name for name in names]).reshape(-1, len(self)), np.array([*self.budgets.values()])
         prices = np.array([*(one.price for one in self.programmes), 0.0])[self.steps].sum(axis=1)
         waits, spent = 1 * np.isin(self.persons, [*chain(*self.waiting.values())]), member @ prices
-        counts = {"persons": member.sum(axis=1), "steps": member @ (self.steps >= 0).sum(axis=1)}
+        counts = {"persons": member @ (1 * (self.answered > 0)), "steps": member @ (self.steps >= 0).sum(axis=1)}
         return frame(group=names, **counts, budget=budget, spent=spent, left=budget - spent, waiting=member @ waits)
 
     def mentors_frame(self) -> DataFrame:
@@ -248,7 +251,7 @@ class Routes(Result):
         It names persons and is for the methodist. Raises `RouteError` as `demand` does.
         """
         self._refuse_others(profiles, {by})
-        place, short, rows = profiles.background[by].astype(str), self._deficits(), []
+        place, short, rows = profiles.background[by].astype(str), self._deficits() & (self.answered > 0)[:, None], []
         for group in np.unique(place[place != ""]):
             for d in np.flatnonzero(short[place == group].sum(axis=0) > 1):
                 persons = self.persons[short[:, d] & (place == group)]
@@ -259,10 +262,11 @@ class Routes(Result):
     def demand(self, profiles: DeficitProfiles | Routes, by: str, *, smallest: int = 10, beside: Sequence[str] = ()) -> DataFrame:
         """Return a row for all, group "", and each group of a background column: persons, their steps, and the hours of these.
 
-        A step is needed where one of the deficits it is for is there. `hours_expected` takes these as independent; `hours_low` and
-        `hours_high` hold however they depend, from the largest of their probabilities to the sum (Fréchet's bounds), and 1.96 standard
-        deviations beyond: those of independent persons whose steps are needed together. Groups of fewer than `smallest` persons
-        are not shown, nor others, the smallest first, that would tell of so few persons with the tables of the columns `beside`.
+        Who answered nothing counts nowhere, in no size of a group either. A step is needed where one of the deficits it is for is
+        there. `hours_expected` takes these as independent; `hours_low` and `hours_high` hold however they depend, from the largest
+        of their probabilities to the sum (Fréchet's bounds), and 1.96 standard deviations beyond: those of independent persons
+        whose steps are needed together. Groups of fewer than `smallest` persons are not shown, nor others, the smallest first, that
+        would tell of so few persons with the tables of the columns `beside`.
         Raises `RouteError` when the profiles are not those of the routes or have no such column; routes with the column are as good.
         """
         self._refuse_others(profiles, {by, *beside})
@@ -270,16 +274,17 @@ class Routes(Result):
         p = np.where(self.chosen[:, None] == np.arange(len(hours))[:, None], self.p_deficit[:, None], 0.0)  # (P, K, D)
         least, steps = p.max(axis=2, initial=0.0), p.any(axis=2)
         each = [steps, least, 1 - (1 - p).prod(axis=2), np.minimum(p.sum(axis=2), 1.0), np.sqrt(least * (1 - least))]
-        of_person = np.column_stack([steps.sum(axis=1), *(x @ hours for x in each)])
+        here = self.answered > 0
+        of_person = np.column_stack([steps.sum(axis=1), *(x @ hours for x in each)])[here]
         of_person[:, 5] **= 2
-        columns = {name: profiles.background[name].astype(str) for name in sorted({by, *beside})}
+        columns = {name: profiles.background[name].astype(str)[here] for name in sorted({by, *beside})}
         groups = [(name, g, column == g) for name, column in columns.items() for g in np.unique(column[column != ""])]
-        parts, every = np.zeros(len(self), dtype=np.int64), dict[str, Bools]()
+        parts, every = np.zeros(len(of_person), dtype=np.int64), dict[str, Bools]()
         for name, g, inside in sorted(groups, key=lambda group: -group[2].sum()):
             finer = np.unique(2 * parts + inside, return_inverse=True)[1]
             if np.bincount(finer).min() >= smallest:  # whatever is computed of groups shown is of whole parts
                 parts, every = finer, every | ({str(g): inside} if name == by else {})
-        whole = {"": np.ones(len(self), dtype=np.bool_)} if len(self) >= smallest else {}
+        whole = {"": np.ones(len(of_person), dtype=np.bool_)} if len(of_person) >= smallest else {}
         rows = whole | dict(sorted(every.items()))
         sums = np.array([of_person[x].sum(axis=0) for x in rows.values()]).reshape(-1, 6).T
         low, high = sums[2] - 1.96 * np.sqrt(sums[5]), sums[4] + 1.96 * np.sqrt(sums[5])
