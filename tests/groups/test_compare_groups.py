@@ -653,11 +653,39 @@ def test_demand_of_categories_is_summed_from_what_they_show() -> None:
     persons = cdx.groups.total_demand([half, reports[1]]).set_index("group")["persons"]
     assert persons["м01"] == 99 + (reports[1].n[reports[1].groups.index("м01")])
     assert np.isnan(persons[""])  # of some places headcounts, of others those assessed
+    assert persons.drop(["", "м01"]).notna().all()  # a narrowest place without one stands for those assessed
     for wrong in ([reports[0], reports[0]], [reports[0], quiet(region()[0], "part", draws=100)]):
         with pytest.raises(GroupError, match="different categories"):
             cdx.groups.total_demand(wrong)
     with pytest.raises(GroupError, match="1 tables"):
         cdx.groups.total_demand(reports, demand[:1])
+
+
+@pytest.mark.parametrize("name", ["a / b", "a/b", "/ b", "a //", "a // b / c", "a", "7"])
+def test_hours_of_a_place_are_found_by_the_name_that_persons_have(name: str) -> None:
+    """Groups write a slash that stands apart once more; demand calls places as the table does."""
+    profiles, *_ = region()
+    places = np.array([name, "x", "y"], dtype=object)[np.arange(len(profiles)) % 3]
+    found = quiet(replace(profiles, background={"place": places}), "place", draws=100)
+    demand = pd.DataFrame({"group": ["", name, "x", "y"], "hours_expected": [6.0, 1, 2, 3], "hours_low": 0, "hours_high": 9})
+    demand["group"] = [int(g) if g == "7" else g for g in demand["group"]]  # as a table read from a file has it
+    assert sorted(cdx.groups.total_demand([found], [demand])["hours_expected"]) == [1, 2, 3, 6]
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+@pytest.mark.parametrize("sizes", [None, {"м01": 300}, {f"м{g:02d}": 300 for g in range(16)}])
+def test_whom_the_numbers_of_all_categories_count_is_said(
+    tmp_path: Path, language: Literal["ru", "en"], sizes: dict[str, int] | None
+) -> None:
+    """No need of more persons than a row says it is about, without a word on them."""
+    reports = [quiet(region()[0], "municipality", draws=100, population_sizes=sizes), category("DEF", 2)]
+    page = cdx.report(reports, tmp_path / "r", language=language).read_text(encoding="utf-8")
+    part = {"ru": "численность не везде", "en": "headcounts in part"}[language]
+    assert page.split("</table>")[0].count(part) == page.split("</table>")[1].count(part) == (len(sizes or ()) == 1)
+    assert not re.search(r"\d\.0\b", re.sub(r"(?s)<style>.*?</style>", "", page))
+    if sizes:
+        n = int(reports[1].n[reports[1].groups.index("м01")]) + 300
+        assert {"ru": f"из {n}<", "en": f"of {n}<"}[language] in page
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])

@@ -36,6 +36,7 @@ QUIET = (
 CHECKS, SEARCH = ((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("page_checks.js", "page_search.js"))
 BAD = """<!doctype html><html><head></head><body><main><p style="color: #aaa">pale</p><p style="width: 900px">wide</p><input>
 <svg><path/></svg><table><tr><td>1</td></tr></table></main></body></html>"""
+LONG = "Длинноеназваниемуниципалитетабезпробелов-Северное"
 pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium on this machine")
 
 
@@ -67,9 +68,12 @@ def run_each(pages: list[str], script: str, folder: Path, width: int = 360) -> l
 @pytest.fixture(scope="module")
 def pages(profiles: cdx.DeficitProfiles, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("browser")
-    places = {"municipality": names(["a"] * 20 + ["b"] * 25 + ["d"] * 15), "school": names([f"s{k % 2}" for k in range(60)])}
+    places = {"municipality": names(["a"] * 20 + ["b"] * 25 + [LONG] * 15), "school": names([f"s{k % 2}" for k in range(60)])}
     with in_results_only():
         groups = cdx.compare_groups(replace(profiles, background=places), ["municipality", "school"], draws=100)
+        parts = cdx.compare_groups(replace(profiles, background=places), "municipality", draws=100, population_sizes={"a": 200})
+        other = tuple(replace(c, code=f"X{c.code}", parent=c.parent and f"X{c.parent}") for c in parts.competencies)
+        cdx.report([parts, replace(parts, competencies=other)], folder / "categories", language="ru")
         few = profiles.select([str(p) for p in profiles.persons[8:12]])
         rule = CertificationRule(minimum={"MAT": 60.0}, purpose="certification")
         protocol = cdx.report(cdx.certify(few, rule), folder / "protocol.html", language="ru")
@@ -78,12 +82,13 @@ def pages(profiles: cdx.DeficitProfiles, tmp_path_factory: pytest.TempPathFactor
     person = next((folder / "cohort" / "persons").iterdir())
     return {"region": cdx.report(groups, folder / "region.html", language="ru"), "cohort": cohort, "person": person} | {
         "protocol": protocol,
+        "categories": folder / "categories" / "index.html",
         "demand": folder / "routes" / "index.html",
         "draft": next((folder / "routes" / "persons").iterdir()),
     }
 
 
-@pytest.mark.parametrize("name", ["region", "person", "cohort", "protocol", "demand", "draft"])
+@pytest.mark.parametrize("name", ["region", "categories", "person", "cohort", "protocol", "demand", "draft"])
 def test_pages_fit_a_telephone_and_can_be_read(name: str, pages: dict[str, Path], tmp_path: Path) -> None:
     assert run(pages[name], f"{CHECKS} report(seen);", tmp_path) == []
 

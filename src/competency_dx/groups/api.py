@@ -5,7 +5,6 @@ Such statements are a graded scale of its own, compared between groups and never
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -19,7 +18,7 @@ from competency_dx.bank import ItemBank, load_bank, locate, shipped_folder
 from competency_dx.competencies import DeficitProfiles, DeficitRule, OwnEvidence, diagnosed, own_evidence, standards_of
 from competency_dx.errors import GroupError, checked
 from competency_dx.findings import Finding, Template, announce
-from competency_dx.groups.group_report import ALL, ENDS, SEPARATOR, GroupReport, TargetPopulation, target_population
+from competency_dx.groups.group_report import ALL, ENDS, LOOSE, SEPARATOR, GroupReport, TargetPopulation, target_population
 from competency_dx.groups.suppression import SMALLEST, Suppression, effective, suppressed
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.two_level import NORMAL, SPREADS, Shape, group_draws, newcomers, person_draws, person_shape
@@ -33,8 +32,6 @@ OF_LEAVES = 0.6  # SD, before the answers, of what the mean of all in a leaf has
 SHARED = (0.5, 0.8, 0.95)  # parts of the variance between groups that all leaves share
 NEWCOMERS = 64
 BLANK = "—"
-LOOSE = re.compile(r"(?<![^ ])/+|/+(?![^ ])")
-"""Slashes of a label that stand apart, as those between labels do: one more is written, so that no two groups have one name."""
 
 
 class _Hierarchy(NamedTuple):

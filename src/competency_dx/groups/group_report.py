@@ -7,6 +7,7 @@ otherwise the rest belongs to the other parts, shared out by weights of assessed
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Annotated, ClassVar, NamedTuple
@@ -23,6 +24,7 @@ from competency_dx.result import MAX_LINES, SELF_REPORT, DataFrame, Provenance, 
 
 ALL = ""
 SEPARATOR = " / "
+LOOSE = re.compile(r"(?<![^ ])/+|/+(?![^ ])")  # slashes of a label that look as those between labels do: one more is written
 ENDS = ("", "_low", "_high")  # of the names of a number and of its interval
 HOURS = ("hours_expected", "hours_low", "hours_high")
 OF_GROUPS = (Template("groups.few_assessed"), Template("groups.headcount_missing"), Template("groups.headcount_sum"))
@@ -215,9 +217,9 @@ def total_demand(reports: Sequence[GroupReport], demand: Sequence[DataFrame] = (
 
     Places are the groups of the widest column. Only what the reports show is summed, so that the sums tell nothing beside them:
     `shown` of the `categories` that have persons there, with `n` persons assessed, of so many `persons` that the numbers are about
-    (headcounts where a report has them, NaN where not of all). `need` are those below the lowest cut in the whole test of their
-    category. Categories have different persons, so squares of the halves of intervals are summed. Hours are summed
-    as they are, where `demand` has tables of `Routes.demand`, one for each report in their order, NaN where one shown is not in its.
+    (headcounts, or those assessed, NaN where headcounts are of parts alone). `need` are those below the lowest cut in the whole test
+    of their category; categories have different persons, so squares of the halves of intervals are summed. Hours are summed as they
+    are, where `demand` has tables of `Routes.demand`, one for each report in their order, NaN where one shown is not in its.
     Raises `GroupError` when the reports are of one category, by different columns or what persons say of themselves.
     """
     columns, roots = [report.by[0] for report in reports], [report.competencies[0].code for report in reports]
@@ -226,7 +228,7 @@ def total_demand(reports: Sequence[GroupReport], demand: Sequence[DataFrame] = (
         raise GroupError("groups.categories", columns=columns, categories=roots, tables=len(demand))
     if strange := [type(table).__name__ for table in demand if not {"group", *HOURS} <= {*getattr(table, "columns", ())}]:
         raise GroupError("groups.demand", columns=["group", *HOURS], strange=strange)
-    hours = [dict(zip(table["group"], table[[*HOURS]].to_numpy(), strict=True)) for table in demand] or [{} for _ in reports]
+    hours = [{LOOSE.sub(r"\g<0>/", f"{g}"): x for g, *x in of[["group", *HOURS]].to_numpy()} for of in demand] or [{}] * len(reports)
     rows = []
     for name in sorted({name for x in reports for name, level in zip(x.groups, x.level, strict=True) if level < 2}):
         held = [(k, x, x.groups.index(name)) for k, x in enumerate(reports) if name in x.groups]
@@ -236,7 +238,8 @@ def total_demand(reports: Sequence[GroupReport], demand: Sequence[DataFrame] = (
             numbers = [need.sum(), np.floor(max(need.sum() - off[0], 0.0)), np.ceil(need.sum() + off[1])]
             taken = [hours[k].get(name, [np.nan] * 3) for k, *_ in seen]
             n = [int(x.n[r]) for _, x, r in seen]
-            persons = sum(x.headcount[r] if np.isfinite(x.headcount).any() else x.n[r] for _, x, r in seen)
+            known = (x.headcount[r] if x.level[r] == len(x.by) else x.headcount for _, x, r in seen)
+            persons = sum(x.n[r] if np.isnan(of).all() else x.headcount[r] for of, (_, x, r) in zip(known, seen, strict=True))
             rows.append([name, len(seen), len(held), sum(n), persons, *numbers, *np.sum(taken, axis=0)])
     heads = ("group", "shown", "categories", "n", "persons", *(f"need{end}" for end in ENDS), *(HOURS if demand else ()))
     return frame(**{head: [row[k] for row in rows] for k, head in enumerate(heads)})

@@ -34,7 +34,7 @@ def compare_types(
     One row per group ("*" for all) and type: group, n (persons with answers), type (the attributes mastered, "—" for none of them),
     share with its 95 % interval (0-1), and `accuracy`, P(the type is right | it is a person's most probable), NaN where it is
     nobody's: types below about .7 are not told apart by the test. Groups of fewer than `smallest` persons, and those that could
-    be computed from the others, have no numbers; the order is that of the alphabet.
+    be computed from the others, have no numbers; a table by another column beside this one is not looked at. In alphabetic order.
     Raises `GroupError` when there is no such column or nobody has answered; `ScoringError` when items are not of the calibration.
     """
     data = as_responses(responses, calibration)
