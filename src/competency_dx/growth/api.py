@@ -44,7 +44,8 @@ class Growth(Result):
     Attributes
     ----------
     groups : Programmes, "" for none; `group` (P,) is the place of each person's. Groups not `shown` have NaN, `n` 0.
-    change, change_low, change_high : (P, C) Percent after less percent before, with the 95 % interval.
+    change, change_low, change_high : (P, C) Percent after less percent before, with the 95 % interval; as the probabilities NaN where
+        a person answered nothing of a competency in one of the two.
     p_gain : (P, C) P(change > 0); a change is reliable from .95 up or .05 down.
     p_before, p_after, p_closed : (P, C) Probabilities of a deficit before, after, and of one before that there is no more.
     mean_change, closed : (G, C) Mean change, and share of those with a deficit before who have none after, with intervals.
@@ -52,7 +53,7 @@ class Growth(Result):
         such.
     regression : (C,) By how many points the raw percent of those flagged at first would rise without any change: the return to the
         mean; NaN of fewer than `smallest`, as is `closed` where fewer are expected to have had a deficit.
-    only_before, only_after : Persons in one diagnosis alone.
+    only_before, only_after : Persons with answers in one diagnosis alone.
     percent_stayed, percent_left : Mean percent before, in the whole test, of those who came again and of those who did not; NaN for
         fewer than `smallest`.
     """
@@ -159,7 +160,7 @@ def measure_growth(
 
     Parameters
     ----------
-    before, after : Diagnoses with the same bank and standards; persons are matched by id, those of one wave alone are counted.
+    before, after : Diagnoses with the same bank and standards; persons are matched by id, those with answers in one alone are counted.
     by : Background column of `after` that names each person's programme, blank for none. Changes are then given by programme, and
         beside those of persons without one who started as high: a comparison, which proves no effect, as nobody drew lots.
     linking_error : Standard error of the shift between the scales of the two waves, in units of θ; 0 where parameters are the same.
@@ -173,9 +174,11 @@ def measure_growth(
     if not 0 <= linking_error < np.inf or smallest < 1 or draws < 100:
         raise GrowthError("growth.limits", linking_error=linking_error, smallest=smallest, draws=draws)
     _refuse_other_scale(before, after)
-    if not (both := before.persons[np.isin(before.persons, after.persons)].tolist()):
-        raise GrowthError("growth.nobody", before=len(before), after=len(after))
-    first, second, left_out = before.select(both), after.select(both), before.percent[~np.isin(before.persons, both), 0]
+    there, back = (x.persons[(x.n_items > 0).any(axis=1)] for x in (before, after))  # who answered: others were in no diagnosis
+    if not (both := there[np.isin(there, back)].tolist()):
+        raise GrowthError("growth.nobody", before=len(there), after=len(back))
+    first, second = before.select(both), after.select(both)
+    left_out = before.percent[np.isin(before.persons, there) & ~np.isin(before.persons, both), 0]
     column = [str(x).strip() for x in second.background[by]] if by else [WITHOUT] * len(both)  # those without a programme come first
     unique, group = np.unique(column, return_inverse=True)
     names: tuple[str, ...] = tuple(unique.tolist())
@@ -188,10 +191,16 @@ def measure_growth(
     half = 1.96 * np.sqrt(np.maximum(square - change**2, 0.0))
     compared = len(names) > 1 and names[0] == WITHOUT and bool(shown[0])
     programmes[:, 2, 0 if compared else slice(None)] = np.nan
-    programmes[:, 1, (group == np.arange(len(names))[:, None]) @ was < smallest] = np.nan  # so few had a deficit: it tells of them
+    member, asked = group == np.arange(len(names))[:, None], (first.n_items > 0) & (second.n_items > 0)
+    programmes[:, 1, member @ was < smallest] = np.nan  # so few had a deficit: it tells of them
+    programmes[:, :, member @ asked.astype(np.int64) < smallest] = np.nan  # what so few answered is told by others' answers alone
     ends = _intervals(programmes, shown)
-    findings = _findings(first, second, len(before), int((~shown).sum()), smallest, compared=compared)
+    few = [c.code for c, n_asked in zip(before.competencies, asked.sum(axis=0), strict=True) if n_asked < min(smallest, len(both))]
+    findings = _findings(first, second, len(there), int((~shown).sum()), smallest, compared=compared)
+    findings = (*findings, *Template("growth.few_answered").about(few, smallest=smallest))
     announce(findings)
+    told = {"change": change, "change_low": np.clip(change - half, -100, 100), "change_high": np.clip(change + half, -100, 100)}
+    told |= {"p_gain": gain, "p_before": was, "p_after": left, "p_closed": np.clip(was - still, 0.0, 1.0)}
     return Growth(
         persons=first.persons,
         competencies=before.competencies,
@@ -199,17 +208,11 @@ def measure_growth(
         group=group,
         n=np.where(shown, n, 0),
         shown=shown,
-        change=change,
-        change_low=np.clip(change - half, -100, 100),
-        change_high=np.clip(change + half, -100, 100),
-        p_gain=gain,
-        p_before=was,
-        p_after=left,
-        p_closed=np.clip(was - still, 0.0, 1.0),
+        **{name: np.where(asked, x, np.nan) for name, x in told.items()},
         **{name: x for names, of in zip(OF_PROGRAMMES, ends, strict=True) for name, x in zip(names, of, strict=True)},
         regression=_regression(first, smallest),
-        only_before=len(before) - len(both),
-        only_after=len(after) - len(both),
+        only_before=len(there) - len(both),
+        only_after=len(back) - len(both),
         percent_stayed=float(first.percent[:, 0].mean()) if len(both) >= smallest else np.nan,
         percent_left=float(left_out.mean()) if len(left_out) >= smallest else np.nan,
         findings=findings,
@@ -235,11 +238,11 @@ def _refuse_other_scale(before: DeficitProfiles, after: DeficitProfiles) -> None
 
 
 def _shown(n: Ints, smallest: int) -> Bools:
-    """Return which groups are shown (G,): not those below the limit, nor a single hidden one, which the rest would tell."""
-    shown = n >= smallest
-    if (~shown).sum() == 1 and shown.any():
-        shown &= n > n[shown].min()
-    return np.asarray(shown)
+    """Return which groups are shown (G,): not small ones, nor more, the smallest first, that would tell of one or of so few."""
+    order, shown = np.argsort(n, kind="stable"), np.zeros(len(n), dtype=np.bool_)
+    safe = (k for k in range(len(n)) if n[order[k]] >= smallest and (k == 0 or (k > 1 and n[order[:k]].sum() >= smallest)))
+    shown[order[next(safe, len(n)) :]] = True
+    return shown
 
 
 def _drawn(
