@@ -30,10 +30,11 @@ def row(name: str, gain: float, sd: float) -> str:
         growth = waves.grown(first, second, by="programme")
         truth = waves.true_percents(first, two) - waves.true_percents(first, one)
         g = growth.groups.index("курс")
-        low, own = growth.group == g, (growth.change_low <= truth) & (truth <= growth.change_high)
+        low, asked, told = growth.group == g, np.isfinite(growth.change), np.isfinite(growth.mean_change[g])
+        own = ((growth.change_low <= truth) & (truth <= growth.change_high))[asked]
         raw = (second.percent - first.percent)[low, 0].mean()
         mean = truth[low].mean(axis=0)
-        held = (growth.mean_low[g] <= mean) & (mean <= growth.mean_high[g])
+        held = ((growth.mean_low[g] <= mean) & (mean <= growth.mean_high[g]))[told]
         gains = growth.p_gain >= 0.95
         wrong = (truth[gains] <= 0).mean() if gains.any() else 0.0
         rows.append([growth.mean_change[g, 0] - mean[0], held.mean(), own.mean(), wrong, growth.regression[0], raw - mean[0]])

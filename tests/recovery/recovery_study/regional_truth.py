@@ -30,7 +30,7 @@ def changes_covered(growth: Growth, before: Mapping[str, Floats], after: Mapping
     """Return by programme and competency whether the interval of the mean change holds the true one, NaN where not shown."""
     true = np.array([after[p] - before[p] for p in growth.persons])
     means = np.array([true[growth.group == g].mean(axis=0) for g in range(len(growth.groups))])
-    return np.where(growth.shown[:, None], (growth.mean_low <= means) & (means <= growth.mean_high), np.nan)
+    return np.where(np.isfinite(growth.mean_low), (growth.mean_low <= means) & (means <= growth.mean_high), np.nan)
 
 
 def gains(routes: Routes, percents: Floats, programmes: Sequence[Programme], hours: float, rng: np.random.Generator) -> Floats:
