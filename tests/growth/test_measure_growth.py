@@ -58,7 +58,7 @@ def persons(P: int, rng: np.random.Generator) -> Array:
 def grown(before: cdx.DeficitProfiles, after: cdx.DeficitProfiles, **options: Any) -> Growth:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CompetencyDxWarning)
-        return cdx.measure_growth(before, after, **options)
+        return cdx.measure_growth(before, after, **{"draws": 150} | options)
 
 
 def with_programme(profiles: cdx.DeficitProfiles, column: list[str]) -> cdx.DeficitProfiles:
@@ -120,8 +120,8 @@ def test_an_error_of_the_link_widens_the_means_of_groups() -> None:
 
 def test_order_of_persons_changes_nothing_but_the_order() -> None:
     first, second, *_ = study(0.8)
-    turned = grown(first.select(first.persons[::-1].tolist()), second)
-    straight = grown(first, second)
+    turned = grown(first.select(first.persons[::-1].tolist()), second, draws=400)
+    straight = grown(first, second, draws=400)
     at = {p: k for k, p in enumerate(turned.persons.tolist())}
     again = turned.change[[at[p] for p in straight.persons.tolist()]]
     assert np.nanmax(np.abs(again - straight.change)) < 5  # draws fall on other persons

@@ -27,7 +27,7 @@ def row(name: str, gain: float, sd: float) -> str:
     rows = []
     for seed in SEEDS:
         first, second, one, two = waves.study.__wrapped__(gain, seed, sd)
-        growth = waves.grown(first, second, by="programme")
+        growth = waves.grown(first, second, by="programme", draws=400)
         truth = waves.true_percents(first, two) - waves.true_percents(first, one)
         g = growth.groups.index("курс")
         low, asked, told = growth.group == g, np.isfinite(growth.change), np.isfinite(growth.mean_change[g])

@@ -1103,3 +1103,12 @@ def test_numbers_that_a_workbook_shows_as_dates_are_numbers(tmp_path: Path) -> N
 def test_columns_of_survey_programs_are_no_items(extra: dict[str, Any]) -> None:
     found = read(pd.DataFrame({**extra, **{f"Q{j}": [(k * j) % 2 for k in range(12)] for j in range(1, 5)}}), None)
     assert (found.items, found.persons.tolist()) == (("Q1", "Q2", "Q3", "Q4"), [f"T{k}" for k in range(12)])
+
+
+@pytest.mark.parametrize("heading", ["-" * 250_000, "a_" * 125_000, "a" + "_" * 249_999, "1 -" * 80_000 + "_"])
+def test_the_last_word_of_a_long_heading_is_found_at_once(heading: str) -> None:
+    """A pattern that tried every place anew would take hours for one heading."""
+    from competency_dx.responses.reading.roles import _without_last_word
+
+    assert heading.startswith(_without_last_word(heading))
+    assert [_without_last_word(name) for name in ("Q1 (a)", "Q1_1", "Q1", "#1", "Q1_a_", "")] == ["Q1", "Q1", "Q1", "", "Q1_a_", ""]

@@ -239,6 +239,12 @@ def _form(table: Table, bank: ItemBank | None, layout: Layout, used: set[str]) -
     return next(named, None) if known else None
 
 
+def _without_last_word(name: str) -> str:
+    """Return a heading without its last word and the signs before it; one pattern for it would take the square of the time."""
+    *before, (start, end) = [word.span() for word in re.finditer(r"[^\W_]+", name)] or [(0, 0)]
+    return name if start == 0 or "_" in name[end:] else name[: before[-1][1] if before else 0]
+
+
 def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[list[str], list[Finding]]:
     """Return the columns that hold points in a table without a bank, and what is to be said of those that only seem to."""
     kinds = {name: kind for name in rest if (kind := _kind(table.columns[name], layout)) != "other"}
@@ -261,7 +267,7 @@ def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[
     items = [name for name in kinds if name not in sums and name not in beside]
     if broken := [name for name in items if kinds[name] == "fractions"]:
         raise ResponsesError("responses.not_whole", broken=broken[0])
-    stems = {name: re.sub(r"[\W_]+[^\W_]+\W*$", "", name) for name in items}
+    stems = {name: _without_last_word(name) for name in items}
     for group in ([name for name in items if stems[name] == stem] for stem, n in Counter(stems.values()).items() if n >= LIKE_NAMED):
         chosen = np.nan_to_num(not_answers.numbers_of([table.columns[name] for name in group]))
         if table.rows >= DISTINCT and (chosen.sum(axis=1) == 1).all():  # of the options of a question each person has one
