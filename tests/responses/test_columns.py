@@ -296,6 +296,16 @@ def test_two_persons_in_a_row_are_refused(tail: str, bank: ItemBank | None) -> N
     assert read({**one, f"код{tail}": [f"s{k}" for k in range(12)]}, bank).persons.tolist() == one["код"]
 
 
+@pytest.mark.parametrize("item", ["{}", "Q{}", "{}.", "{:02}", "№{}", "item {}", "1.{}"])
+@pytest.mark.parametrize("beside", [{}, {"код1": ["а", "б", "в"] * 4}, {"код.1": ["а", "б", "в"] * 4}])
+def test_numbered_items_are_no_items_of_a_second_person(item: str, beside: dict[str, list[str]]) -> None:
+    """ "11" is no second "1", with a second code beside the ids or without."""
+    items = {item.format(k): [(p + k) % 2 for p in range(12)] for k in range(1, 41)}
+    found = read({"код": [f"T{p}" for p in range(12)], **beside, **items}, None)
+    assert found.items == tuple(items)
+    assert found.persons.tolist() == [f"T{p}" for p in range(12)]
+
+
 @pytest.mark.parametrize("form", ["Q{} - {}", "Q{}_{}", "Q{} [{}]"])
 @pytest.mark.parametrize("no", [0, None])
 def test_the_options_of_one_question_are_no_items(form: str, no: int | None) -> None:

@@ -216,10 +216,11 @@ def _person(table: Table, used: set[str], layout: Layout) -> tuple[Table, str | 
 def _refuse_pairs(table: Table, person: str) -> None:
     """Raise where a row holds two persons: another column is called like the ids but for a number, and so are two items."""
     for name, other in table.columns.items() if person else ():
-        tail = name.removeprefix(person)
-        doubled = sum(f"{n}{tail}" in table.columns for n in table.columns) > 2 if re.fullmatch(r"[\W_]*\d\W*", tail) else False
-        if doubled and (other.texts() != table.columns[person].texts()).any():
-            raise ResponsesError("responses.persons_beside", origin=table.origin, columns=[person, name])
+        tail = name[len(person) :] if name.startswith(person) else ""
+        if re.fullmatch(r"[\W_]*\d\W*", tail):
+            alike = [n for n in table.columns if f"{n}{tail}" in table.columns and not (n[-1:] + tail[:1]).isdigit()]  # Q11 is no Q1
+            if len(alike) > 2 and (other.texts() != table.columns[person].texts()).any():
+                raise ResponsesError("responses.persons_beside", origin=table.origin, columns=[person, name])
 
 
 def _index_as_column(table: Table) -> tuple[Table, str]:
@@ -267,10 +268,11 @@ def _scored_columns(table: Table, rest: Sequence[str], layout: Layout) -> tuple[
     items = [name for name in kinds if name not in sums and name not in beside]
     if broken := [name for name in items if kinds[name] == "fractions"]:
         raise ResponsesError("responses.not_whole", broken=broken[0])
-    stems = {name: _without_last_word(name) for name in items}
-    for group in ([name for name in items if stems[name] == stem] for stem, n in Counter(stems.values()).items() if n >= LIKE_NAMED):
-        chosen = np.nan_to_num(not_answers.numbers_of([table.columns[name] for name in group]))
-        if table.rows >= DISTINCT and (chosen.sum(axis=1) == 1).all():  # of the options of a question each person has one
+    stems, at = {name: _without_last_word(name) for name in items}, {name: k for k, name in enumerate(left)}
+    alike = [stem for stem, n in Counter(stems.values()).items() if n >= LIKE_NAMED] if table.rows >= DISTINCT else []
+    for group in ([name for name in items if stems[name] == stem] for stem in alike):
+        chosen = np.nan_to_num(cells[:, [at[name] for name in group if name in at]])  # others have no cells
+        if (chosen.sum(axis=1) == 1).all():  # of the options of a question each person has one
             raise ResponsesError("responses.one_of_options", columns=group)
     form = {name: re.sub(r"\d+", "0", name) if len(name) > 1 else "0" for name in items}
     asked = Counter(form[name] for name in items if kinds[name] != "nothing")  # Q9 may be left out by all, Q9 [why] is no item
