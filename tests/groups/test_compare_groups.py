@@ -29,8 +29,9 @@ import competency_dx as cdx
 from competency_dx.bank import BankPopulation, Correlations
 from competency_dx.competencies import own_evidence
 from competency_dx.errors import CompetencyDxError, CompetencyDxWarning, GroupError, ReportError
-from competency_dx.groups import GroupReport, Suppression, suppressed
+from competency_dx.groups import GroupReport, Suppression
 from competency_dx.groups.api import NEWCOMERS, _statistics, _sums_absent
+from competency_dx.kernels.suppression import suppressed
 from competency_dx.kernels.two_level import NORMAL, SPREADS, group_draws, newcomers, person_draws, person_shape
 
 Array = NDArray[np.float64]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from attack import fewest_persons
 from numpy.typing import NDArray
 
 import competency_dx as cdx
@@ -59,6 +60,23 @@ def test_few_persons_are_not_shown_and_the_absent_do_not_count(calibration: Clas
     hidden = found[found["n"] == 0]
     assert {"D2", "D3"} <= set(hidden["group"])  # 6 alone would be the whole less the others
     assert hidden[["share", "share_low", "share_high"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("moved", [1, 4, 9, 12])
+def test_tables_by_two_columns_tell_together_of_no_few_persons(calibration: ClassCalibration, moved: int) -> None:
+    """Schools are the districts but for a few persons: the tables less each other would be the types of these."""
+    group = np.repeat(np.arange(3), 40)
+    table, _ = drawn(group, 8)
+    school = [f"S{(g + (p < moved)) % 3}" for p, g in enumerate(group)]
+    answers = cdx.load_responses(table.assign(school=school))
+    for beside in ([], ["school", "district"]):
+        told = []
+        for by, column in (("district", table["district"]), ("school", school)):
+            found = compare_types(answers, calibration, by, beside=beside).drop_duplicates("group").set_index("group")["n"]
+            names, codes = np.unique(np.array(column, dtype=str), return_inverse=True)
+            told.append((codes, found[names].to_numpy() > 0))
+        assert any(shown.any() for _, shown in told)
+        assert (fewest_persons(told) >= 10) == (moved >= 10 or len(beside) > 0)
 
 
 def test_refusals(calibration: ClassCalibration) -> None:

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from attack import fewest_persons
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from competency_dx.arrays import Bools, Floats, Ints
-from competency_dx.groups.suppression import NARROWEST, SMALLEST, suppressed
+from competency_dx.kernels.suppression import NARROWEST, SMALLEST, shown_groups, suppressed
 
 
 class Attack(NamedTuple):
@@ -143,3 +144,36 @@ def test_equal_divisions_hide_the_same() -> None:
     number = np.repeat(np.arange(3), [4, 20, 30])
     found = suppressed(np.column_stack([number, 2 - number]), np.zeros((54, 0)), [np.zeros(3, dtype=bool)] * 2)
     assert [f.tolist() for f in found] == [[True, True, False], [False, True, True]]
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32), st.integers(12, 150), st.sampled_from([0.03, 0.3, 1.0]), st.sampled_from([3, 10]))
+def test_tables_that_cross_tell_of_no_few_persons(seed: int, persons: int, moved: float, smallest: int) -> None:
+    """Columns that are the same but for a few persons: these are no difference of a group of one and a group of the other."""
+    rng = np.random.default_rng(seed)
+    first = rng.integers(0, 5, persons)
+    second = np.where(rng.random(persons) < moved, rng.integers(0, 5, persons), first)
+    columns = {"first": np.array([f"a{k}" for k in first]), "second": np.array([f"b{k}" if k else "" for k in second])}
+    tables = []
+    for by in columns:
+        names, codes, shown = shown_groups(columns, by, smallest, nowhere="")
+        assert (np.bincount(codes)[shown] >= smallest)[names[shown] != ""].all()
+        tables.append((codes, shown & (names != "")))
+    assert fewest_persons(tables, smallest) >= smallest - 1e-6
+
+
+@pytest.mark.parametrize("moved", [1, 9, 10, 0])
+def test_groups_that_are_nearly_the_same_are_shown_once_where_few_make_the_difference(moved: int) -> None:
+    first = np.repeat(["a", "b", "c"], 30)
+    columns = {"first": first, "second": np.r_[["b"] * moved, first[moved:]]}
+    shown = {by: shown_groups(columns, by)[2].sum() for by in columns}
+    assert (shown["first"] + shown["second"] == 6) == (moved in {0, 10})
+    assert all(shown_groups({by: columns[by]}, by)[2].all() for by in columns)
+
+
+def test_divisions_of_thousands_of_persons_that_cross_take_no_time() -> None:
+    rng = np.random.default_rng(2)
+    place = rng.integers(0, 26, 2217)
+    codes = np.column_stack([place, place * 4 + rng.integers(0, 4, 2217), *(rng.integers(0, n, 2217) for n in (4, 2))])
+    hidden = suppressed(codes, 100 * rng.random((2217, 2)), [np.zeros(column.max() + 1, dtype=bool) for column in codes.T])
+    assert sum(which.sum() for which in hidden) == (np.bincount(codes[:, 1]) < 10).sum()

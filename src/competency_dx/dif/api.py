@@ -23,12 +23,13 @@ from competency_dx.errors import DIFError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.residual_fit import adjusted
+from competency_dx.kernels.suppression import SMALLEST
 from competency_dx.responses import Responses, answers_to_tests, read_number
 from competency_dx.result import digest_arrays, provenance
 
 LEAST_IN_FORM, TINY = 20, 1e-12
 MODELS = ("Rasch", "1PL", "2PL", "PCM", "RSM", "GPCM", "GRM")
-SMALLEST, SMALL, MOST_VALUES = 10, 100, 10
+SMALL, MOST_VALUES = 100, 10
 LEAST_ANCHORS, WORTH = 0.25, 2.0  # share, percentage points
 
 

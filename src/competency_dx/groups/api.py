@@ -18,9 +18,9 @@ from competency_dx.bank import ItemBank, load_bank, locate, shipped_folder
 from competency_dx.competencies import DeficitProfiles, DeficitRule, OwnEvidence, diagnosed, own_evidence, standards_of
 from competency_dx.errors import GroupError, checked
 from competency_dx.findings import Finding, Template, announce
-from competency_dx.groups.group_report import ALL, ENDS, LOOSE, SEPARATOR, GroupReport, TargetPopulation, target_population
-from competency_dx.groups.suppression import SMALLEST, Suppression, effective, suppressed
+from competency_dx.groups.group_report import ALL, ENDS, LOOSE, SEPARATOR, GroupReport, Suppression, TargetPopulation, target_population
 from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.kernels.suppression import SMALLEST, effective, suppressed
 from competency_dx.kernels.two_level import NORMAL, SPREADS, Shape, group_draws, newcomers, person_draws, person_shape
 from competency_dx.responses import load_responses
 from competency_dx.result import SELF_REPORT, provenance

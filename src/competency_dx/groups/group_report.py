@@ -14,12 +14,13 @@ from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Count, Floats, Ids, Ints, Probability, held_to, value
+from competency_dx.arrays import Bools, Count, Floats, Ids, Ints, Probability, choice, held_to, value
 from competency_dx.competencies import Competency, Standards
 from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import GroupError, checked, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels.agreement import wilson
+from competency_dx.kernels.suppression import SMALLEST
 from competency_dx.result import MAX_LINES, SELF_REPORT, DataFrame, Provenance, Result, crossed, frame
 
 ALL = ""
@@ -209,6 +210,20 @@ class GroupReport(Result):
             values = [100 * x[0, :, 0] for x in (self.share, self.share_low, self.share_high)]
         title = say(f"{kind}_title{self._kind}", code=self.competencies[0].code)
         return interval_chart(labels[::-1], np.stack(values)[:, ::-1], title=title, x_label=say(f"share_axis{self._kind}"))
+
+
+@choice(GroupError)
+class Suppression:
+    """What guards groups of few: how many persons one has at least, and what is published of the same persons already.
+
+    Attributes
+    ----------
+    smallest : Groups of fewer persons are not shown, nor those in which so few have nearly all of the weight.
+    published : Earlier reports on the same persons by other columns: nothing may be computed from them and the new one together.
+    """
+
+    smallest: int = SMALLEST
+    published: Sequence[GroupReport] = ()
 
 
 @checked(GroupError)

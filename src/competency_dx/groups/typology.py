@@ -6,6 +6,7 @@ persons of a group are drawn by data augmentation (Tanner & Wong 1987, doi:10.10
 calibration.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from competency_dx.arrays import Floats, Ints
 from competency_dx.classification import ClassCalibration, profile_posteriors
 from competency_dx.errors import GroupError, checked
-from competency_dx.groups.suppression import SMALLEST, suppressed
+from competency_dx.kernels.suppression import SMALLEST, shown_groups
 from competency_dx.persons import as_responses
 from competency_dx.result import DataFrame, crossed
 
@@ -28,29 +29,29 @@ def compare_types(
     by: str,
     *,
     smallest: int = SMALLEST,
+    beside: Sequence[str] = (),
 ) -> DataFrame:
     """Return the share of each type of persons in each group, with what classification errors do to it.
 
     One row per group ("*" for all) and type: group, n (persons with answers), type (the attributes mastered, "—" for none of them),
     share with its 95 % interval (0-1), and `accuracy`, P(the type is right | it is a person's most probable), NaN where it is
-    nobody's: types below about .7 are not told apart by the test. Groups of fewer than `smallest` persons, and those that could
-    be computed from the others, have no numbers; a table by another column beside this one is not looked at. In alphabetic order.
+    nobody's: types below about .7 are not told apart by the test. Groups of fewer than `smallest` persons, and those of whom
+    so few would be told by the others and the tables by the columns `beside`, have no numbers. In alphabetic order.
     Raises `GroupError` when there is no such column or nobody has answered; `ScoringError` when items are not of the calibration.
     """
     data = as_responses(responses, calibration)
-    if by not in data.background:
-        raise GroupError("groups.no_column", absent=[by], columns=sorted(data.background))
+    if absent := {by, *beside} - data.background.keys():
+        raise GroupError("groups.no_column", absent=sorted(absent), columns=sorted(data.background))
     posterior, told = profile_posteriors(data, calibration), data.observed.any(axis=1)
     if not told.any():
         raise GroupError("groups.nothing", by=[by], n=0)
-    posterior, column = posterior[told], np.array(data.background[by][told], dtype=str)
-    names, code = np.unique(column, return_inverse=True)
-    n = np.bincount(code)
+    posterior, columns = posterior[told], {name: data.background[name][told].astype(str) for name in {by, *beside}}
     common = np.abs(posterior.mean(axis=0) - 0.5) < 0.5 - RARE  # that nobody is of a rare type says little
-    hidden = suppressed(code[:, None], 100 * posterior[:, common], [np.zeros(len(names), dtype=np.bool_)], smallest)[0]
+    names, code, shown = shown_groups(columns, by, smallest, values=100 * posterior[:, common])
+    n = np.bincount(code)
     drawn = _shares(posterior / np.maximum(calibration.profile_probabilities, 1e-12), code, calibration.profile_probabilities)
     found = np.concatenate([np.einsum("g,dgc->dc", n / n.sum(), drawn)[:, None], drawn], axis=1)
-    closed, size = np.append(n.sum() < smallest, hidden), np.append(n.sum(), n)
+    closed, size = np.append(n.sum() < smallest, ~shown), np.append(n.sum(), n)
     found[:, closed], size[closed] = np.nan, 0
     types = [" + ".join(a for a, has in zip(calibration.attributes, row, strict=True) if has) or "—" for row in calibration.profiles]
     best, C = posterior.argmax(axis=1), len(types)

@@ -14,6 +14,7 @@ from competency_dx.display import Chart, interval_chart, result_words
 from competency_dx.errors import GrowthError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
+from competency_dx.kernels.suppression import SMALLEST, shown_groups
 from competency_dx.kernels.two_level import group_draws, person_draws
 from competency_dx.result import MAX_LINES, DataFrame, Provenance, Result, crossed, provenance
 
@@ -28,7 +29,6 @@ OF_PROGRAMMES = (  # numbers of programmes, each with its interval
     ("difference", "difference_low", "difference_high"),
 )
 DRAWS, SEED = 400, 20261130
-SMALLEST = 10
 STABILITY = (0.3, 0.5, 0.65, 0.8, 0.9, 0.97)  # correlations of a competency before with the same after, given the means
 OF_CHANGE = (0.05, 0.15, 0.3, 0.6)  # SDs of the mean changes of programmes, beside none
 SAME = 1e-8  # variance of their means at the start: a programme chosen by the first answers says of θ nothing that these do not
@@ -179,14 +179,13 @@ def measure_growth(
         raise GrowthError("growth.nobody", before=len(there), after=len(back))
     first, second = before.select(both), after.select(both)
     left_out = before.percent[np.isin(before.persons, there) & ~np.isin(before.persons, both), 0]
-    column = [str(x).strip() for x in second.background[by]] if by else [WITHOUT] * len(both)  # those without a programme come first
-    unique, group = np.unique(column, return_inverse=True)
+    column = np.array([str(x).strip() for x in second.background[by]] if by else [WITHOUT] * len(both))
+    unique, group, shown = shown_groups({"": column}, "", smallest)  # those without a programme come first
     names: tuple[str, ...] = tuple(unique.tolist())
     n = np.bincount(group, minlength=len(names))
     with one_blas_thread():
         sites, cut = (own_evidence(first), own_evidence(second)), before.standards.cuts[0]
         persons, programmes = _drawn(sites, group, len(names), linking_error, cut, draws)
-    shown = _shown(n, smallest)
     change, square, gain, was, left, still = persons / draws
     half = 1.96 * np.sqrt(np.maximum(square - change**2, 0.0))
     compared = len(names) > 1 and names[0] == WITHOUT and bool(shown[0])
@@ -235,14 +234,6 @@ def _refuse_other_scale(before: DeficitProfiles, after: DeficitProfiles) -> None
     if not same or not np.allclose(before.curves[[k for k, _ in common]], after.curves[[k for _, k in common]]):
         banks = [" ".join(x.provenance.inputs.get("bank", "?").split()[:2]) for x in (before, after)]
         raise GrowthError("growth.other_items", common=len(common), items=len(before.items), before=banks[0], after=banks[1])
-
-
-def _shown(n: Ints, smallest: int) -> Bools:
-    """Return which groups are shown (G,): not small ones, nor more, the smallest first, that would tell of one or of so few."""
-    order, shown = np.argsort(n, kind="stable"), np.zeros(len(n), dtype=np.bool_)
-    safe = (k for k in range(len(n)) if n[order[k]] >= smallest and (k == 0 or (k > 1 and n[order[:k]].sum() >= smallest)))
-    shown[order[next(safe, len(n)) :]] = True
-    return shown
 
 
 def _drawn(

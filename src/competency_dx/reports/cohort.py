@@ -12,8 +12,8 @@ import numpy as np
 from competency_dx.arrays import Z95, Bools, Floats, value
 from competency_dx.competencies import STATES, STATUSES, Competency, DeficitProfiles
 from competency_dx.display import IntervalRow, count, decimal, interval, item_map, percent
-from competency_dx.groups import SMALLEST, suppressed
 from competency_dx.kernels.agreement import wilson
+from competency_dx.kernels.suppression import SMALLEST, suppressed
 from competency_dx.reports.pages import macro, several
 from competency_dx.reports.report_context import Branch, ReportContext, clusters, column_key, column_title, false_share, named
 

@@ -17,8 +17,9 @@ from competency_dx.bank import Stimulus
 from competency_dx.competencies import OUTCOMES, REASONS, STATUSES, Decisions
 from competency_dx.display import IntervalRow, number, percent
 from competency_dx.errors import ReportError
-from competency_dx.groups import SMALLEST, GroupReport, total_demand
+from competency_dx.groups import GroupReport, total_demand
 from competency_dx.growth import SURE, Growth
+from competency_dx.kernels.suppression import SMALLEST
 from competency_dx.reports.files import file_names, findings_sheet, frame_sheet, sheet_of
 from competency_dx.reports.pages import Language, Sheet, Written, about, bounded, finding_lines, macro, pages_of, plain, render, strings
 from competency_dx.reports.report_context import branches, column_key, column_title, level_ranges, unit_title

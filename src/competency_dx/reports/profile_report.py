@@ -17,8 +17,8 @@ from competency_dx.competencies import FELT, STATES, Conclusion, DeficitProfiles
 from competency_dx.display import IntervalRow, chance, count, decimal, percent
 from competency_dx.errors import ReportError
 from competency_dx.findings import Finding
-from competency_dx.groups import SMALLEST
 from competency_dx.kernels.blocks import mapped_ahead
+from competency_dx.kernels.suppression import SMALLEST
 from competency_dx.reports import cohort, pages
 from competency_dx.reports.cohort import Group, Summary, aggregate_view, cohort_view, everybody, impersonal, measured, summaries
 from competency_dx.reports.files import file_names, findings_sheet, sheet_of

@@ -17,6 +17,7 @@ from competency_dx.competencies import Competency, DeficitProfiles, Standards
 from competency_dx.display import Chart, point_chart, result_words
 from competency_dx.errors import RouteError, checked
 from competency_dx.findings import Finding, Template
+from competency_dx.kernels.suppression import shown_groups
 from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, frame, refuse_others
 from competency_dx.routes.catalogue import Programme, day_text
 from competency_dx.routes.mentors import LED, NOT_OFFERED, ROLES, Consent, offered, room_of
@@ -266,7 +267,7 @@ class Routes(Result):
         there. `hours_expected` takes these as independent; `hours_low` and `hours_high` hold however they depend, from the largest
         of their probabilities to the sum (Fréchet's bounds), and 1.96 standard deviations beyond: those of independent persons
         whose steps are needed together. Groups of fewer than `smallest` persons are not shown, nor others, the smallest first, that
-        would tell of so few persons with the tables of the columns `beside`.
+        would tell of so few persons with the tables of the columns `beside`; a sum or a difference of shown rows holds so many.
         Raises `RouteError` when the profiles are not those of the routes or have no such column; routes with the column are as good.
         """
         self._refuse_others(profiles, {by, *beside})
@@ -277,15 +278,10 @@ class Routes(Result):
         here = self.answered > 0
         of_person = np.column_stack([steps.sum(axis=1), *(x @ hours for x in each)])[here]
         of_person[:, 5] **= 2
-        columns = {name: profiles.background[name].astype(str)[here] for name in sorted({by, *beside})}
-        groups = [(name, g, column == g) for name, column in columns.items() for g in np.unique(column[column != ""])]
-        parts, every = np.zeros(len(of_person), dtype=np.int64), dict[str, Bools]()
-        for name, g, inside in sorted(groups, key=lambda group: -group[2].sum()):
-            finer = np.unique(2 * parts + inside, return_inverse=True)[1]
-            if np.bincount(finer).min() >= smallest:  # whatever is computed of groups shown is of whole parts
-                parts, every = finer, every | ({str(g): inside} if name == by else {})
-        whole = {"": np.ones(len(of_person), dtype=np.bool_)} if len(of_person) >= smallest else {}
-        rows = whole | dict(sorted(every.items()))
+        columns = {name: profiles.background[name].astype(str)[here] for name in {by, *beside}}
+        groups, at, shown = shown_groups(columns, by, smallest, nowhere="")
+        rows = {"": np.ones(len(of_person), dtype=np.bool_)} if len(of_person) >= smallest else {}
+        rows |= {str(g): at == k for k, g in enumerate(groups) if g and shown[k]}
         sums = np.array([of_person[x].sum(axis=0) for x in rows.values()]).reshape(-1, 6).T
         low, high = sums[2] - 1.96 * np.sqrt(sums[5]), sums[4] + 1.96 * np.sqrt(sums[5])
         told = {"steps": sums[0].astype(np.int64), "hours": sums[1], "hours_expected": sums[3]}

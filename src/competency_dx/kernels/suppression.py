@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import permutations
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, permutations
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.linalg import orth
 
-from competency_dx.arrays import Bools, Floats, Ints, choice
-from competency_dx.errors import GroupError
-from competency_dx.groups.group_report import GroupReport
+from competency_dx.arrays import Bools, Floats, Ints, Names
 
 SMALLEST = 10
 """Groups of fewer persons are not shown, and a count that is not shown may be any of a range at least so wide."""
 NARROWEST = 10.0
 """A mean or a share that is not shown may be any of a range at least so many percentage points wide."""
-
-
-@choice(GroupError)
-class Suppression:
-    """What guards groups of few: how many persons one has at least, and what is published of the same persons already.
-
-    Attributes
-    ----------
-    smallest : Groups of fewer persons are not shown, nor those in which so few have nearly all of the weight.
-    published : Earlier reports on the same persons by other columns: nothing may be computed from them and the new one together.
-    """
-
-    smallest: int = SMALLEST
-    published: Sequence[GroupReport] = ()
 
 
 class _Tables(NamedTuple):
@@ -43,6 +28,11 @@ class _Tables(NamedTuple):
     sums: list[Floats]
     inside: dict[tuple[int, int], Ints]
     coarser: list[list[int]]
+
+    @property
+    def crossed(self) -> bool:
+        """Tell whether two tables divide persons so that the groups of neither lie inside those of the other."""
+        return any((t, u) not in self.inside and (u, t) not in self.inside for t, u in combinations(range(len(self.sizes)), 2))
 
 
 def suppressed(
@@ -64,9 +54,11 @@ def suppressed(
     is shown protect each other; what lies inside a hidden group is hidden. No more can be done where all groups are hidden, and where
     the mean of all persons alone says more of ten of them.
 
-    With a `weight` (P,) means are weighted, and persons count by Kish's effective number (Σw)² / Σw² (Survey Sampling, 1965). Divisions
-    that are `published` already, each with its codes (P,) and what it shows (G,), stay as they are: groups of the tables are hidden
-    until linear programming over all of them together leaves these ranges for every set of persons that they tell apart.
+    With a `weight` (P,) means are weighted, and persons count by Kish's effective number (Σw)² / Σw² (Survey Sampling, 1965). Where
+    tables cross, or divisions are `published` already, each with its codes (P,) and what it shows (G,), who knows the groups of all
+    persons may take the persons of one group away from those of another: groups of the tables are hidden until linear programming
+    over all of them together leaves these ranges for every set of persons that is told apart and has fewer than `smallest` (of
+    `published` divisions for every one), and no sum over sums that are shown is of fewer than `smallest` persons.
     """
     hidden = [before.copy() for before in closed]
     weight = np.ones(len(codes)) if weight is None else weight * len(codes) / weight.sum()
@@ -75,13 +67,31 @@ def suppressed(
     tables = _tables(codes, values[:, kept], weight, [len(before) for before in closed])
     for t, n in enumerate(tables.sizes):
         hidden[t] |= (n > 0) & (effective(tables.weights[t]) < smallest)
-    for divisions in ((), published) if published else ((),):
-        if divisions:
-            _attacked(codes, values[:, kept], hidden, divisions, smallest)
+    told = True
+    while told:
         while (more := next(_more(tables, hidden, smallest), None)) is not None:
             t, group = more
             hidden[t][group] = True
+        told = bool(published or tables.crossed) and _attacked(codes, values[:, kept], hidden, published, smallest)
     return tuple(hidden)
+
+
+def shown_groups(
+    columns: Mapping[str, Names], by: str, smallest: int = SMALLEST, *, values: Floats | None = None, nowhere: str | None = None
+) -> tuple[Names, Ints, Bools]:
+    """Return the groups of the column `by` (G,), the group of each person (P,), and which are shown beside tables by all `columns`.
+
+    Nothing is shown of persons with the label `nowhere`, who hide what few others would tell. `values` are as in `suppressed`.
+    """
+    order = sorted(columns)  # the same whichever of them is asked for
+    labels, codes = zip(*(np.unique(columns[name], return_inverse=True) for name in order), strict=True)
+    closed = []
+    for names, code in zip(labels, codes, strict=True):
+        blank, n = names == nowhere, np.bincount(code)
+        closed.append(blank & bool((n[~blank] < smallest).any()))
+    values = np.zeros((len(codes[0]), 0)) if values is None else values
+    at = order.index(by)
+    return labels[at], codes[at], ~suppressed(np.column_stack(codes), values, closed, smallest)[at]
 
 
 def effective(weights: Floats) -> Floats:
@@ -146,8 +156,12 @@ def _partners(tables: _Tables, hidden: Sequence[Bools], t: int, place: Ints, her
             return
 
 
-def _attacked(codes: Ints, values: Floats, hidden: Sequence[Bools], published: Sequence[tuple[Ints, Bools]], smallest: int) -> None:
-    """Hide groups, the smallest first, until a range is left of every set of persons told apart and of every hidden group."""
+def _attacked(codes: Ints, values: Floats, hidden: Sequence[Bools], published: Sequence[tuple[Ints, Bools]], smallest: int) -> bool:
+    """Hide groups, the smallest first, until a range is left of every set of persons told apart and of every hidden group.
+
+    Return whether any was hidden. Let v be what a sum over sums takes of each set of n persons, 1 of set a and of no other more. Then
+    it is of at least Σ n |v| ≥ Σ n v² ≥ n_a / h_a persons, h being the diagonal of the projection on the sums, weighted by n.
+    """
     atoms, at = np.unique(np.column_stack([codes, *(of for of, _ in published)]), axis=0, return_inverse=True)
     n = np.bincount(at.ravel()).astype(np.float64)
     sums = np.array([np.bincount(at.ravel(), v) for v in values.T]).reshape(-1, len(n)) / 100
@@ -155,40 +169,59 @@ def _attacked(codes: Ints, values: Floats, hidden: Sequence[Bools], published: S
     own = [one for one in sorted(own) if one[0]]
     divisions = [~which for which in hidden] + [shown for _, shown in published]
     fixed = [atoms[:, t] == g for t in range(len(hidden), len(divisions)) for g in np.flatnonzero(divisions[t])]
-    rows = [np.ones(len(n), dtype=np.bool_), *fixed, *(atoms[:, t] == g for _, t, g in own)]
-    targets = [*np.eye(len(n)), *(atoms[:, t] == g for t, shown in enumerate(divisions) for g in np.flatnonzero(~shown))]
+    rows = np.array([np.ones(len(n)), *fixed, *(atoms[:, t] == g for _, t, g in own)], dtype=np.float64)
+    each, told = np.eye(len(n))[(n < smallest) | bool(published)], False
+    targets = [*each, *((atoms[:, t] == g) * 1.0 for t, shown in enumerate(divisions) for g in np.flatnonzero(~shown))]
+    by_person, by_change = orth((rows * np.sqrt(n)).T), orth(rows.T)
+    few = (by_person**2).sum(axis=1) * (smallest - 1) >= n * (1 - 1e-9)
     for target in targets:
-        while (k := _telling(np.array(rows, dtype=np.float64), len(own), target.astype(np.float64), n, sums, smallest)) is not None:
-            inside, (_, t, g) = rows.pop(k - len(own)), own.pop(k)
-            targets += [inside, *np.eye(len(n))[inside]]  # again: what the group told by itself was no matter before
-            hidden[t][g] = True
+        change, asked = target - by_change @ (by_change.T @ target), smallest * bool(few @ target)
+        while (k := _telling(rows, len(own), target, change, n, sums, asked)) is not None:
+            place = len(rows) - len(own) + k
+            targets += [rows[place], *each[each @ rows[place] > 0]]  # again: what the group told by itself was no matter before
+            rows, (_, t, g) = np.delete(rows, place, axis=0), own.pop(k)
+            hidden[t][g] = told = True
+    return told
 
 
-def _telling(rows: Floats, own: int, target: Floats, n: Floats, sums: Floats, smallest: int) -> int | None:
-    """Return the first of our sums, the last `own` of the rows (R, A), that narrows the count or a value (K, A) of a target (A,)."""
+def _ranges(change: Floats, target: Floats, n: Floats, sums: Floats) -> Floats:
+    """Return how wide the range of the sum of each value (K, A) over a target (A,) is at least, by a change that no sum shows."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        far = [
+            np.where(np.abs(change) > 1e-9, np.where(way > 0, n - sums, sums) / np.abs(way), np.inf).min(axis=1)
+            for way in (change, -change)
+        ]
+    return np.asarray(np.nan_to_num(far[0] + far[1], posinf=0.0) * (change @ target))
+
+
+def _telling(rows: Floats, own: int, target: Floats, change: Floats, n: Floats, sums: Floats, smallest: int) -> int | None:
+    """Return the first of our sums, the last `own` of the rows (R, A), that narrows the count or a value (K, A) of a target (A,).
+
+    Values are tried where a `change` that no sum shows is not enough. By the duality of linear programming a sum over sums that holds
+    the target is of at least as many persons as the target can have where no other set has more than twice its own.
+    """
     from scipy.optimize import linprog
 
     def least(goal: Floats, shown: Floats, most: Any) -> Any:  # noqa: ANN401 - a solution of scipy
         limits: Any = np.column_stack([0 * n, n + most])
         return linprog(goal, A_eq=rows, b_eq=rows @ shown, bounds=limits, options={"presolve": False})
 
-    size = float(n @ target)
-
     def ours(*found: Any) -> Ints:  # noqa: ANN401 - solutions of scipy
         return np.flatnonzero(np.any([np.abs(one.eqlin.marginals[len(rows) - own :]) > 1e-9 for one in found], axis=0))
 
-    if size < smallest and -(found := least(-target, n, np.inf)).fun < smallest - 1e-6 and (some := ours(found)).size:
-        return int(some[0])
+    size = float(n @ target)
+    if size < smallest:
+        found = least(-target, n, np.where(target > 0, np.inf, n))
+        if -found.fun < smallest - 1e-6 and (some := ours(found)).size:
+            return int(some[0])
+    wanted = NARROWEST / 100 * size
+    if (_ranges(change, target, n, sums) >= wanted).all():
+        return None
     around = rows[(rows >= target).all(axis=1)]
     alone = _width(size, (around @ n)[:, None], 100 * around @ sums.T) < NARROWEST
-    move = least(-target, n / 2, 0.0).x - n / 2  # a change that no sum shows
-    with np.errstate(divide="ignore", invalid="ignore"):
-        far = [
-            np.where(np.abs(move) > 1e-9, np.where(way > 0, n - sums, sums) / np.abs(way), np.inf).min(axis=1) for way in (move, -move)
-        ]
-    near = np.nan_to_num(far[0] + far[1], posinf=0.0) * (move @ target) < NARROWEST / 100 * size
+    near = _ranges(least(-target, n / 2, 0.0).x - n / 2, target, n, sums) < wanted
     for k in np.flatnonzero(near & ~alone.any(axis=0)):
-        left, ends = NARROWEST / 100 * size - 1e-6, []
+        left, ends = wanted - 1e-6, []
         for way in (target, -target):
             ends.append(least(way, sums[k], 0.0))
             left -= way @ sums[k] - ends[-1].fun
