@@ -17,16 +17,7 @@ from typing import Annotated, Literal, cast
 from pydantic import ConfigDict, Field
 
 from competency_dx.arrays import choice, value
-from competency_dx.bank.bank_file import (
-    BankDocument,
-    ItemsDocument,
-    locate,
-    read_text,
-    read_yaml,
-    shipped_banks,
-    shipped_frameworks,
-    write_yaml,
-)
+from competency_dx.bank import bank_file
 from competency_dx.bank.document import Document, parse
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item_bank import ItemBank, save_bank
@@ -147,7 +138,7 @@ class BankRegistry:
             return BankIndex(id=bank_id)
         try:
             with reading(path, BankError):
-                index = parse(BankIndex, parse_json(read_text(path)), str(path))
+                index = parse(BankIndex, parse_json(bank_file.read_text(path)), str(path))
         except DocumentError as fault:
             raise BankError("bank.not_json", path=path, fault=fault) from None
         if index.id != bank_id:  # copied, or found by a name in other letters where a system takes them for the same
@@ -224,7 +215,9 @@ def _short(document: object) -> str:
 
 def load_framework(name_or_path: str | Path) -> CompetencyFramework:
     """Load a framework: shipped (``"teacher"``), YAML, or a CASE package (1.0, 1.1); raises `BankError` by place for a bad one."""
-    path = locate(name_or_path, within="frameworks/{}.yaml", shipped=shipped_frameworks(), what="bank.what_framework")
+    path = bank_file.locate(
+        name_or_path, within="frameworks/{}.yaml", shipped=bank_file.shipped_frameworks(), what="bank.what_framework"
+    )
     with reading(path, BankError):
         return _framework(path, path.stat().st_mtime_ns)
 
@@ -232,9 +225,9 @@ def load_framework(name_or_path: str | Path) -> CompetencyFramework:
 @lru_cache(maxsize=32)
 def _framework(path: Path, modified: int) -> CompetencyFramework:  # noqa: ARG001 - part of the cache key
     if path.suffix.lower() != ".json":
-        return parse(CompetencyFramework, read_yaml(path), str(path))
+        return parse(CompetencyFramework, bank_file.read_yaml(path), str(path))
     try:
-        content = parse_json(read_text(path))
+        content = parse_json(bank_file.read_text(path))
         check_nesting(path, content)
         if not isinstance(content, dict) or "CFDocument" not in content:
             return parse(CompetencyFramework, content, str(path))
@@ -262,7 +255,7 @@ def save_framework(framework: CompetencyFramework, path: str | Path, *, creator:
         return write_whole(path, f"{json.dumps(package, ensure_ascii=False, indent=1)}\n".encode())
     if ending not in {".yaml", ".yml"}:
         raise BankError("bank.framework_name", path=path)
-    return write_whole(path, write_yaml(framework.model_dump(mode="json", exclude_none=True)).encode())
+    return write_whole(path, bank_file.write_yaml(framework.model_dump(mode="json", exclude_none=True)).encode())
 
 
 def load_bank(name_or_path: str | Path, *, registry: str | Path | BankRegistry | None = None) -> ItemBank:
@@ -283,8 +276,10 @@ def load_bank(name_or_path: str | Path, *, registry: str | Path | BankRegistry |
             raise BankError("bank.not_as_published", folder=folder)
         return bank
     name, _, version = name_or_path.partition("@") if isinstance(name_or_path, str) else ("", "", "")
-    stated = bool(version) and name in shipped_banks()
-    bank = _read(locate(name if stated else name_or_path, within="{}", shipped=shipped_banks(), what="bank.what_bank"))
+    stated = bool(version) and name in bank_file.shipped_banks()
+    bank = _read(
+        bank_file.locate(name if stated else name_or_path, within="{}", shipped=bank_file.shipped_banks(), what="bank.what_bank")
+    )
     if stated and bank.version != version:
         raise BankError("bank.no_version", id=bank.id, name=version, versions=[bank.version], aliases=())
     return bank
@@ -319,14 +314,14 @@ def _stamps(folder: Path) -> tuple[tuple[str, int, int], ...]:
 
 @lru_cache(maxsize=128)
 def _bank(folder: Path, stamps: tuple[tuple[str, int, int], ...]) -> ItemBank:  # noqa: ARG001 - what is remembered is of these
-    header = parse(BankDocument, read_yaml(folder / "bank.yaml"), str(folder / "bank.yaml"))
-    items = parse(ItemsDocument, read_yaml(folder / "items.yaml"), str(folder / "items.yaml"))
+    header = parse(bank_file.BankDocument, bank_file.read_yaml(folder / "bank.yaml"), str(folder / "bank.yaml"))
+    items = parse(bank_file.ItemsDocument, bank_file.read_yaml(folder / "items.yaml"), str(folder / "items.yaml"))
     own, table = folder / "framework.yaml", folder / "parameters.csv"
     if own.exists():
         framework = load_framework(own)
-    elif (name := header.framework.id) in (shipped := shipped_frameworks()):
+    elif (name := header.framework.id) in (shipped := bank_file.shipped_frameworks()):
         framework = load_framework(name)
     else:  # an id is never taken for a path
         raise BankError("bank.no_framework", folder=folder, name=name, shipped=shipped)
-    records = read_parameters(read_text(table), str(table)) if table.exists() else ()
+    records = read_parameters(bank_file.read_text(table), str(table)) if table.exists() else ()
     return ItemBank(header=header, items=items.items, framework=framework, parameters=records)

@@ -125,11 +125,7 @@ class OneDimension(Integral):
         at = np.concatenate([np.arange(n), n + free])
         design = None if of.items.design is None else of.collector()[at]
         missing = louis.missing_information(answers, tables, scores, depth=depth, design=design, executor=self.executor)
-        if design is not None:
-            return missing
-        out = np.zeros((n + len(of.population.free),) * 2)
-        out[np.ix_(at, at)] = missing
-        return out
+        return missing if design is not None else louis.spread_out(missing, at, n + len(of.population.free))
 
     def scores(self, of: Marginal, now: Evaluation, kept: OnLine) -> Floats:
         """Return the expected scores of persons."""

@@ -114,7 +114,8 @@ def compare_groups(
     ends = np.clip(_intervals(found, shown), 0.0, [100.0, *np.ones(found.shape[3] - 1)])
     need = _intervals(counts, shown)
     answered = np.where(shown[:, None], seen.member.astype(np.int64) @ (profiles.n_items[here] > 0), 0)
-    few = int(((n >= guard.smallest) & (_effective(seen, counting) < guard.smallest)).sum())
+    persons = effective(seen.member.astype(np.float64) @ np.column_stack([counting, counting**2]))
+    few = int(((n >= guard.smallest) & (persons < guard.smallest)).sum())
     findings = _findings(profiles, tree, target, (shown, answered), guard.smallest, (blank, few, shape is not NORMAL))
     announce(findings)
     return GroupReport(
@@ -235,10 +236,6 @@ def _published(profiles: DeficitProfiles, earlier: GroupReport, here: Bools) -> 
     raise GroupError("groups.published", by=list(earlier.by))
 
 
-def _effective(tree: _Hierarchy, weight: Floats) -> Floats:
-    return effective(tree.member.astype(np.float64) @ np.column_stack([weight, weight**2]))
-
-
 def _values(tree: _Hierarchy, found: Floats, own: Floats) -> Floats:
     """Return what must not be told of hidden groups, in percent (P, K): means in `found` (N, R, C, 1 + L), a person's `own` values."""
     means = found[:, tree.level == tree.level.max(), :, :2].mean(axis=0)[tree.narrowest]
@@ -249,7 +246,7 @@ def _shown(tree: _Hierarchy, values: Floats, weight: Floats, smallest: int, publ
     """Return which groups are shown (R,), so that nothing is told of few persons or of hidden ones by the `values` (P, K)."""
     closed = [np.zeros((tree.level == depth).sum(), dtype=np.bool_) for depth in range(1, tree.level.max() + 1)]
     hidden = suppressed(_codes(tree), values, closed, smallest, weight=weight, published=published)
-    return ~np.concatenate([_effective(tree, weight)[:1] < smallest, *hidden])
+    return ~np.concatenate([[effective(np.array([weight.sum(), weight @ weight])) < smallest], *hidden])
 
 
 def _sample(evidence: OwnEvidence, here: Bools, narrowest: Ints, weight: Floats, target: TargetPopulation) -> _Sample:

@@ -196,8 +196,7 @@ def measure_growth(
     ends = _intervals(programmes, shown)
     few = [c.code for c, n_asked in zip(before.competencies, asked.sum(axis=0), strict=True) if n_asked < min(smallest, len(both))]
     findings = _findings(first, second, len(there), int((~shown).sum()), smallest, compared=compared)
-    findings = (*findings, *Template("growth.few_answered").about(few, smallest=smallest))
-    announce(findings)
+    announce(findings := (*findings, *Template("growth.few_answered").about(few, smallest=smallest)))
     told = {"change": change, "change_low": np.clip(change - half, -100, 100), "change_high": np.clip(change + half, -100, 100)}
     told |= {"p_gain": gain, "p_before": was, "p_after": left, "p_closed": np.clip(was - still, 0.0, 1.0)}
     return Growth(

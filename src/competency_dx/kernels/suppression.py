@@ -29,11 +29,6 @@ class _Tables(NamedTuple):
     inside: dict[tuple[int, int], Ints]
     coarser: list[list[int]]
 
-    @property
-    def crossed(self) -> bool:
-        """Tell whether two tables divide persons so that the groups of neither lie inside those of the other."""
-        return any((t, u) not in self.inside and (u, t) not in self.inside for t, u in combinations(range(len(self.sizes)), 2))
-
 
 def suppressed(
     codes: Ints,
@@ -67,12 +62,13 @@ def suppressed(
     tables = _tables(codes, values[:, kept], weight, [len(before) for before in closed])
     for t, n in enumerate(tables.sizes):
         hidden[t] |= (n > 0) & (effective(tables.weights[t]) < smallest)
+    crossed = any({(t, u), (u, t)}.isdisjoint(tables.inside) for t, u in combinations(range(len(closed)), 2))
     told = True
     while told:
         while (more := next(_more(tables, hidden, smallest), None)) is not None:
             t, group = more
             hidden[t][group] = True
-        told = bool(published or tables.crossed) and _attacked(codes, values[:, kept], hidden, published, smallest)
+        told = bool(published or crossed) and _attacked(codes, values[:, kept], hidden, published, smallest)
     return tuple(hidden)
 
 
@@ -128,15 +124,10 @@ def _more(tables: _Tables, hidden: Sequence[Bools], smallest: int) -> Iterator[t
         where = np.column_stack([*around, np.zeros(len(n), dtype=np.int64)])
         for place in np.unique(where[hidden[t] & (n > 0)], axis=0):
             here = (where == place).all(axis=1) & (n > 0)
-            members = np.flatnonzero(here & hidden[t])
-            if _open(tables.weights[t][members], tables.sums[t][members], smallest):
+            weights, sums = (of[t][here & hidden[t]] for of in (tables.weights, tables.sums))
+            total, size = weights.sum(axis=0), weights[:, :1]
+            if len(size) < 2 or effective(total) < smallest or (_width(size, total[0], sums.sum(axis=0)) < NARROWEST).any():
                 yield from _partners(tables, hidden, t, place, here)
-
-
-def _open(weights: Floats, sums: Floats, smallest: int) -> bool:
-    """Tell whether the total of hidden groups says too much of one of them."""
-    total, whole, size = weights.sum(axis=0), sums.sum(axis=0), weights[:, :1]
-    return len(size) < 2 or bool(effective(total) < smallest) or bool((_width(size, total[0], whole) < NARROWEST).any())
 
 
 def _width(size: Any, total: Any, whole: Floats) -> Floats:  # noqa: ANN401 - numbers or arrays that fit

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Count, Floats, FrozenDict, Ids, Ints, held_to, value
+from competency_dx.arrays import Z95, Bools, Count, Floats, FrozenDict, Ids, Ints, held_to, value
 from competency_dx.bank import ItemBank, Text
 from competency_dx.display import Chart, Series, code_word, result_words, toml_content
 from competency_dx.errors import LANGUAGES, CalibrationError, ResponsesError, checked
@@ -242,7 +242,9 @@ def _judged(
 ) -> ItemAnalysis:
     """Return the analysis of these facts, with reasons and the verdict on each item."""
     facts |= {"mean": facts["share"] * np.maximum(facts["max_scores"], 1)}
-    facts |= classical.correlation_limits(facts["item_rest"], facts["n"])
+    z = np.arctanh(np.clip(facts["item_rest"], -1 + 1e-12, 1 - 1e-12))  # Fisher (1921)
+    half = Z95 / np.sqrt(np.where(facts["n"] > 3, facts["n"] - 3, np.nan))
+    facts |= {"item_rest_low": np.tanh(z - half), "item_rest_high": np.tanh(z + half)}
     out = ItemAnalysis(verdicts=(), reasons=(), suspected_keys=tuple(suspected), **facts)
     reasons = [_reasons(out, i, rivals.get(item), suspected.get(item), constant[i]) for i, item in enumerate(out.items)]
     verdicts = tuple(min((_FOLLOWS.get(r.code, "look") for r in of_item), key=ORDER.index) for of_item in reasons)

@@ -99,13 +99,6 @@ def mean_limits(mean: Floats, variance: Floats, highest: Floats, n: Ints) -> dic
     return {"share_low": np.maximum(low, 0.0), "share_high": np.minimum(high, 1.0)}
 
 
-def correlation_limits(r: Floats, n: Ints) -> dict[str, Floats]:
-    """Return 95 % limits `item_rest_low` and `item_rest_high` of correlations by Fisher's z (1921), NaN below 4 persons."""
-    z = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
-    half = Z95 / np.sqrt(np.where(n > 3, n - 3, np.nan))
-    return {"item_rest_low": np.tanh(z - half), "item_rest_high": np.tanh(z + half)}
-
-
 def thirds(level: Floats) -> Ints:
     """Return 0, 1 or 2 for each person (P,): lower, middle or upper third; persons of one level stay together."""
     out, n, rounded = np.zeros(len(level), dtype=np.int64), len(level), np.round(level, 9)

@@ -58,7 +58,7 @@ def report_context(profiles: DeficitProfiles, language: Language) -> ReportConte
         levels={level.code: level.title.text(language) for level in standards.levels},
         standards=standards,
         rule=rule,
-        scale=scale_name(standards, language),
+        scale=t.get(f"scale_{standards.id}", standards.id),
         zones=(t["zone_deficit"], t["zone_strength"]),
         ranges=level_ranges(standards, language),
         policy=tied(standards.policy(language)),
@@ -85,11 +85,6 @@ def branches(competencies: Sequence[Competency]) -> tuple[Branch, ...]:
 def clusters(tree: Sequence[Branch]) -> tuple[Branch, ...]:
     """Return the default reporting units: the clusters, or the roots where the framework has none."""
     return tuple(b for b in tree if b.competency.kind == "cluster") or tuple(b for b in tree if b.depth == 0)
-
-
-def scale_name(standards: Standards, language: Language) -> str:
-    """Return the name of the scale as the field writes it."""
-    return {"r201": {"ru": "Р-201", "en": "R-201"}}.get(standards.id, {}).get(language, standards.id)
 
 
 def unit_title(competency: Competency, language: Language) -> str:
@@ -135,7 +130,7 @@ def methods(profiles: DeficitProfiles, language: Language) -> tuple[tuple[str, s
         rule.append(t["rule_false_share"].format(share=percent(100 * bound, language)))
     pairs = [
         engine_line(made, language),
-        (t["standards"], f"{scale_name(standards, language)}: " + "; ".join(percent(c, language) for c in standards.cuts)),
+        (t["standards"], f"{t.get(f'scale_{standards.id}', standards.id)}: " + "; ".join(percent(c, language) for c in standards.cuts)),
         (t["source"], standards.source.text(language)),
         (t["policy"], tied(standards.policy(language))),
         (t["rule"], " ".join(rule)),

@@ -111,7 +111,7 @@ def _missing_of_block(terms: JointTerms, theta: Floats, how: tuple[int, Floats |
     own = np.ascontiguousarray(codes.T)[some.owner]
     if some.bent is None and len(some.population) == 1 and (own >= 0).all():
         straight = _straight(posterior, theta, some, own, answers.weight, None if design is None else design[place])
-        return _spread(straight, place, scores.size) if design is None else straight
+        return spread_out(straight, place, scores.size) if design is None else straight
     project = Projection(own, some, theta, posterior.dtype)
     root = None if answers.weight is None else np.sqrt(answers.weight)[:, None]
     out, total, size = np.zeros((project.size if design is None else design.shape[1],) * 2), 0.0, np.inf
@@ -128,7 +128,7 @@ def _missing_of_block(terms: JointTerms, theta: Floats, how: tuple[int, Floats |
         if size <= NEGLIGIBLE * total:
             out += product * (size / max(before - size, size))  # later terms, which shrink at the same rate
             break
-    return _spread(out, place, scores.size) if design is None else out
+    return spread_out(out, place, scores.size) if design is None else out
 
 
 def _straight(posterior: Floats, theta: Floats, scores: SplitScores, own: Codes, weight: Floats | None, T: Floats | None) -> Floats:
@@ -167,7 +167,7 @@ def by_pattern(parts: Sequence[Answers], depth: Depth) -> Ints:
     return order[:: max(1, int(len(order) * answered) // GUIDE_PERSONS)]
 
 
-def _spread(matrix: Floats, place: Ints, F: int) -> Floats:
+def spread_out(matrix: Floats, place: Ints, F: int) -> Floats:
     """Return a matrix (F, F) that holds `matrix` at the rows and columns `place`."""
     if len(place) == F:
         return matrix
