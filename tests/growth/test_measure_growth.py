@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from attack import fewest_persons
 from numpy.typing import NDArray
 from openpyxl import load_workbook  # type: ignore[import-untyped]  # it ships no types
 from scipy.special import expit
@@ -139,6 +140,22 @@ def test_who_came_once_is_counted_and_small_programmes_are_not_shown() -> None:
     assert grown(first, few, by="programme", draws=100).shown.tolist() == [True, False, False, False]
     assert np.isnan(growth.mean_change[growth.groups.index("кружок")]).all()
     assert {f.code for f in growth.findings} >= {"growth.attrition", "growth.suppressed"}
+
+
+def test_growth_by_two_columns_tells_of_no_few_persons() -> None:
+    """Schools are the programmes but for four persons: what one table shows less what the other does would be their growth."""
+    first, second, *_ = study(0.8)
+    programme = np.repeat(["курс", "кружок", ""], 100).astype(object)
+    school = np.roll(programme, 4)
+    both = replace(second, background={"programme": programme, "school": school})
+    for beside in ([], ["programme", "school"]):
+        tables = []
+        for by, column in (("programme", programme), ("school", school)):
+            found = grown(first, both, by=by, beside=beside, draws=100)
+            tables.append((np.unique(column.astype(str), return_inverse=True)[1], found.shown))
+        assert (fewest_persons(tables) >= 10) == (len(beside) > 0)
+    with pytest.raises(GrowthError, match="town"):
+        grown(first, both, by="school", beside=["town"])
 
 
 def test_whoever_gave_no_answer_was_in_no_diagnosis() -> None:

@@ -149,6 +149,7 @@ def measure_growth(
     by: str | None = None,
     linking_error: float = 0.0,
     smallest: int = SMALLEST,
+    beside: Sequence[str] = (),
     draws: int = DRAWS,
 ) -> Growth:
     """Measure the true change of every competency between two diagnoses of the same persons, on one scale.
@@ -165,12 +166,13 @@ def measure_growth(
         beside those of persons without one who started as high: a comparison, which proves no effect, as nobody drew lots.
     linking_error : Standard error of the shift between the scales of the two waves, in units of θ; 0 where parameters are the same.
     smallest : Programmes with fewer persons are not shown, nor what so few had before who did not come again.
+    beside : Columns by which growth of the same persons is published too: no difference of the two tells of so few.
     draws : int, default 400
     """
-    if by is not None and by not in after.background:
+    if by is not None and (absent := [name for name in (by, *beside) if name not in after.background]):
         if not after.background:
             raise GrowthError("growth.no_background", by=by)
-        raise GrowthError("growth.no_column", by=by, columns=list(after.background))
+        raise GrowthError("growth.no_column", by=absent[0], columns=list(after.background))
     if not 0 <= linking_error < np.inf or smallest < 1 or draws < 100:
         raise GrowthError("growth.limits", linking_error=linking_error, smallest=smallest, draws=draws)
     _refuse_other_scale(before, after)
@@ -179,8 +181,8 @@ def measure_growth(
         raise GrowthError("growth.nobody", before=len(there), after=len(back))
     first, second = before.select(both), after.select(both)
     left_out = before.percent[np.isin(before.persons, there) & ~np.isin(before.persons, both), 0]
-    column = np.array([str(x).strip() for x in second.background[by]] if by else [WITHOUT] * len(both))
-    unique, group, shown = shown_groups({"": column}, "", smallest)  # those without a programme come first
+    labels = {name: np.array([str(x).strip() for x in second.background[name]]) for name in ((by, *beside) if by else ())}
+    unique, group, shown = shown_groups(labels or {"": np.array([WITHOUT] * len(both))}, by or "", smallest)  # those without one first
     names: tuple[str, ...] = tuple(unique.tolist())
     n = np.bincount(group, minlength=len(names))
     with one_blas_thread():
