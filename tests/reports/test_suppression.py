@@ -15,6 +15,7 @@ from scipy.optimize import linprog
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.kernels.suppression import NARROWEST, SMALLEST, shown_groups, suppressed
+from competency_dx.reports.cohort import groups
 
 
 class Attack(NamedTuple):
@@ -169,6 +170,24 @@ def test_groups_that_are_nearly_the_same_are_shown_once_where_few_make_the_diffe
     shown = {by: shown_groups(columns, by)[2].sum() for by in columns}
     assert (shown["first"] + shown["second"] == 6) == (moved in {0, 10})
     assert all(shown_groups({by: columns[by]}, by)[2].all() for by in columns)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_columns_of_a_page_tell_together_of_no_few_persons(seed: int) -> None:
+    """Means and shares of groups by several columns of the background, of each competency over those who answered it."""
+    rng = np.random.default_rng(seed)
+    school = np.sort(rng.integers(0, 6, 150))
+    building = np.where(rng.random(150) < 0.03, rng.integers(0, 6, 150), school)
+    labels = [[f"{name}{k}" for k in column.tolist()] for name, column in (("s", school), ("b", building), ("d", school // 2))]
+    percent = np.where(rng.random((150, 3)) < [0.0, 0.05, 0.4], np.nan, 100 * rng.beta(4, 4, (150, 3)))
+    tables = groups(labels, percent, percent < 45, np.zeros(3, dtype=bool))
+    for c, x in enumerate(percent.T):
+        for number in ("percent", "share"):
+            told = [
+                (np.unique(column, return_inverse=True)[1][np.isfinite(x)], np.isfinite([g.cells[c][number] for g in members]))
+                for column, members in zip(labels, tables, strict=True)
+            ]
+            assert fewest_persons(told) >= 10 - 1e-6
 
 
 def test_divisions_of_thousands_of_persons_that_cross_take_no_time() -> None:
