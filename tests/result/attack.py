@@ -19,7 +19,7 @@ def fewest_persons(tables: Sequence[tuple[NDArray[np.int64], NDArray[np.bool_]]]
     apart = np.block([[rows.T, -np.eye(len(n))], [-rows.T, -np.eye(len(n))]])
     bounds = [(None, None)] * len(rows) + [(0, None)] * len(n)
     found = (
-        linprog(goal, A_ub=apart, b_ub=np.r_[zeros, zeros], A_eq=np.r_[rows[:, a], zeros][None], b_eq=[1.0], bounds=bounds)  # type: ignore[call-overload,arg-type]
+        linprog(goal, A_ub=apart, b_ub=np.r_[zeros, zeros], A_eq=np.r_[rows[:, a], zeros][None], b_eq=[1.0], bounds=bounds)
         for a in np.flatnonzero(n < smallest)
     )
-    return min((float(one.fun) for one in found if one.success), default=np.inf)
+    return min((float(one.fun or 0.0) for one in found if one.success), default=np.inf)
