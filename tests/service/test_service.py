@@ -294,7 +294,9 @@ def test_nothing_is_kept_between_requests(tmp_path: Path) -> None:
     work = Operations(registry=tmp_path)
     assert json.loads(work.banks()) == {"banks": []}
     BankRegistry(folder=tmp_path).publish(BANK)
-    assert len(json.loads(work.banks())["banks"]) == 1
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "index.json").write_text('{"id": "broken", "versions": {', encoding="utf-8")
+    assert [bank["id"] for bank in json.loads(work.banks())["banks"]] == [BANK.id]  # the index of another bank is broken
     body = json.dumps(REQUEST).encode()
     first = work.profiles(body, None)
     work.profiles(json.dumps(SEVERAL).encode(), "en")

@@ -111,9 +111,20 @@ class BankRegistry:
             self._write(index.model_copy(update={"aliases": index.aliases | {alias: before}}))
         return f"{bank_id}@{before[-1]}"
 
-    def banks(self) -> tuple[BankIndex, ...]:
-        """Return the index of every published bank, by id."""
-        return tuple(self._index(path.parent.name) for path in sorted(Path(self.folder).glob("[!.]*/index.json")))
+    def banks(self, *, broken: list[BankError] | None = None) -> tuple[BankIndex, ...]:
+        """Return the index of every published bank, by id; the fault of one that cannot be read goes to `broken`, or is raised."""
+        found = []
+        for bank_id in self._ids():
+            try:
+                found.append(self._index(bank_id))
+            except BankError as fault:
+                if broken is None:
+                    raise
+                broken.append(fault)
+        return tuple(found)
+
+    def _ids(self) -> list[str]:
+        return sorted(path.parent.name for path in Path(self.folder).glob("[!.]*/index.json"))
 
     @checked(BankError)
     def find(self, reference: str) -> tuple[str, Path, str]:
@@ -129,7 +140,7 @@ class BankRegistry:
     def _published(self, bank_id: str) -> Path:
         place = self._place(bank_id)
         if not (place / "index.json").is_file():
-            raise BankError("bank.not_published", id=bank_id, folder=self.folder, banks=[b.id for b in self.banks()])
+            raise BankError("bank.not_published", id=bank_id, folder=self.folder, banks=self._ids())
         return place
 
     def _index(self, bank_id: str) -> BankIndex:

@@ -75,8 +75,8 @@ def categories_report(reports: Sequence[Result], demand: Sequence[DataFrame], la
 
 
 def part_of(low: float, high: float) -> str:
-    """Return the key of what an interval of a share says: more or less than half only where all of it is."""
-    return "part_most" if low > HALF else "part_few" if high < HALF else "part_half"
+    """Return the key of what an interval of a share says: more or less than half only where all of it is, as printed."""
+    return "part_most" if round(low, 2) > HALF else "part_few" if round(high, 2) < HALF else "part_half"
 
 
 def _group_view(groups: GroupReport, r: int, links: Mapping[int, str], language: Language) -> dict[str, Any]:

@@ -75,11 +75,14 @@ class Operations:
         if self.registry is None:
             out = [ServedBank(id=b.id, version=b.version, digest=b.digest, aliases=()) for b in map(load_bank, shipped_banks())]
         else:
+            broken: list[BankError] = []
             out = [
                 ServedBank(id=index.id, version=version, digest=digest, aliases=index.aliases_of(version))
-                for index in BankRegistry(folder=self.registry).banks()
+                for index in BankRegistry(folder=self.registry).banks(broken=broken)
                 for version, digest in index.versions.items()
             ]
+            for fault in broken:  # the others are served all the same
+                LOG.error("a bank cannot be served: %s (%s)", fault, fault.code)
         return json.dumps({"banks": out}, ensure_ascii=False)
 
     def schemas(self, bank: str | None) -> str:
