@@ -6,11 +6,16 @@ assessed, those who are sure of themselves; elsewhere most were, by lot. Between
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stderr
 from dataclasses import replace
 from itertools import chain
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,6 +56,7 @@ MUNICIPALITIES, VOLUNTEERS = 26, 2
 ASSESSED, SELECTED = 0.85, 0.35
 """Shares of the teachers of a municipality who were assessed, by lot and as volunteers."""
 BETWEEN, SURE = 0.35, 0.7  # SD of municipal means, and of what besides the general ability makes a volunteer
+PROCESSES = min(2, os.cpu_count() or 1)
 BLOCKS = 3  # of items of the test of all; a form has all but one of them
 STAYED, TOOK = 0.85, 0.6  # shares of those who came again, and of those with a route who took its first step
 GAIN, YEAR = 0.5, 0.25  # in θ: what a programme brings in the domains it is for, and the SD of what a year does anyhow
@@ -93,17 +99,16 @@ class Subject(NamedTuple):
     rng: np.random.Generator
 
 
-def run_region(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> tuple[Teachers, list[Subject]]:
+def run_region(
+    folder: Path, *, persons: int, seed: int, terminal: Terminal, processes: int = PROCESSES
+) -> tuple[Teachers, list[Subject]]:
     """Run the demo of a region into a folder and tell which page to open."""
     start, t, language = time.perf_counter(), words(terminal.language), terminal.language
-    names, subjects = [*(name for name in shipped_banks() if name != COMMON), COMMON], list[Subject]()
+    names = [*(name for name in shipped_banks() if name != COMMON), COMMON]
     prepared(folder, names)
     terminal.say(t["start"].format_map(t))
     teachers = draw_teachers(persons, len(names) - 1, np.random.default_rng([seed, len(names)]))
-    for k, name in enumerate(names):
-        rows = teachers.assessed & ((teachers.category == k) | (name == COMMON))
-        subjects.append(_subject(name, teachers, np.flatnonzero(rows), (folder, terminal), np.random.default_rng([seed, k])))
-    faults: list[Row] = []
+    subjects, faults = [*side_by_side(names, teachers, (folder, terminal), seed, processes)], list[Row]()
     for kind, planted, named in (fault for s in subjects for fault in s.faults):
         verdict = "missed" if {*planted} - {*named} else "others" if {*named} - {*planted} else "named"
         faults.append((t["faults"][kind], ", ".join(planted), ", ".join(named) or "—", t["verdicts"][verdict]))
@@ -118,6 +123,33 @@ def run_region(folder: Path, *, persons: int, seed: int, terminal: Terminal) -> 
     numbers = {"persons": persons, "everybody": len(teachers.persons), "seed": seed}
     write_page(folder, "region", numbers | {"faults": faults, "places": places, "tests": tests}, terminal, start)
     return teachers, subjects
+
+
+def side_by_side(
+    names: Sequence[str], teachers: Teachers, into: tuple[Path, Terminal], seed: int, processes: int = PROCESSES
+) -> Iterator[Subject]:
+    """Yield the tests in order, worked out by processes side by side or by this one; that of all takes longest and is begun first."""
+    jobs: dict[str, tuple[str, Teachers, Ints, tuple[Path, Terminal], np.random.Generator]] = {}
+    for k, name in enumerate(names):
+        rows = np.flatnonzero(teachers.assessed & ((teachers.category == k) | (name == COMMON)))
+        jobs[name] = (name, teachers, rows, into, np.random.default_rng([seed, k]))
+    if processes == 1:
+        yield from (_subject(*job) for job in jobs.values())
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        begun = {name: pool.submit(_heard_subject, *jobs[name]) for name in sorted(names, key=lambda name: name != COMMON)}
+        for name in names:
+            subject, told = begun[name].result()
+            into[1].lines(told.splitlines())
+            yield subject
+
+
+def _heard_subject(
+    name: str, teachers: Teachers, rows: Ints, into: tuple[Path, Terminal], rng: np.random.Generator
+) -> tuple[Subject, str]:
+    """Return a test, and what the process that took it through has told."""
+    with redirect_stderr(io.StringIO()) as told:
+        return _subject(name, teachers, rows, into, rng), told.getvalue()
 
 
 def draw_teachers(assessed: int, categories: int, rng: np.random.Generator) -> Teachers:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 
 import competency_dx_demo as demo
+from competency_dx.arrays import Ints
 from competency_dx.bank import load_bank
 from competency_dx.cli.steps import ONE_SCALE
 from competency_dx.cli.terminal import Terminal
 from competency_dx.routes import Effect
 from competency_dx_demo import whole_region
 from competency_dx_demo.region import asked_items, draw_truth
-from competency_dx_demo.whole_region import BLOCKS, GAIN, after_programmes, draw_teachers, drifted, linked_forms
+from competency_dx_demo.whole_region import BLOCKS, GAIN, Teachers, after_programmes, draw_teachers, drifted, linked_forms
 
 COMMON = linked_forms(asked_items(load_bank("common")))
 TEACHERS = draw_teachers(1000, 3, np.random.default_rng(1))
@@ -58,7 +62,7 @@ def test_a_small_region_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFi
     unwritten = (patch.object(module, "report") for module in (whole_region, demo))  # reports have tests of their own
     quick = patch.object(whole_region, "BY_COMPETENCY", ONE_SCALE)
     with few, quick, next(unwritten), next(unwritten):
-        teachers, subjects = whole_region.run_region(tmp_path / "r", persons=560, seed=2, terminal=Terminal(language="en"))
+        teachers, subjects = whole_region.run_region(tmp_path / "r", persons=560, seed=2, terminal=Terminal(language="en"), processes=1)
     assert capsys.readouterr().out.strip() == str(tmp_path / "r" / "index.html")
     faults = [fault for subject in subjects for fault in subject.faults]
     assert {f.kind for f in faults} == {"key", "volunteers", "drift", "expert"}
@@ -68,3 +72,20 @@ def test_a_small_region_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFi
     page = (tmp_path / "r" / "index.html").read_text("utf-8")
     assert all(name in page for f in faults for name in f.planted)
     assert teachers.volunteers.size == 2
+    again = pickle.loads(pickle.dumps(subjects[0]))
+    assert again.study.profiles.to_json() == subjects[0].study.profiles.to_json()
+
+
+def short_work(name: str, teachers: Teachers, rows: Ints, into: tuple[Path, Terminal], rng: np.random.Generator) -> tuple[Any, str]:
+    return (name, len(rows), rng.random()), f"{name} is done"
+
+
+def test_tests_of_two_processes_come_in_order_and_are_heard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names, into = ["heads", "primary", "common"], (tmp_path, Terminal(language="en"))
+    threads = patch.object(whole_region, "ProcessPoolExecutor", lambda n, **_: ThreadPoolExecutor(n))
+    with patch.object(whole_region, "_heard_subject", short_work), threads:
+        done: list[Any] = [*whole_region.side_by_side(names, TEACHERS, into, 5, 2)]
+    assert [name for name, _, _ in done] == names
+    assert [n for _, n, _ in done] == [*np.bincount(TEACHERS.category[TEACHERS.assessed])[:2], TEACHERS.assessed.sum()]
+    assert [drawn for _, _, drawn in done] == [np.random.default_rng([5, k]).random() for k in range(3)]
+    assert capsys.readouterr().err.splitlines() == [f"{name} is done" for name in names]
