@@ -7,10 +7,10 @@ from competency_dx.calibration.exploratory import Exploratory, FactorSolution, r
 from competency_dx.calibration.girth_engine import Girth, GirthEstimates, evidence, girth_estimates, girth_family
 from competency_dx.calibration.report import near_duplicates
 from competency_dx.engine import Beta, Constraints, LogitNormal, LogNormal, Normal, PooledNormal, Priors
-from competency_dx.responses import OptionUse, SuspectedKey, suspected_keys
+from competency_dx.responses import SuspectedKey, suspected_keys
 
 __all__ = ["Calibration", "Certificate", "MarginalML", "Population", "SurveyDesign", "bank_records", "calibrate"]
 __all__ += ["Beta", "Constraints", "LogNormal", "LogitNormal", "Normal", "PooledNormal", "Priors"]
 __all__ += ["Exploratory", "FactorSolution", "rotated"]
 __all__ += ["Girth", "GirthEstimates", "evidence", "girth_estimates", "girth_family", "near_duplicates"]
-__all__ += ["OptionUse", "SuspectedKey", "suspected_keys"]
+__all__ += ["SuspectedKey", "suspected_keys"]

@@ -52,7 +52,6 @@ class Fit(Result):
 
     kind: ClassVar[str] = "fit"
     schema_version: ClassVar[int] = 3
-    earlier_versions: ClassVar[tuple[int, ...]] = (1, 2)  # without the persons who are alike; without standard errors
     pictures: ClassVar[tuple[str, ...]] = ("curves", "infit", "components")
     items: Ids
     verdicts: Annotated[tuple[Verdict, ...], held_to("items")]

@@ -56,7 +56,7 @@ def report(
     language : Language of pages and workbook, and decimal comma or point in the CSV.
     show : Aggregates are written of profiles: the cohort page, a page for each group and ``cohort.csv`` and ``.xlsx``; of a growth: its
         page, ``programmes.csv`` and ``.xlsx``. No person and nothing about fewer than ten stands in these or can be computed from them
-        (`suppression.suppressed`). What an earlier report with persons wrote into the folder is removed.
+        (`kernels.suppression`). What an earlier report with persons wrote into the folder is removed.
     executor : Where the pages of persons are made (processes; threads gain nothing); None is here, one after the other. The files have
         the same bytes.
     demand : Beside reports on several categories: the tables of `Routes.demand`, one for each in their order.

@@ -14,7 +14,6 @@ from competency_dx.responses.wrong_keys import (
     FALSE_ALARM,
     LEAST_ANSWERS,
     Options,
-    OptionUse,
     RestScores,
     SuspectedKey,
     chance_of,
@@ -27,5 +26,5 @@ __all__ = ["Explanation", "Layout", "MissingPolicy", "Omissions", "RawAnswers", 
 __all__ += ["answers_given", "answers_schema", "answers_to_tests", "load_responses", "parse_answers", "read_table", "settle_layout"]
 __all__ += ["USUAL_CODES", "ambiguous_options", "fold_code", "read_number", "score_answers"]
 __all__ += ["check_design", "tail_findings", "zero_tails"]
-__all__ += ["FALSE_ALARM", "LEAST_ANSWERS", "OptionUse", "Options", "RestScores", "SuspectedKey"]
+__all__ += ["FALSE_ALARM", "LEAST_ANSWERS", "Options", "RestScores", "SuspectedKey"]
 __all__ += ["chance_of", "chosen_options", "item_rest", "suspected_keys"]

@@ -42,8 +42,7 @@ class SheetColumn:
         """Return what ``workbook.toml`` says of the column of this sheet, or of every one whose path ends so."""
         named, parts = toml_content("bank", "workbook")["columns"], [p for p in self.path.split(".") if not p.isdigit()]
         ends = (f"{self.sheet}:{'.'.join(parts)}", *(".".join(parts[k:]) for k in range(len(parts))))
-        said: Mapping[str, Any] = next((named[end] for end in ends if end in named), {})
-        return said
+        return dict(next((named[end] for end in ends if end in named), {}))
 
     @property
     def refers(self) -> str:

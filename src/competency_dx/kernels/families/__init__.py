@@ -22,19 +22,15 @@ class ItemKernel(Protocol):
 
     def log_probabilities(self, shape: Floats, eta: Floats, allowed: Bools) -> Floats:
         """Return log P(X = k | η) (n, K, Q)."""
-        ...
 
     def derivatives(self, shape: Floats, eta: Floats, log_prob: Floats, allowed: Bools) -> Floats:
         """Return ∂ log P(X = k | η) / ∂ (η, shape) (n, 1 + S, K, Q)."""
-        ...
 
     def curvature(self, shape: Floats, eta: Floats, counts: Floats, log_prob: Floats, allowed: Bools) -> Floats:
         """Return -∂² Σ_k counts log P_k / ∂ (η, shape)² (n, 1 + S, 1 + S, Q) for expected counts (n, K, Q)."""
-        ...
 
     def person_curves(self, shape: Floats, eta: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:
         """Return P, ∂P/∂η and ∂²P/∂η² (P, n, K) at predictors (P, n)."""
-        ...
 
 
 class KernelGroup(NamedTuple):

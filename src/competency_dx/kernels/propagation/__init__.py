@@ -251,7 +251,7 @@ def _tilt(weight: Floats, log_likelihood: Floats, cavity: Floats, powers: _Power
 def _product(matrix: Floats, columns: Floats, *, even: bool, out: Floats | None = None) -> Floats:
     """Return matrix (m, n) @ columns (..., n, p); even products are of `ROWS` columns each, the last ones filled up."""
     p = columns.shape[-1]
-    if not even:
+    if not even or p == ROWS:
         return np.asarray(np.matmul(matrix, columns, out=out))
     if p % ROWS:
         filled = np.empty((*columns.shape[:-1], -(-p // ROWS) * ROWS), dtype=columns.dtype)
@@ -260,8 +260,6 @@ def _product(matrix: Floats, columns: Floats, *, even: bool, out: Floats | None 
         if out is not None:
             out[...] = found
         return found
-    if p == ROWS:
-        return np.asarray(np.matmul(matrix, columns, out=out))
     some = columns.reshape(*columns.shape[:-1], -1, ROWS).swapaxes(-3, -2)
     room = None if out is None else out.reshape(*out.shape[:-1], -1, ROWS).swapaxes(-3, -2)
     each = np.matmul(matrix, some, out=room).swapaxes(-3, -2)
