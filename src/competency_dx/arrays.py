@@ -142,4 +142,4 @@ def everywhere(mask: Bools) -> bool:
 
 def evenly(n: int, most: int) -> Ints:
     """Return at most so many of the numbers 0 … n - 1, evenly spread, the ends among them."""
-    return np.unique(np.linspace(0, n - 1, min(most, n)).round().astype(np.int64))
+    return np.linspace(0, n - 1, min(most, n)).round().astype(np.int64)

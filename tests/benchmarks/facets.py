@@ -1,5 +1,6 @@
 """Severity of experts beside the package raschpy: rows of the page of benchmarks.
 
+Both start from the same rows, one a mark; raschpy asks for a table of works and experts by criteria, which pandas makes of them.
 Both give severities with standard errors, persons and the fit of experts. They estimate in different ways: raschpy by a composite
 likelihood of pairs in which the person cancels, here by marginal maximum likelihood.
 """
@@ -34,17 +35,16 @@ def experts_beside_peer(in_turn: Callable[..., list[float]]) -> list[str]:
     """Return rows for 2,000 works × 5 criteria × 40 experts, of which two marked each work, and all of them."""
     from raschpy.mfrm import MFRM
 
-    rows = []
+    rows, every = [], pd.MultiIndex.from_product([range(40), range(2000)], names=["Rater", "Person"])
     for marked, name in ((2, "two experts a work"), (40, "all of them")):
         table, severity = protocol(marked)
-        every = pd.MultiIndex.from_product([range(40), range(2000)], names=["Rater", "Person"])
-        wide = table.pivot_table(index=["expert", "person"], columns="criterion", values="mark").reindex(every)
         found: dict[str, np.ndarray] = {}
 
         def ours(table: pd.DataFrame = table, found: dict[str, np.ndarray] = found) -> None:
             found["ours"] = calibrate_raters(load_ratings(table), facets=Facets(model="RSM")).severity
 
-        def peer(wide: pd.DataFrame = wide, found: dict[str, np.ndarray] = found) -> None:
+        def peer(table: pd.DataFrame = table, found: dict[str, np.ndarray] = found) -> None:
+            wide = table.set_index(["expert", "person", "criterion"])["mark"].unstack().reindex(every)
             model = MFRM(wide, max_score=3)
             model.calibrate("global")
             model.std_errors("global")

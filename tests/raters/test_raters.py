@@ -326,7 +326,7 @@ def test_severities_are_found_again_and_persons_are_adjusted() -> None:
 
 def _experts(ratings: Ratings) -> list[set[int]]:
     out: list[set[int]] = [set() for _ in ratings.persons]
-    for p, _, r, _ in ratings.rows.T.tolist():
+    for p, _, r, _ in zip(*ratings.rows, strict=True):
         out[p].add(r)
     return out
 
@@ -575,7 +575,7 @@ def test_the_likelihood_of_works_that_say_the_same_is_that_of_each_by_itself(
     joint = np.tile(-(theta**2) / (2 * fit.parameters.variance), (works, 1))
     joint -= np.log(np.exp(joint[0]).sum())
     k = np.arange(4)[:, None]
-    for person, item, expert, mark in ratings.rows.T:
+    for person, item, expert, mark in zip(*ratings.rows, strict=True):
         logits = k * (theta - fit.severity[expert]) + fit.parameters.intercepts[item][:, None]
         joint[person] += logits[mark] - np.log(np.exp(logits).sum(axis=0))
     for j in range(3 * keyed):

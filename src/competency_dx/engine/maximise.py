@@ -114,7 +114,8 @@ class _Run:
 
 def fit(likelihood: Marginal, method: Control, start: Floats | None = None) -> Maximised:
     """Maximise the (penalised) likelihood, the grid refined to suit it; where Newton certifies no maximum EM goes on, more narrowly."""
-    phi, points, gate = likelihood.start if start is None else start, method.points, NEWTON_GATE
+    phi, points = likelihood.start if start is None else start, method.points
+    gate = NEWTON_GATE if likelihood.answers.tally is None else 2 * NEWTON_GATE  # with all slopes one Newton gets on from farther
     with telling(method) as tell:
         run = _Run(likelihood, method, tell)
         while True:

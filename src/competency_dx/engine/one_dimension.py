@@ -20,7 +20,7 @@ from competency_dx.engine.maximise import Control, Maximised, fit
 from competency_dx.engine.populations import ALIKE, Origin, Populations, persons_of
 from competency_dx.errors import CalibrationError
 from competency_dx.findings import Finding, Template
-from competency_dx.kernels.grid import REACH, Answers, Expected, Tables, e_step, louis, points_needed, standard_nodes
+from competency_dx.kernels.grid import REACH, Answers, Expected, Tables, e_step, louis, points_needed, standard_nodes, with_sparse
 from competency_dx.kernels.grid.louis import Depth, Moments, moments_of_groups
 from competency_dx.models import FAMILIES
 
@@ -146,6 +146,7 @@ def one_dimension_likelihood(
 
     Persons may have a group and regressors, their `origin`: indicators of groups whose mean is free, and covariates.
     """
+    answers = with_sparse(answers)
     seen = answers.codes.shape[1] if answers.observed is None else np.maximum(answers.observed.sum(axis=1), 1)
     order = np.argsort(answers.codes.sum(axis=1) / seen, kind="stable")
     integral = OneDimension(answers=answers.take(order), persons=persons_of(answers, origin), order=order, executor=executor)

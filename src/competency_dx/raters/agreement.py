@@ -5,6 +5,7 @@ from itertools import combinations, zip_longest
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from competency_dx.arrays import Floats, Ids, Ints, choice, held_to, value
 from competency_dx.display import Chart, interval_chart, result_words
@@ -171,7 +172,7 @@ def check_agreement(ratings: Ratings, *, rule: ThirdExpert = DEFAULT_RULE) -> Ag
         blocks=blocks,
         links=links,
         findings=gathered(ratings.findings, found),
-        provenance=provenance("check_agreement", {"ratings": digest_arrays(ratings.rows)}, settings),
+        provenance=provenance("check_agreement", {"ratings": digest_arrays(*(x.astype(np.int32) for x in ratings.rows))}, settings),
     )
 
 
@@ -224,7 +225,6 @@ def joined(ratings: Ratings) -> tuple[tuple[SecondReading, ...], tuple[tuple[str
     Experts of a block are joined by works they share. Blocks take turns; of each, works with most marks and middling points go first.
     Raises `RatersError` when there are marks of one expert only.
     """
-    from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
     (person, item, expert, mark), P, R = ratings.rows, len(ratings.persons), len(ratings.experts)

@@ -54,7 +54,7 @@ def calibrate_raters(ratings: Ratings, responses: Responses | None = None, *, fa
     marked[person, expert] = True
     findings = gathered(ratings.findings, loose, _findings(ratings, effects, use, facets))
     announce(findings, known=ratings.findings)
-    inputs = {"ratings": digest_arrays(given.rows, given.day)}
+    inputs = {"ratings": digest_arrays(*(x.astype(np.int32) for x in given.rows), given.day)}
     inputs |= {} if responses is None else {"responses": digest_arrays(responses.scores, responses.reasons)}
     random = sum(int((at >= 0).sum()) for at in fit.model.place.values()) * fit.model.random
     return RaterCalibration(
@@ -101,8 +101,7 @@ def _estimable(ratings: Ratings, facets: Facets) -> tuple[Ratings, list[str], In
         counts[gone] = 0
         if counts.any(axis=(1, 2)).sum() < 2:
             raise RatersError("raters.extreme_only", experts=[ratings.experts[r] for r in gone])
-    left = _set_aside(ratings, np.isin(np.arange(shape[0]), gone)) if gone else ratings
-    return left, [ratings.experts[r] for r in gone], counts
+    return _set_aside(ratings, np.isin(np.arange(shape[0]), gone)) if gone else ratings, [ratings.experts[r] for r in gone], counts
 
 
 def _checked(ratings: Ratings, counts: Ints, facets: Facets, *, keyed: bool) -> tuple[Finding, ...]:

@@ -83,7 +83,7 @@ def persons_of(fit: Fitted, ratings: Ratings, criteria: ItemParameters) -> tuple
         joint[rows], other = (log_joint(part, joint_terms(part, Tables(theta, log_weight, x)), *Z) for x in (tables.log_prob, curves))
         W[rows], raw[rows] = normalise(joint[rows].copy())[1], normalise(other)[1]
         off = (W[rows] * (theta - (W[rows] @ theta)[:, None])).astype(np.float32)  # errors of errors
-        G[rows] = Projection(np.ascontiguousarray(codes[rows].T)[scores.owner], scores, theta, off.dtype)(off) @ to_phi
+        G[rows] = Projection(np.ascontiguousarray(codes[rows].T), scores, theta, off.dtype, to_phi)(off)
     mean, known = W @ theta, W @ theta**2 - (W @ theta) ** 2
     se = np.sqrt(known + np.einsum("pn,pn->p", G @ fit.V, G))
     seen, marks = codes[:, mine] >= 0, np.maximum(codes[:, mine], 0)
@@ -126,7 +126,7 @@ def scale_use(fit: Fitted, by_row: tuple[Floats, Floats], R: int) -> Floats:
             works = works[evenly(len(works), WORKS)]
             x = codes[np.ix_(works, columns)]
             rest = others[works] if apart[r] else _without(others[works], x, log_prob[columns])
-            weight = normalise(np.maximum(rest, rest.max(axis=1, keepdims=True) + NOTHING))[1]
+            weight = normalise(np.maximum(rest, rest.max(axis=1, keepdims=True) + NOTHING, out=rest))[1]
             out[r, 2:8] = _habits(weight, x, prob[columns], model.of[columns])
         odd = np.fmax(out[:, 5], np.where(out[:, 6] < LOOSE, -out[:, 7], 0.0))
         odd[apart[:-1] | ~np.isfinite(odd)] = 0.0
@@ -161,8 +161,8 @@ def _habits(W: Floats, x: Codes, prob: Floats, item: Ints) -> tuple[float, ...]:
     known = (seen * ((mean - middle) ** 2 + variance * share)).sum()
     off, alone = (k - middle[:, None]) ** 2, seen.astype(np.float64)
     first, second = (np.einsum("ck,ckq->cq", off**power, prob) for power in (1, 2))
-    both = alone @ first
-    squares = (W * (both**2 + alone @ (second - first**2))).sum() - ((W * both).sum(axis=1) ** 2).sum()
+    weighted = W * (both := alone @ first)
+    squares = np.vdot(weighted, both) + (alone.T @ W * (second - first**2)).sum() - (weighted.sum(axis=1) ** 2).sum()
     z = (within - known) / np.sqrt(squares + 2 * ((spread / n) ** 2).sum())  # the mean of a criterion varies too
     sd = np.sqrt(np.where(seen, variance, 1.0))
     lift = np.where(seen, mean - middle, 0.0)

@@ -21,6 +21,7 @@ from competency_dx.models import family_for
 from competency_dx.raters.rater_calibration import Facets
 from competency_dx.raters.ratings import Ratings, repeated
 from competency_dx.responses import Responses
+from competency_dx.result import frame
 
 EFFECTS = ("s", "c", "x", "d")  # severity of an expert, that on one criterion, thresholds, drift
 PERIODS = 4  # into which days are put
@@ -116,8 +117,7 @@ def _alike(answers: Answers, marks: Bools, counts: Ints) -> tuple[Answers, Ints]
     seen, sums = answers.coded(-1) >= 0, (answers.codes[:, : len(marks)][:, of].sum(axis=1, dtype=np.int32) for of in (marks, ~marks))
     key = np.hstack([np.packbits(seen, axis=1), np.stack([*sums], axis=1).view(np.uint8)])
     _, first, row, n = np.unique(key.view(f"V{key.shape[1]}")[:, 0], return_index=True, return_inverse=True, return_counts=True)
-    tally = counts[answers.item, answers.category].astype(np.float64)
-    return answers.take(first)._replace(weight=n.astype(np.float64), tally=tally), row
+    return answers.take(first)._replace(weight=n.astype(float), tally=counts[answers.item, answers.category].astype(float)), row
 
 
 def _periods(day: Floats) -> Floats:
@@ -131,16 +131,14 @@ def _periods(day: Floats) -> Floats:
 
 def _columns(kind: tuple[Ints, Ints, Floats], sizes: tuple[int, int], person: Ints) -> tuple[Ints, tuple[Ints, Ints, Floats]]:
     """Return the column of each mark (M,) and the kinds (U,) of columns; a person's further marks of a kind have their own."""
-    import pandas as pd
-
-    period, times = pd.factorize(kind[2], sort=True)
+    times, period = np.unique(kind[2], return_inverse=True) if kind[2].any() else (np.zeros(1), np.zeros(len(person), dtype=np.int64))
     shape = (*sizes, len(times))
     code, n = np.ravel_multi_index((*kind[:2], period), shape), int(np.prod(shape))
     cell, again = person * n + code, np.zeros(len(code), dtype=np.int64)
     twice = np.flatnonzero(repeated(cell, (int(person.max()) + 1) * n))
-    again[twice] = pd.Series(cell[twice]).groupby(cell[twice]).cumcount()
-    column, of = pd.factorize(code + n * again, sort=True)
-    item, expert, when = np.unravel_index(of % n, shape)
+    again[twice] = frame(cell=cell[twice]).groupby("cell").cumcount()
+    column, of = frame(code=code + n * again)["code"].factorize(sort=True)
+    item, expert, when = np.unravel_index(np.array(of) % n, shape)
     return column, (item, expert, times[when])
 
 

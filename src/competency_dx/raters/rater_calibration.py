@@ -115,10 +115,9 @@ class RaterCalibration(Result):
         moved = self.of_persons[:, 3] - self.of_persons[:, 2]
         ends = {"low": float(self.severity[low]), "high": float(self.severity[high]), "error": float(np.nanmax(self.of_experts[:, 3]))}
         moves = {"low": float(moved.min()), "high": float(moved.max()), "mean": float(np.abs(moved).mean())}
-        variance, model = self.parameters.variance, self.facets.model
         return [
-            say("head", experts=len(self.experts), marks=marks, persons=len(self.persons), model=model),
-            say("likelihood", log_likelihood=self.log_likelihood, parameters=self.n_parameters, variance=variance),
+            say("head", experts=len(self.experts), marks=marks, persons=len(self.persons), model=self.facets.model),
+            say("likelihood", log_likelihood=self.log_likelihood, parameters=self.n_parameters, variance=self.parameters.variance),
             say("range", **ends, mildest=self.experts[low], severest=self.experts[high]),
             *([say("random", sd=float(self.spread[0]))] if self.facets.experts == "random" else []),
             say("adjusted", **moves),
@@ -140,5 +139,5 @@ class RaterCalibration(Result):
         x, se = self.of_experts[:, [column, column + 1]].T
         order = np.argsort(x)[: np.isfinite(x).sum()]
         at = np.stack([x, x - Z95 * se, x + Z95 * se])[:, order]
-        labels, title, axis = [self.experts[r] for r in order], say(f"title_{kind}"), say("severity_axis")
-        return interval_chart(labels, at, title=title, x_label=axis, x_lines=(0.0,))
+        labels, x_label = [self.experts[r] for r in order], say("severity_axis")
+        return interval_chart(labels, at, title=say(f"title_{kind}"), x_label=x_label, x_lines=(0.0,))

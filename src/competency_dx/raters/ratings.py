@@ -75,15 +75,15 @@ class Ratings(Result):
         return np.asarray(self.status == USED)
 
     @property
-    def rows(self) -> Ints:
-        """Return person, item, expert and mark of these rows (4, n)."""
-        rows, used = np.stack([self.person, self.item, self.expert, self.mark]), self.used
-        return rows if used.all() else rows[:, used]
+    def rows(self) -> tuple[Ints, ...]:
+        """Return person, item, expert and mark of these rows, each (n,)."""
+        rows, used = (self.person, self.item, self.expert, self.mark), self.used
+        return rows if used.all() else tuple(x[used] for x in rows)
 
     def answers(self) -> dict[tuple[int, int], dict[int, int]]:
         """Return the marks of each answer, by person and item: experts in the order of the protocol, of each the last mark."""
         out = defaultdict[tuple[int, int], dict[int, int]](dict)
-        for person, item, expert, mark in self.rows.T.tolist():
+        for person, item, expert, mark in zip(*(x.tolist() for x in self.rows), strict=True):
             out[person, item][expert] = mark
         return dict(sorted(out.items()))
 
@@ -116,9 +116,8 @@ class Ratings(Result):
             mean = total / n
             half = Z95 * np.sqrt(np.maximum(square / n - mean**2, 0) / n)
         order = np.argsort(mean)
-        labels = [self.experts[k] for k in order]
         at = np.stack([mean, mean - half, mean + half])[:, order]
-        return interval_chart(labels, at, title=say("mean_marks"), x_label=say("percent_axis"))
+        return interval_chart([self.experts[k] for k in order], at, title=say("mean_marks"), x_label=say("percent_axis"))
 
 
 @checked(RatersError)
@@ -203,7 +202,7 @@ def load_ratings(
         written=written,
         day=day,
         findings=tuple(findings),
-        provenance=provenance("load_ratings", {"source": table.origin, "data": digest_arrays(rows, day)}, settings),
+        provenance=provenance("load_ratings", {"source": table.origin, "data": digest_arrays(rows.astype(np.int32), day)}, settings),
     )
 
 

@@ -85,8 +85,10 @@ def scoring_step(
 
 def gradients(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:
     """Return the gradient (I, F) of Σ counts log P for expected counts (I, K, Q)."""
-    by_beta = derivatives(groups, beta, log_prob, theta, allowed).reshape(*beta.shape, -1)
-    return np.asarray((by_beta @ counts.reshape(len(beta), -1, 1))[:, :, 0])
+    eta, shape = predictors(beta, theta), _shape(beta, theta)
+    by_eta = _merged(groups, lambda g: g.kernel.derivatives(shape[g.items], eta[g.items], log_prob[g.items], allowed[g.items]))
+    by_point = np.einsum("nskq,nkq->nsq", by_eta, counts)
+    return np.concatenate([by_point[:, 0] @ points(theta), by_point[:, 1:].sum(axis=2)], axis=1)
 
 
 def information(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools) -> Floats:

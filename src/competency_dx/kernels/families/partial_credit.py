@@ -17,8 +17,8 @@ def log_probabilities(shape: Floats, eta: Floats, allowed: Bools) -> Floats:
     logits = np.arange(allowed.shape[1])[:, None] * eta[:, None, :] + _intercepts(shape, allowed)[:, :, None]
     if not allowed.all():
         logits = np.where(allowed[:, :, None], logits, -np.inf)
-    top = logits.max(axis=1, keepdims=True)
-    logits -= top + np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
+    logits -= logits.max(axis=1, keepdims=True)
+    logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
     return np.maximum(logits, FLOOR, out=logits)
 
 
@@ -33,7 +33,7 @@ def derivatives(shape: Floats, eta: Floats, log_prob: Floats, allowed: Bools) ->
     n, K, Q = prob.shape
     out = np.zeros((n, 1 + shape.shape[1], K, Q))
     out[:, 0] = np.arange(K, dtype=float)[:, None] - _mean(prob)[:, None, :]
-    out[:, 1:K] = np.eye(K)[1:, :, None] - prob[:, 1:, None, :]
+    np.subtract(np.eye(K)[1:, :, None], prob[:, 1:, None, :], out=out[:, 1:K])
     return out
 
 
@@ -41,13 +41,13 @@ def curvature(shape: Floats, eta: Floats, counts: Floats, log_prob: Floats, allo
     """Return the curvature by (η, e_1 …): the covariance of the sufficient statistics X and 1[X = j], times the total."""
     totals, prob = counts.sum(axis=1), np.exp(log_prob)
     n, K, Q = prob.shape
-    k = np.arange(K, dtype=float)
-    mean = _mean(prob)
+    off = np.arange(K, dtype=float)[:, None] - _mean(prob)[:, None, :]
     weighted = totals[:, None, :] * prob
+    lifted = weighted * off
     out = np.zeros((n, 1 + shape.shape[1], 1 + shape.shape[1], Q))
-    out[:, 0, 0] = np.einsum("nkq,nkq->nq", weighted, (k[:, None] - mean[:, None, :]) ** 2)
-    out[:, 0, 1:K] = out[:, 1:K, 0] = (weighted * (k[:, None] - mean[:, None, :]))[:, 1:]
-    out[:, 1:K, 1:K] = -weighted[:, 1:, None] * prob[:, None, 1:]
+    out[:, 0, 0] = np.einsum("nkq,nkq->nq", lifted, off)
+    out[:, 0, 1:K] = out[:, 1:K, 0] = lifted[:, 1:]
+    np.multiply(-weighted[:, 1:, None], prob[:, None, 1:], out=out[:, 1:K, 1:K])
     j = np.arange(1, K)
     out[:, j, j] += weighted[:, 1:]
     return out

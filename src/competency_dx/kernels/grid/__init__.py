@@ -41,7 +41,8 @@ class Answers(NamedTuple):
     which answer each column above the base category indicates. `weight` (P,) are case weights, None where all are 1; `normal` (P,
     2) are mean and standard deviation of each person's own normal prior, None where all share the log weights of the tables.
     A row may stand for `weight` persons. Where all slopes are one, the sum of a person's categories says all of θ (Andersen 1977,
-    doi:10.1007/BF02293746), and is the only indicator; `tally` (C,) then counts the answers of all persons by column.
+    doi:10.1007/BF02293746), and is the only indicator; `tally` (C,) then counts the answers of all persons by column. `given` are
+    sparse indicators (P, C), or the sums, and the sparse mask of answers (P, I), where few were given.
     """
 
     codes: Codes
@@ -51,11 +52,12 @@ class Answers(NamedTuple):
     weight: Floats | None = None
     normal: Floats | None = None
     tally: Floats | None = None
+    given: tuple[Any, Any] | None = None
 
     def take(self, persons: Ints | slice) -> Answers:
         """Return the answers of some of the persons."""
         kept = {name: x[persons] for name in ("observed", "weight", "normal") if (x := getattr(self, name)) is not None}
-        return self._replace(codes=self.codes[persons], **kept)
+        return self._replace(codes=self.codes[persons], given=self.given and tuple(x[persons] for x in self.given), **kept)
 
     def coded(self, missing: int) -> Codes:
         """Return the categories (P, I) with a number of its own for a missing answer."""
@@ -113,8 +115,10 @@ def prepare(codes: Codes, observed: Bools, n_categories: Ints) -> Answers:
     return Answers(codes, None if everywhere(observed) else observed, item, category.astype(np.int64))
 
 
-def indicators(answers: Answers, block: slice, dtype: DTypeLike = np.float64) -> tuple[Floats, Floats | None]:
-    """Return Z (p, C) above base, sums (p, 1) where these say all, and the mask of missing answers (p, I) of a block as floats."""
+def indicators(answers: Answers, block: slice, dtype: DTypeLike = np.float64) -> tuple[Any, Any]:
+    """Return of a block Z (p, C) above base, or sums (p, 1), and the mask of missing answers (p, I), or a sparse one of those given."""
+    if answers.given is not None:
+        return answers.given[0][block].astype(dtype), answers.given[1][block].astype(dtype)
     codes = answers.codes[block]
     absent = None if answers.observed is None else (~answers.observed[block]).astype(dtype)
     if answers.tally is not None:
@@ -124,19 +128,17 @@ def indicators(answers: Answers, block: slice, dtype: DTypeLike = np.float64) ->
     return (np.ascontiguousarray(codes.T)[answers.item] == answers.category[:, None]).astype(dtype).T, absent
 
 
-def few_indicators(answers: Answers, dtype: DTypeLike) -> tuple[Any, Any]:
-    """Return Z (p, C) above base and the mask of answers (p, I), both sparse, of persons who answered few of the items."""
+def with_sparse(answers: Answers) -> Answers:
+    """Return answers with sparse indicators and a sparse mask where few were given."""
     from scipy.sparse import csr_array
 
-    (row, item), P = np.nonzero(answers.coded(-1) >= 0), len(answers.codes)
-    ones = np.ones(len(row), dtype=dtype)
-    given = csr_array((ones, item, np.searchsorted(row, np.arange(P + 1))), shape=answers.codes.shape)
-    if answers.tally is not None:
-        return indicators(answers._replace(observed=None), slice(None), dtype)[0], given
-    code, first = answers.codes[row, item].astype(np.int64), np.searchsorted(answers.item, np.arange(answers.codes.shape[1]))
-    above = code > 0
-    at = row[above], (first[item] + code - 1)[above]
-    return csr_array((ones[: len(at[0])], at), shape=(P, len(answers.item))), given
+    if answers.observed is None or answers.observed.mean() >= FEW:
+        return answers
+    (row, item), (P, I), C = np.nonzero(answers.observed), answers.codes.shape, len(answers.item)
+    code, ones = answers.codes[row, item].astype(np.int64), np.ones(len(row), dtype=np.float32)
+    at = np.stack([row, np.searchsorted(answers.item, np.arange(I))[item] + code - 1])[:, code > 0]
+    Z = answers.codes.sum(axis=1, keepdims=True) if answers.tally is not None else csr_array((ones[code > 0], at), shape=(P, C))
+    return answers._replace(given=(Z, csr_array((ones, (row, item)), shape=(P, I))))
 
 
 class JointTerms(NamedTuple):
@@ -240,8 +242,7 @@ def e_step(answers: Answers, tables: Tables, executor: Executor | None = None) -
 
 def _block_statistics(terms: JointTerms, answers: Answers) -> Expected:
     """Return the statistics of one block of persons, its `narrowest` a variance."""
-    few, kind = answers.observed is not None and answers.observed.mean() < FEW, terms.base.dtype
-    Z, absent = few_indicators(answers, kind) if few else indicators(answers, slice(None), kind)
+    Z, absent = indicators(answers, slice(None), terms.base.dtype)
     evidence, posterior, points = posteriors(answers, terms, Z, absent)
     first, second = terms.powers[1:, points] @ posterior.T
     variance = second - first**2
@@ -252,7 +253,7 @@ def _block_statistics(terms: JointTerms, answers: Answers) -> Expected:
     nodes = posterior.sum(axis=0)
     totals = np.broadcast_to(nodes, (len(terms.base), len(nodes)))
     if absent is not None:
-        totals = absent.T @ posterior if few else nodes - absent.T @ posterior
+        totals = nodes - absent.T @ posterior if isinstance(absent, np.ndarray) else absent.T @ posterior
     likelihood = float(evidence.sum(dtype=np.float64))
     upper, totals, nodes = (_spread(x, points, terms.powers.shape[1]) for x in ((posterior.T @ Z).T, totals, nodes))
     return Expected(likelihood, upper, totals, nodes, mean, second, float(variance.min()))

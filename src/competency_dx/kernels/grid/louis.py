@@ -108,17 +108,15 @@ def _missing_of_block(terms: JointTerms, theta: Floats, how: tuple[int, Floats |
     codes, theta = answers.coded(-1), theta[points]
     met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[scores.owner])
     place, some = np.concatenate([met, np.arange(len(scores.owner), scores.size)]), scores.take(met, points)
-    own = np.ascontiguousarray(codes.T)[some.owner]
-    if some.bent is None and len(some.population) == 1 and (own >= 0).all():
-        straight = _straight(posterior, theta, some, own, answers.weight, None if design is None else design[place])
+    T = None if design is None else design[place]
+    if some.bent is None and len(some.population) == 1 and (codes[:, np.unique(some.owner)] >= 0).all():
+        straight = _straight(posterior, theta, some, np.ascontiguousarray(codes.T)[some.owner], answers.weight, T)
         return spread_out(straight, place, scores.size) if design is None else straight
-    project = Projection(own, some, theta, posterior.dtype)
+    project = Projection(np.ascontiguousarray(codes.T), some, theta, posterior.dtype, T)
     root = None if answers.weight is None else np.sqrt(answers.weight)[:, None]
-    out, total, size = np.zeros((project.size if design is None else design.shape[1],) * 2), 0.0, np.inf
+    out, total, size = np.zeros((some.size if design is None else design.shape[1],) * 2), 0.0, np.inf
     for weighted in weighted_polynomials(posterior, theta, most):
         term = project(weighted)
-        if design is not None:
-            term = term @ design[place].astype(term.dtype)
         if root is not None:
             term = term * root.astype(term.dtype)
         product = term.T @ term
@@ -144,7 +142,7 @@ def _straight(posterior: Floats, theta: Floats, scores: SplitScores, own: Codes,
     table = np.concatenate([scores.base, scores.population[0] @ np.stack([theta, theta**2])])
     within = np.diag(scaled.sum(axis=0, dtype=np.float64)) - scaled.T @ posterior.astype(np.float64)
     if not len(rows) and T is not None:
-        return np.asarray((T.T @ table) @ within @ (T.T @ table).T)
+        table, T = T.T @ table, None
     out = table @ within @ table.T
     if (lines := _chosen(own[rows], scores.linear[:, rows], kind)) is not None:
         cross = (lines @ v) @ table.T
@@ -177,27 +175,38 @@ def spread_out(matrix: Floats, place: Ints, F: int) -> Floats:
 
 
 class Projection:
-    """Expected scores times polynomials: c_pr (p, F) by posteriors times φ_r (p, Q); `own` (F, p): the answer of a parameter, or -1."""
+    """Expected scores times polynomials, c_pr (p, F), or by what parameters are linear in, T (F, n), by posteriors times φ_r (p, Q)."""
 
-    __slots__ = ("base", "bent", "linear", "scores", "seen", "size", "theta")
+    __slots__ = ("T", "base", "bent", "linear", "parts", "scores", "seen", "theta")
 
-    def __init__(self, own: Codes, scores: SplitScores, theta: Floats, kind: DTypeLike = np.float64) -> None:
+    def __init__(self, codes: Codes, scores: SplitScores, theta: Floats, kind: DTypeLike = float, T: AnyFloats | None = None) -> None:
+        self.scores, self.theta, self.T, self.parts = scores, theta, T, []
+        if T is not None and scores.bent is None and not scores.linear.any():  # by sets of persons who answered the same items
+            items, place = np.unique(scores.owner, return_inverse=True)
+            bits = np.packbits(codes[items] >= 0, axis=1)
+            _, first, alike = np.unique(bits.view(f"V{bits.shape[1]}")[:, 0], return_index=True, return_inverse=True)
+            of = [np.flatnonzero(alike[place] == k) for k in range(len(first))]
+            self.parts = [(np.flatnonzero(codes[items[i]] >= 0), scores.base[at].T @ T[at]) for i, at in zip(first, of, strict=True)]
+            return
+        own = codes[scores.owner]
         self.seen = None if (own >= 0).all() else own >= 0
         self.linear = _chosen(own, scores.linear, kind)
-        self.scores, self.theta, self.size = scores, theta, scores.size
         self.base = scores.base if scores.base.any() else None
-        bent = []
-        for k, table in enumerate(() if scores.bent is None else scores.bent):
-            if len(rows := np.flatnonzero(table.any(axis=1))):
-                bent.append((rows, (own[rows] == k).astype(np.float32), table[rows]))
-        self.bent = tuple(bent)
+        some = ((k, np.flatnonzero(table.any(axis=1)), table) for k, table in enumerate(() if scores.bent is None else scores.bent))
+        self.bent = [(rows, (own[rows] == k).astype(np.float32), table[rows]) for k, rows, table in some if len(rows)]
 
     def __call__(self, weighted: AnyFloats) -> AnyFloats:
         """Return the next term; constants vanish beside φ_1, φ_2 …, and what is linear in θ beside φ_2, φ_3 …."""
-        scores, kind, across = self.scores, weighted.dtype, weighted.T
-        F = len(scores.owner)
-        out = np.zeros((self.size, len(weighted)), dtype=kind)
-        items = out[:F]
+        kind, across, F = weighted.dtype, weighted.T, len(self.scores.owner)
+        T = None if self.T is None else self.T.astype(kind)
+        population = np.einsum("pk,prk->rp", weighted @ np.stack([self.theta, self.theta**2], axis=1), self.scores.population)
+        if T is not None and self.parts:
+            total: AnyFloats = population.T.astype(kind) @ T[F:]
+            for persons, table in self.parts:
+                total[persons] += weighted[persons] @ table.astype(kind)
+            return total
+        out = np.zeros((self.scores.size, len(weighted)), dtype=kind)
+        items, out[F:] = out[:F], population
         if self.base is not None:
             np.matmul(self.base.astype(kind), across, out=items)
         if self.linear is not None:
@@ -209,11 +218,7 @@ class Projection:
             items[rows if len(rows) < F else slice(None)] += part
         if self.seen is not None:
             items *= self.seen
-        if self.size > F:
-            powers = weighted @ np.stack([self.theta, self.theta**2], axis=1).astype(kind)
-            shape = (len(weighted), *scores.population.shape[1:])
-            out[F:] = np.einsum("pk,prk->rp", powers, np.broadcast_to(scores.population, shape))
-        return out.T
+        return out.T if T is None else out.T @ T
 
 
 def _chosen(codes: Codes, values: Floats, kind: DTypeLike) -> AnyFloats | None:

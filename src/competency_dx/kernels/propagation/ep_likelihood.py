@@ -332,7 +332,7 @@ def _item_terms(
     for part, own, at, tilted in zip(design.answers, *scores, found.tilted, strict=True):
         codes = part.coded(-1)
         met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[own.owner])
-        project = louis.Projection(np.ascontiguousarray(codes.T)[own.owner[met]], own.take(met), model.theta)
+        project = louis.Projection(np.ascontiguousarray(codes.T), own.take(met), model.theta)
         terms.append(map(project, louis.weighted_polynomials(tilted.T, model.theta, most)))
         place.append(at[met])
     return terms, np.concatenate(place)
