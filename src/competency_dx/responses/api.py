@@ -179,15 +179,15 @@ def _scored(roles: Roles, bank: ItemBank | None, layout: Layout, *, pivoted: boo
     if pivoted:  # what has no row is no blank cell
         rows = np.stack([c.codes for c in scored.columns.values()], axis=1) >= 0
         status, stated = np.where((status == BLANK) & rows, stated, status), np.full_like(stated, BLANK)
-    status = np.where((of_persons.away(roles) & (scored.scores == 0).all(axis=1))[:, None], np.uint8(ABSENT), status)
+    status[of_persons.away(roles) & (scored.scores == 0).all(axis=1)] = ABSENT
     status, notes = resolve_blanks(ids[row], list(roles.items), status, stated, forms)
     source = best_rows(row, scored.scores, status, each=pivoted) if len(ids) < len(row) else None
     reasons, items = picked(status, source), tuple(roles.items)
-    scores = np.where(reasons == Reason.ANSWERED, picked(scored.scores, source), np.int8(0)).astype(np.int8)
+    scores = picked(scored.scores, source) * (reasons == Reason.ANSWERED)
     answers = None
     if scored.mode == "raw":
         codes, vocabulary, kinds = zip(*((c.codes, c.vocabulary, c.kinds) for c in scored.columns.values()), strict=True)
-        answers = RawAnswers(codes=picked(np.stack(codes, axis=1), source), vocabulary=vocabulary, kinds=kinds)
+        answers = RawAnswers(codes=picked(np.stack(codes).T, source), vocabulary=vocabulary, kinds=kinds)
     suspicious = strange_values(items, scores, reasons) if bank is None else ()
     suspicious += only_right(items, scores, reasons, scored.max_scores) if scored.mode == "scored" else ()
     at = None if source is None else source.min(axis=1)

@@ -16,7 +16,7 @@ LIKE: Mapping[str, re.Pattern[str]] = {name: re.compile(text) for name, text in 
 """What the room knows of the words and signs that people and programs write, and what answers and headings are like."""
 _SHAPES = str.maketrans({sign: one for one, signs in WORDS["shapes"].items() for sign in signs})
 _UNSEEN = {sign: shape for sign, shape in _SHAPES.items() if shape == ""}
-MONTHS = 12
+MONTHS, DIGITS = 12, 9
 LONGEST = 2000  # a raw answer longer than this is not a list of codes
 NOTHING = ("_", "*", "?")  # signs people put where an element of a sequence is left out
 _LINKS = r"[\s\-=:)>→.?!\"']*"
@@ -29,7 +29,8 @@ def visible(text: str) -> str:
 
 def tidy(text: str) -> str:
     """Unify dashes, quotes and spaces; composed letters; no space at the ends or twice in a row."""
-    return " ".join(unicodedata.normalize("NFC", text).translate(_SHAPES).split())
+    plain_text = text.replace("`", "'") if text.isascii() else unicodedata.normalize("NFC", text).translate(_SHAPES)
+    return " ".join(plain_text.split())
 
 
 def fold_text(text: str) -> str:
@@ -55,6 +56,8 @@ def header_form(text: str) -> str:
 
 def read_number(text: str, units: tuple[str, ...] = ()) -> Fraction | None:
     """Read one number exactly, or None: decimal comma or point, thousands apart, ``1/2`` or ``1 1/5`` (not ``1 5``), a unit."""
+    if not units and text.isascii() and text.isdigit() and len(text) <= DIGITS:
+        return Fraction(int(text))
     out = LIKE["vulgar"].sub(lambda sign: " " + unicodedata.normalize("NFKC", sign[0]).replace("⁄", "/"), text)
     out = LIKE["lead"].sub("", tidy(out)).rstrip("; ")
     for unit in units:
@@ -111,6 +114,8 @@ def fold_isotope(text: str) -> str:
 
 def read_points(text: str) -> tuple[int, int | None] | None:
     """Read whole points and, where the text tells it, the maximum: ``"3"``, ``"3,0"``, ``"3 / 4"``, ``"3 балла из 4"``."""
+    if text.isascii() and text.isdigit() and len(text) <= DIGITS:
+        return int(text), None
     plain_text = tidy(text).casefold()
     out = LIKE["unit of points"].sub("", WORDS["truth"]["points"].get(plain_text, plain_text))
     parts = LIKE["of maximum"].fullmatch(out)
@@ -204,6 +209,8 @@ def segment(text: str, pieces: Sequence[str]) -> tuple[str, ...] | None:
     """Return the only way to cut `text` into `pieces`; None when there is none, or more than one."""
     if len(text) > LONGEST or not text:
         return None
+    if max(map(len, pieces), default=0) == 1 and len({*pieces}) == len(pieces):
+        return tuple(text) if {*text} <= {*pieces} else None
     ways: list[list[tuple[str, ...]]] = [[()], *([] for _ in text)]  # two at most to each place
     for start, before in enumerate(ways[:-1]):
         for piece in pieces if before else ():
@@ -227,7 +234,7 @@ def unnumbered(raw: str, codes: Sequence[str] = ()) -> str:
 
 def read_pairs(raw: str, left: CodeBook, options: CodeBook) -> tuple[str | None, ...] | None:
     """Read one option (or None) per left entry from ``"31"``, ``"3;1"``, ``"А3Б1"``, ``"А-3; Б-1"`` or words, None where none is."""
-    for text in (raw, LIKE["label"].sub(r"\1", raw)):
+    for text in dict.fromkeys((raw, LIKE["label"].sub(r"\1", raw))):
         if (paired := _explicit_pairs(text, left, options)) is not None:
             return tuple(paired.get(code) for code in left.codes)
     row = options.split(raw, order="kept")

@@ -92,8 +92,8 @@ def _csv(path: Path, ids: frozenset[str]) -> Table:
         limits_in_force().check(path.name, cell_length=len(decode(cell)[0]))
     text, encoding = decode(data)
     del data
-    first, _, rest = text.partition("\n")
-    text = (rest if first.strip().lower().startswith("sep=") else text).rstrip("\x1a")  # which DOS wrote at the end
+    first = text[: text.find("\n") + 1 or None]
+    text = text.removeprefix(first if first.strip().lower().startswith("sep=") else "").rstrip("\x1a")  # which DOS wrote at the end
     lines = [match[0] for _, match in zip(range(HEAD), LIKE["line"].finditer(text), strict=False) if match[0]]
     if "\0" in text:
         raise ResponsesError("responses.not_text", path=path)
@@ -170,8 +170,8 @@ def _short_rows(text: str, frame: DataFrame, mark: str, columns: int) -> list[tu
     empty = np.flatnonzero(frame[columns - 1].to_numpy() == "").tolist() if columns > 2 else []
     lines = text.split("\n") if empty else []
     if not empty or len(frame) == len(lines) - (not lines[-1]):  # a line a row: the delimiters outside quotes count its cells
-        bare = LIKE["quoted"].sub("", text).split("\n") if empty and '"' in text else lines
-        doubtful = (k for k in empty if bare[k].count(mark) < columns - 1)
+        bare = ((k, LIKE["quoted"].sub("", lines[k]) if '"' in lines[k] else lines[k]) for k in empty)
+        doubtful = (k for k, line in bare if line.count(mark) < columns - 1)
         numbered = ((k + 1, next(csv.reader([lines[k]], delimiter=mark))) for k in doubtful)
     else:
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
@@ -223,7 +223,8 @@ def header_row(head: Sequence[Sequence[object]], ids: frozenset[str]) -> int:
     rows = [*map(_texts, head)]
     if not (texts := [[*filter(None, row)] for row in rows]):
         return 0
-    known = [sum(is_id(c, ids) for c in row) for row in texts]
+    named = {text for text in {text for row in texts for text in row} if is_id(text, ids)}
+    known = [sum(text in named for text in row) for row in texts]
     roles = [len({*map(header_form, row)} & _ROLE_NAMES) for row in texts]
     if max(known) > 1 or (sum(known) == 1 and max(roles) <= 1):  # ids one below the other are in rows
         return known.index(max(known))

@@ -64,6 +64,8 @@ def alike(ids: Sequence[str]) -> list[str]:
 
 def again(ids: Sequence[str]) -> list[str]:
     """Return ids that are others with the mark of a second attempt behind, and these: "T1" and "T1 (2)"."""
+    if len({*map(len, ids)}) == 1 or not re.search(r"[\s_.\-(*]", "".join(ids)):  # none begins with another, or none has a mark
+        return []
     every = {*ids}
     marked = {one for i in ids if (first := LIKE["again"].sub("", i)) != i and first in every for one in (i, first)}
     return [i for i in ids if i in marked]
@@ -113,9 +115,9 @@ def without_footers(
             text = column.vocabulary[column.codes[row]]  # of a signature the first word only
             shown[row] = text.split(maxsplit=1)[0].rstrip(":,") if is_signature(text) else cut(hidden_text(text), 60)
     if ids is not None:
-        last = ids.name[-1:].casefold()
-        heads = [t[-1:].casefold() == last and len(t) < LABEL and header_form(t) == ids.header for t in ids.vocabulary]
-        certain |= np.array([*heads, False])[ids.codes]
+        last = {sign for sign in {t[-1:] for t in ids.vocabulary} if sign.casefold() == ids.name[-1:].casefold()}
+        heads = [k for k, t in enumerate(ids.vocabulary) if t[-1:] in last and len(t) < LABEL and header_form(t) == ids.header]
+        certain |= np.isin(ids.codes, heads)
     beside[1:-1] = False
     strange, doubtful = _strangers(ids, cells, [(i, table.columns[n]) for i, n in keyed], certain | ends)
     certain, lost = certain | strange, blank & bare
@@ -140,7 +142,7 @@ def _strangers(ids: Column | None, cells: Sequence[Column], keyed: Sequence[tupl
     empty = np.all([c.codes < 0 for c in cells], axis=0)
     ends = [*range(3), *range(max(3, total - ENDS), total)]
     sample = np.linspace(0, total - 1, min(total, SAMPLE)).astype(np.int64).tolist()
-    id_of = dict.fromkeys((*ends, *sample), "") if ids is None else {row: ids.take(rows[[row]]).texts()[0] for row in (*ends, *sample)}
+    id_of = {row: ids.vocabulary[ids.codes[row]] if ids and ids.codes[row] >= 0 else "" for row in (*ends, *sample)}
     forms = {row: re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "0", text)) for row, text in id_of.items()}
     counts = Counter(forms[row] for row in sample)
     usual, most = counts.most_common(1)[0]
@@ -305,7 +307,8 @@ def personal_kind(column: Column) -> ColumnKind | None:
     header, cells = column.header, column.vocabulary[:CONTENTS]
     if not cells:
         return None
-    bare = [*{c.rstrip("0123456789") for c in cells}] if len(cells) > 1 else cells  # "Smith7", where "Pupil 7" is one word for all
+    words = [c.rstrip("0123456789") for c in cells]
+    bare = [*{*words}] if len(cells) > 1 else cells  # "Smith7", where "Pupil 7" is one word for all
     certain = _inside(column)
     if certain is not None and "name" not in certain:
         return certain
@@ -313,9 +316,10 @@ def personal_kind(column: Column) -> ColumnKind | None:
     long = [c for c in map(personal_data.spelled, cells) if _CELLS["long number"].fullmatch(c)]  # beside words a single one is enough
     numbers = dict.fromkeys(("may_be_snils", "is_tax_number", "bare phone"), long)
     for kind, head, what, share in WORDS["personal"]["tests"]:
-        test, contents = getattr(personal_data, what, None) or _CELLS[what].fullmatch, {"letters": bare, **numbers}.get(what, cells)
+        test = getattr(personal_data, what, None) or _CELLS[what].fullmatch
+        contents = {"letters": bare, "may_be_a_name": words, **numbers}.get(what, cells)
         least = share * len(contents if what in numbers else cells)
-        if (head in of_persons or HEADINGS[head].search(header)) and sum(map(bool, map(test, contents))) > least:
+        if (head in of_persons or HEADINGS[head].search(header)) and sum(n for c, n in Counter(contents).items() if test(c)) > least:
             return cast("ColumnKind", kind)
     years = sorted(int(m["y1"] or m["y2"] or m["y3"]) for c in cells if (m := _CELLS["date"].fullmatch(c)))
     past = sum(1920 < y < ADULT for y in years)

@@ -246,11 +246,14 @@ def resolve_blanks(
     """Replace `BLANK` and `ABSENT`: in a form the last run was not reached, others omitted; `stated` (I,) by the user."""
     blank = status == BLANK
     absent = (status == ABSENT).any(axis=1) & ~((status == Reason.ANSWERED) | (status == Reason.INVALID)).any(axis=1)
-    out = np.where(blank & ~blank.all(axis=1, keepdims=True), stated.astype(np.uint8), status)
+    some = blank & ~blank.all(axis=1, keepdims=True) if (stated != BLANK).any() else None
+    out = status.copy(order="K") if some is None else np.where(some, stated.astype(np.uint8), status)
     notes = [*Template("responses.absent").about(hidden_ids(persons, np.flatnonzero(absent)))]
     notes += _by_form(forms, items, out, blank) if forms else []
-    out[(out == BLANK) | (out == ABSENT) | absent[:, None]] = Reason.NOT_ADMINISTERED
-    return out, [*notes, *blanks(np.bincount(out[blank & ~absent[:, None]], minlength=len(Reason)))]
+    gone = (out >= ABSENT) | absent[:, None]
+    out = out * ~gone + gone * np.uint8(Reason.NOT_ADMINISTERED)  # which takes less time than to choose
+    blank &= ~absent[:, None]
+    return out, [*notes, *blanks(np.array([np.count_nonzero(blank & (out == reason)) for reason in Reason]))]
 
 
 def blanks(counts: Ints) -> tuple[Finding, ...]:

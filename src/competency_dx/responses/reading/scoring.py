@@ -104,8 +104,8 @@ def score_columns(roles: Roles, bank: ItemBank | None, layout: Layout) -> Scored
     return Scored(
         columns=dict(zip(roles.items, kept, strict=True)),
         mode=mode,
-        scores=np.stack([of_contents[c.codes] for of_contents, c in zip(points, kept, strict=True)], axis=1),
-        status=np.stack([of_contents[c.codes] for of_contents, c in zip(status, kept, strict=True)], axis=1),
+        scores=np.stack([of_contents[c.codes] for of_contents, c in zip(points, kept, strict=True)]).T,
+        status=np.stack([of_contents[c.codes] for of_contents, c in zip(status, kept, strict=True)]).T,
         blanks=np.array([own.get("", BLANK) for *_, own in asked], dtype=np.int64),
         max_scores=np.array(highest, dtype=np.int64),
         findings=(*found, *gather(r for r in chain.from_iterable(remarks) if not settled or r[0] != "responses.none_right")),
@@ -347,9 +347,8 @@ def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None,
         most = [repr(masked(column.vocabulary[at])) for at in np.argsort(-missed, kind="stable")[:MOST].tolist() if missed[at]]
         out.append(("responses.none_right" if same else "responses.unmatched", name, ", ".join(most), int(missed.sum())))
     for k, (text, kind) in enumerate(zip(column.vocabulary, column.kinds, strict=True)):
-        code, shown = "", masked(text)
-        if verdicts.tokens[k]:
-            code, shown = "responses.missing_tokens", cut(text, 40)
+        code = "responses.missing_tokens" if verdicts.tokens[k] else ""
+        if code:
             many = counts[k] >= max(unreadable.FEWEST, unreadable.MINUS_SHARE * (counts[k] + given))
             if text == "-1" and item is None and many and verdicts.points.max() <= 1 and text not in own:  # it may be a score
                 out.append(("responses.minus_one", name, repr(text), counts[k]))
@@ -366,5 +365,5 @@ def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None,
         elif judge and item and item.type == "number" and not verdicts.points[k] and (whole := LIKE["triple"].sub(r"\1", text)) != text:
             code = "responses.thousands" if judge(whole).points else ""
         if code:
-            out.append((code, name, repr(shown), counts[k]))
+            out.append((code, name, repr(cut(text, 40) if verdicts.tokens[k] else masked(text)), counts[k]))
     return out

@@ -1,7 +1,7 @@
 """A table of answers while it is read: columns of distinct texts and codes, from frames, records and arrays."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Self, cast
@@ -38,6 +38,7 @@ class Column:
     codes: NDArray[np.int32]
     vocabulary: tuple[str, ...]
     kinds: tuple[Kind, ...]
+    counted: list[Ints] = field(default_factory=list, init=False, repr=False)  # once asked for
 
     @property
     def header(self) -> str:
@@ -61,7 +62,9 @@ class Column:
 
     def counts(self) -> Ints:
         """Return how often each content occurs."""
-        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.vocabulary))
+        if not self.counted:
+            self.counted.append(np.bincount(self.codes + 1, minlength=len(self.vocabulary) + 1)[1:])
+        return self.counted[0]
 
     def take(self, rows: NDArray[np.generic]) -> Self:
         """Return the chosen rows; contents that no longer occur are forgotten."""
@@ -159,9 +162,9 @@ _one_cell = lru_cache(maxsize=KEPT_CELLS, typed=True)(lambda name, cell: fresh_c
 def fresh_column(name: str, cells: Any) -> Column:  # noqa: ANN401 - as above
     """Factorise cells as `column` does, and remember none."""
     codes, unique = (_few if isinstance(cells, list) else _factorised)(cells)
-    contents = [cell_text(u) for u in unique]
-    figures = [text for text, kind in contents if kind == "text" and any(map(str.isdigit, text)) and text[0] != "#"]
-    if figures and all(text.endswith(".0") and text[:-2].isdigit() for text in figures):  # so a column of whole floats is written
+    contents = [(visible(u), cast("Kind", "text")) if type(u) is str else cell_text(u) for u in unique]
+    figures = (text for text, kind in contents if kind == "text" and any(map(str.isdigit, text)) and text[0] != "#")
+    if all(text.endswith(".0") and text[:-2].isdigit() for text in figures):  # so a column of whole floats is written
         contents = [(t[:-2], "number") if k == "text" and t.endswith(".0") and t[0] != "#" else (t, k) for t, k in contents]
     limits_in_force().check(name, cell_length=max((len(text) for text, _ in contents), default=0))
     every = "\n".join((name, *(text for text, _ in contents)))
