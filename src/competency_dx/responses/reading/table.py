@@ -162,7 +162,7 @@ _one_cell = lru_cache(maxsize=KEPT_CELLS, typed=True)(lambda name, cell: fresh_c
 def fresh_column(name: str, cells: Any) -> Column:  # noqa: ANN401 - as above
     """Factorise cells as `column` does, and remember none."""
     codes, unique = (_few if isinstance(cells, list) else _factorised)(cells)
-    contents = [(visible(u), cast("Kind", "text")) if type(u) is str else cell_text(u) for u in unique]
+    contents: list[tuple[str, Kind]] = [(visible(u), "text") if type(u) is str else cell_text(u) for u in unique]
     figures = (text for text, kind in contents if kind == "text" and any(map(str.isdigit, text)) and text[0] != "#")
     if all(text.endswith(".0") and text[:-2].isdigit() for text in figures):  # so a column of whole floats is written
         contents = [(t[:-2], "number") if k == "text" and t.endswith(".0") and t[0] != "#" else (t, k) for t, k in contents]
