@@ -2,10 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 from unicodedata import normalize
 
 import numpy as np
@@ -39,6 +39,7 @@ _KEY = re.compile(rf"(?i)(?<![^\W\d_])(?:{'|'.join(_ROWS['key_parts'])})")
 _COUNT = re.compile(rf"(?:{'|'.join(_ROWS['count'])})(?!\w)")
 _LABELS = {part: frozenset(map(label_form, _ROWS[part])) for part in ("key", "certain", "short")}
 _CELLS = {kind: re.compile(text.replace("{name}", WORDS["name"])) for kind, text in WORDS["cells"].items()}
+T = TypeVar("T")
 ColumnKind = Personal | Literal["name in a comment"]
 
 
@@ -107,7 +108,7 @@ def without_footers(
             continue
         single = np.array([*(column.counts() == 1), False])[column.codes]
         own, before = blank | (name == person or (person is None and ~before & single)), before | (column.codes >= 0)
-        strength = np.array([*map(strength_of_label, column.vocabulary), 0])[column.codes]
+        strength = np.array([*_of_each(strength_of_label, column.vocabulary), 0])[column.codes]
         certain |= (strength == 2) & own
         ends |= (here := (strength > 0) & own)
         beside |= (strength == 2) & single
@@ -302,13 +303,19 @@ def _runs(cells: Floats, places: Sequence[int]) -> Iterator[tuple[int, slice]]:
                 yield place, run
 
 
+def _of_each(function: Callable[[str], T], texts: Sequence[str]) -> list[T]:
+    """Return what a function says of each text, asked once of those like "Pupil 7": another short number behind says nothing else."""
+    keys = [(m[1], len(text)) if (m := LIKE["numbered"].fullmatch(text)) else (text, 0) for text in texts]
+    said = {key: function(text) for key, text in dict(zip(keys, texts, strict=True)).items()}
+    return [said[key] for key in keys]
+
+
 def personal_kind(column: Column) -> ColumnKind | None:
     """Return which personal data a column holds, None where it holds none."""
     header, cells = column.header, column.vocabulary[:CONTENTS]
     if not cells:
         return None
-    words = [c.rstrip("0123456789") for c in cells]
-    bare = [*{*words}] if len(cells) > 1 else cells  # "Smith7", where "Pupil 7" is one word for all
+    bare = [*{c.rstrip("0123456789") for c in cells}] if len(cells) > 1 else cells  # "Smith7", where "Pupil 7" is one word for all
     certain = _inside(column)
     if certain is not None and "name" not in certain:
         return certain
@@ -316,10 +323,9 @@ def personal_kind(column: Column) -> ColumnKind | None:
     long = [c for c in map(personal_data.spelled, cells) if _CELLS["long number"].fullmatch(c)]  # beside words a single one is enough
     numbers = dict.fromkeys(("may_be_snils", "is_tax_number", "bare phone"), long)
     for kind, head, what, share in WORDS["personal"]["tests"]:
-        test = getattr(personal_data, what, None) or _CELLS[what].fullmatch
-        contents = {"letters": bare, "may_be_a_name": words, **numbers}.get(what, cells)
+        test, contents = getattr(personal_data, what, None) or _CELLS[what].fullmatch, {"letters": bare, **numbers}.get(what, cells)
         least = share * len(contents if what in numbers else cells)
-        if (head in of_persons or HEADINGS[head].search(header)) and sum(n for c, n in Counter(contents).items() if test(c)) > least:
+        if (head in of_persons or HEADINGS[head].search(header)) and sum(map(bool, _of_each(test, contents))) > least:
             return cast("ColumnKind", kind)
     years = sorted(int(m["y1"] or m["y2"] or m["y3"]) for c in cells if (m := _CELLS["date"].fullmatch(c)))
     past = sum(1920 < y < ADULT for y in years)
@@ -332,7 +338,7 @@ def _inside(column: Column) -> ColumnKind | None:
     if (what := personal_in(column.name)) is not None and (what != "name" or len(column.name) < LONGEST_NAME):
         return what
     some = () if LIKE["short"].fullmatch("\n".join(column.vocabulary)) else column.vocabulary
-    kinds = {what: cell for cell in some if (what := personal_in(cell)) and not is_signature(cell)}
+    kinds = {what: cell for cell, what in zip(some, _of_each(personal_in, some), strict=True) if what and not is_signature(cell)}
     if set(kinds) == {"name"} and " " in kinds["name"] and 2 * sum(map(names_a_person, some)) < len(some):
         return "name in a comment"
     return next((kind for kind in kinds if kind != "name"), "name" if kinds else None)

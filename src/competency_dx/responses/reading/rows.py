@@ -237,22 +237,22 @@ def forms_of(roles: Roles, bank: ItemBank | None) -> FormColumn | None:
     worded = {f"{word}{d}": f for d, f in short.items() for word in ("вариант ", "вариант №", "вар. ", "№", "form ", "форма ")}
     index = {fold_text(name): f for name, f in worded.items()} | short | {fold_text(t): f for t, f in titles} | ids
     forms = [index.get(fold_text(v)) or index.get(fold_code(v).casefold()) for v in column.vocabulary]
-    return FormColumn(column, forms, column.spread(f.id if f else v for f, v in zip(forms, column.vocabulary, strict=True)))
+    called = tuple(f.id if f else v for f, v in zip(forms, column.vocabulary, strict=True))
+    return FormColumn(column, forms, replace(column, vocabulary=called).texts())
 
 
 def resolve_blanks(
     persons: Names, items: Sequence[str], status: Reasons, stated: Ints, forms: FormColumn | None
 ) -> tuple[Reasons, list[Finding]]:
     """Replace `BLANK` and `ABSENT`: in a form the last run was not reached, others omitted; `stated` (I,) by the user."""
-    blank = status == BLANK
     absent = (status == ABSENT).any(axis=1) & ~((status == Reason.ANSWERED) | (status == Reason.INVALID)).any(axis=1)
+    blank = (status == BLANK) & ~absent[:, None]
     some = blank & ~blank.all(axis=1, keepdims=True) if (stated != BLANK).any() else None
     out = status.copy(order="K") if some is None else np.where(some, stated.astype(np.uint8), status)
     notes = [*Template("responses.absent").about(hidden_ids(persons, np.flatnonzero(absent)))]
     notes += _by_form(forms, items, out, blank) if forms else []
     gone = (out >= ABSENT) | absent[:, None]
     out = out * ~gone + gone * np.uint8(Reason.NOT_ADMINISTERED)  # which takes less time than to choose
-    blank &= ~absent[:, None]
     return out, [*notes, *blanks(np.array([np.count_nonzero(blank & (out == reason)) for reason in Reason]))]
 
 

@@ -45,13 +45,9 @@ class Column:
         """Return the name in the form in which column names are compared."""
         return header_form(self.name)
 
-    def spread(self, values: Iterable[str]) -> Names:
-        """Return what stands for each content row by row, "" where empty."""
-        return np.asarray(np.array([*values, ""], dtype=object)[self.codes])
-
     def texts(self) -> Names:
         """Return the contents row by row, "" where empty."""
-        return self.spread(self.vocabulary)
+        return np.asarray(np.array([*self.vocabulary, ""], dtype=object)[self.codes])
 
     def marked(self, rows: Bools) -> Self:
         """Return the column with an empty text as the content of these rows."""
