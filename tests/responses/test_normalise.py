@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from competency_dx.responses.normalise import LIKE, fold_code, fold_text, header_form, plain, read_number, read_points, segment, tidy
+from competency_dx.responses.normalise import LIKE, fold_code, fold_text, header_form, plain, read_number, read_points, tidy
 from competency_dx.responses.reading.not_answers import again
 
 if TYPE_CHECKING:
@@ -59,13 +59,6 @@ def test_a_plain_text_is_tidied_as_one_with_other_letters(text: str) -> None:
 def test_digits_are_read_as_with_words_around_them(digits: str) -> None:
     assert read_number(digits) == read_number(f"Ответ: {digits}")
     assert read_points(digits) == read_points(f"{digits} б")
-
-
-@given(st.text("123x", max_size=6))
-def test_signs_are_cut_as_longer_pieces_are(text: str) -> None:
-    longer = segment("".join(f"<{sign}>" for sign in text), ["<1>", "<2>", "<3>"])
-    assert segment(text, ["1", "2", "3"]) == (longer and tuple(piece[1] for piece in longer))
-    assert segment(text, ["1", "1"]) is None  # there are two ways, or none
 
 
 @given(st.lists(st.text("ab1 (2)*-_", min_size=1, max_size=5), unique=True))

@@ -13,11 +13,10 @@ from typing import Any, TypeVar
 import numpy as np
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it ships no types
 
-from competency_dx.arrays import Floats, Ints, blocks
+from competency_dx.arrays import Floats, Ints, T, blocks
 from competency_dx.errors import ForkError
 
 S = TypeVar("S")
-T = TypeVar("T")
 
 BLOCK = 2048
 ROWS = 8

@@ -7,14 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from functools import lru_cache, partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Floats, Names, readonly, value
-
-T = TypeVar("T")
+from competency_dx.arrays import Floats, Names, T, readonly, value
 
 DRAWS = 1024  # a power of two, as Sobol points like it
 WORD = 8  # bytes

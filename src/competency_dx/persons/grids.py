@@ -8,18 +8,17 @@ grid checks itself on the likeliest answers at every point and is refined until 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import lru_cache
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Floats, choice, evenly, value
+from competency_dx.arrays import Bools, Floats, T, choice, evenly, value
 from competency_dx.errors import ScoringError
 from competency_dx.kernels.grid import REACH, Tables, points_needed, standard_nodes
 from competency_dx.models import ItemParameters, averaged_log_probabilities, score_information
 from competency_dx.responses import MissingPolicy
 
 ItemUncertainty = Literal["provisional", "all", "none"]
-T = TypeVar("T")
 
 LEAST_POINTS = 11
 SAFETY = 0.8  # of the narrowest posterior SD that information promises

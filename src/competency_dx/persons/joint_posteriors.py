@@ -5,12 +5,11 @@ Propagation is for items that measure one competency each, reduction (kernels/gr
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from typing import TypeVar
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, value
+from competency_dx.arrays import Bools, Codes, Floats, Ints, T, blocks, value
 from competency_dx.kernels.blocks import map_pieces
 from competency_dx.kernels.grid import Design, by_dimension, prepare
 from competency_dx.kernels.grid.bifactor import Axes, BifactorTerms, IndependentNormals, Reduced, bifactor_terms, reduced
@@ -23,7 +22,6 @@ from competency_dx.persons.draws import NOTHING, MarginalDensity, Posterior, Pos
 from competency_dx.persons.grids import EAP, ItemUncertainty, Trial, axis, normal_tables, passing, uncertain_items
 from competency_dx.persons.matching import Matched
 
-T = TypeVar("T")
 LEAST_ON_AXIS, MOST_ON_AXIS = 31, 201
 MOST_POINTS = 801
 SETTLED = 1e-2  # of a posterior SD: the sweep after would move by a tenth of it, and populations differ by a hundred times that

@@ -15,11 +15,11 @@ have one size, so a person has the same digits in any company.
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from functools import lru_cache, partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks, readonly, value
+from competency_dx.arrays import Bools, Codes, Floats, Ints, T, blocks, readonly, value
 from competency_dx.errors import ScoringError
 from competency_dx.kernels import families
 from competency_dx.kernels.blocks import map_pieces
@@ -31,7 +31,6 @@ from competency_dx.persons.grids import DEFAULT_METHOD, EAP, scoring_grid, uncer
 from competency_dx.persons.joint_posteriors import propagated_posterior, reduced_posterior, reduces
 from competency_dx.persons.matching import Matched
 
-T = TypeVar("T")
 Piece = tuple[int, Codes, Bools, Floats, Floats]  # number of persons, answers, modes and spreads of a block
 MODES = 64  # persons to a block of modes
 POINTS = 8192  # points of all persons of a block

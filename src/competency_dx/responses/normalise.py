@@ -29,8 +29,7 @@ def visible(text: str) -> str:
 
 def tidy(text: str) -> str:
     """Unify dashes, quotes and spaces; composed letters; no space at the ends or twice in a row."""
-    plain_text = text.replace("`", "'") if text.isascii() else unicodedata.normalize("NFC", text).translate(_SHAPES)
-    return " ".join(plain_text.split())
+    return " ".join((text.replace("`", "'") if text.isascii() else unicodedata.normalize("NFC", text).translate(_SHAPES)).split())
 
 
 def fold_text(text: str) -> str:
@@ -209,8 +208,6 @@ def segment(text: str, pieces: Sequence[str]) -> tuple[str, ...] | None:
     """Return the only way to cut `text` into `pieces`; None when there is none, or more than one."""
     if len(text) > LONGEST or not text:
         return None
-    if max(map(len, pieces), default=0) == 1 and len({*pieces}) == len(pieces):
-        return tuple(text) if {*text} <= {*pieces} else None
     ways: list[list[tuple[str, ...]]] = [[()], *([] for _ in text)]  # two at most to each place
     for start, before in enumerate(ways[:-1]):
         for piece in pieces if before else ():

@@ -3,15 +3,13 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Bools, Codes, Floats, Ints, blocks
+from competency_dx.arrays import Bools, Codes, Floats, Ints, T, blocks
 from competency_dx.kernels.blocks import at_least_two, even_product, map_pieces
 from competency_dx.kernels.propagation import Block, Settled, Sites, SweepControl, lowest_precision, settle, single_sites
-
-T = TypeVar("T")
 
 POSTERIOR_BLOCK = 256
 EVEN = SweepControl(even=True)

@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Literal, TypeVar, cast
+from typing import Literal, cast
 from unicodedata import normalize
 
 import numpy as np
 
 from competency_dx import personal_data
-from competency_dx.arrays import Bools, Floats, Names
+from competency_dx.arrays import Bools, Floats, Names, T
 from competency_dx.bank import Item
 from competency_dx.findings import Template
 from competency_dx.personal_data import HEADINGS, Personal, hidden_text, names_a_person, personal_in
@@ -39,7 +39,6 @@ _KEY = re.compile(rf"(?i)(?<![^\W\d_])(?:{'|'.join(_ROWS['key_parts'])})")
 _COUNT = re.compile(rf"(?:{'|'.join(_ROWS['count'])})(?!\w)")
 _LABELS = {part: frozenset(map(label_form, _ROWS[part])) for part in ("key", "certain", "short")}
 _CELLS = {kind: re.compile(text.replace("{name}", WORDS["name"])) for kind, text in WORDS["cells"].items()}
-T = TypeVar("T")
 ColumnKind = Personal | Literal["name in a comment"]
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, compress
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
-from competency_dx.arrays import Codes, Ints, value
+from competency_dx.arrays import Codes, Ints, T, value
 from competency_dx.bank import CodeMap, Given, Item, ItemBank, Rubric
 from competency_dx.errors import ResponsesError
 from competency_dx.findings import Finding, Template
@@ -26,7 +26,6 @@ from competency_dx.responses.responses import HIGHEST
 from competency_dx.responses.rules import ambiguous_options, judge_of, size_with_zeros, written
 from competency_dx.wording import cut
 
-T = TypeVar("T")
 Asked = tuple[Column, str, Item | None, Mapping[str, int]]  # a column, the item it answers, the user's own tokens
 Remark = tuple[str, str, str, int]  # code of a finding, the column or item it is about, with which content, and how often
 MOST, POINTS, LEAST = 5, 128, 0.01  # texts shown; most distinct contents of points; least share of points
