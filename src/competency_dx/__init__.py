@@ -11,8 +11,6 @@ The root has the verbs and the types of their signatures. Strategies and special
 are attributes of the root: ``cdx.calibration.Priors``, ``cdx.scoring.PlausibleValues``, ``cdx.errors.BankError``.
 """
 
-from __future__ import annotations
-
 import re
 from importlib import import_module
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Frozen values: the decorator of every value class, types of their fields, and read-only copies of arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -83,7 +81,7 @@ class FrozenDict(dict[K, V]):
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def __reduce__(self) -> tuple[type[FrozenDict[K, V]], tuple[dict[K, V]]]:
+    def __reduce__(self) -> "tuple[type[FrozenDict[K, V]], tuple[dict[K, V]]]":
         return (FrozenDict, (dict(self),))
 
 

@@ -3,8 +3,6 @@
 Whether what is given is of an annotated type, and how types and values are written in a sentence, stands here too.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import sys

@@ -3,8 +3,6 @@
 JSON documents are written from the types of the fields, and checked by what these types say before they are read.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
@@ -360,7 +358,7 @@ class Result(JsonDocument):
         """Return the kinds of picture this result can show, the default first."""
         return self.pictures
 
-    def plot(self, kind: str | None = None, *, language: str = "en") -> Figure:
+    def plot(self, kind: str | None = None, *, language: str = "en") -> "Figure":
         """Draw one of `chart_kinds` as a matplotlib figure (the first when `kind` is None), its words in a language."""
         kinds = self.chart_kinds()
         chosen = kinds[0] if kind is None else kind

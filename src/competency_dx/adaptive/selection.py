@@ -10,8 +10,6 @@ enough of them, and a share τ V of the variance given the others that their pre
 others are taken as they are, so that no item makes a loss greater; what is expected to be decided counts all.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache, reduce
 from typing import NamedTuple
 
@@ -92,12 +90,12 @@ class Problem(NamedTuple):
         precision = self.outlook.precision @ self._inside.T
         return Remaining(V, percent, np.zeros(self.open.shape), self.answered.astype(float), precision)
 
-    def rows(self, persons: Ints) -> Problem:
+    def rows(self, persons: Ints) -> "Problem":
         """Return the problem of some of the persons."""
         outlook = LeafOutlook(*(column[persons] for column in self.outlook))
         return self._replace(outlook=outlook, answered=self.answered[persons], open=self.open[persons], allowed=self.allowed[persons])
 
-    def within_reach(self) -> Problem:
+    def within_reach(self) -> "Problem":
         """Return the problem without the leaves for which the items of the bank cannot do enough, were they all asked."""
         on_leaf = self._inside[:, self.leaf].T
         more = np.where(self.allowed, self.outlook.item_slope**2 / self.outlook.item_noise, 0.0) @ on_leaf

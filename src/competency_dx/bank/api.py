@@ -4,8 +4,6 @@ Each published bank has a folder of its id with ``index.json`` and its versions 
 published. What a version consists of is told by its ledger: content, keys, parameters and framework each with a digest of its own.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping
@@ -197,7 +195,7 @@ class Ledger:
         return _short({item: parts[part] for item, parts in self.items.items()})
 
     @checked(BankError)
-    def changes(self, since: Ledger) -> DataFrame:
+    def changes(self, since: "Ledger") -> DataFrame:
         """Return what changed since another ledger, a row each: item ("" for the whole bank), part, before, after."""
         both = {("", name): (getattr(since, name), getattr(self, name)) for name in ("bank", "framework", "epoch")}
         for item in dict.fromkeys([*since.items, *self.items]):

@@ -1,7 +1,5 @@
 """Banks and frameworks on disk: finding the folder, strict YAML in, YAML out, and whether the parts of a bank fit together."""
 
-from __future__ import annotations
-
 import io
 import json
 import re
@@ -183,7 +181,7 @@ def _check_lengths(path: Path, text: str) -> None:
             limits.check(path, items=counts[place], depth=len(counts), seconds=k / _FASTEST)
 
 
-def _yaml_reader(source: _Source) -> YAML:
+def _yaml_reader(source: _Source) -> "YAML":
     """Make a reader that keeps to the limits while it reads, takes plain data alone, and knows where it stands."""
     from ruamel.yaml import YAML
     from ruamel.yaml.composer import Composer, ComposerError
@@ -241,7 +239,7 @@ def write_yaml(data: Mapping[str, Any]) -> str:
     return out.getvalue()
 
 
-def inconsistencies(bank: ItemBank) -> Iterator[BankError]:
+def inconsistencies(bank: "ItemBank") -> Iterator[BankError]:
     """Yield what does not fit, with its place and the remedy."""
     limits_in_force().check(bank.id, items=len(bank.items), categories=1 + max(i.max_score for i in bank.items))
     if twice := repeated(i.id for i in bank.items):
@@ -253,7 +251,7 @@ def inconsistencies(bank: ItemBank) -> Iterator[BankError]:
         yield from check(bank)
 
 
-def _check_codes(bank: ItemBank) -> Iterator[BankError]:
+def _check_codes(bank: "ItemBank") -> Iterator[BankError]:
     reference, framework = bank.header.framework, bank.framework
     for k, item in enumerate(bank.items):
         for code in item.competencies:
@@ -272,7 +270,7 @@ def _check_codes(bank: ItemBank) -> Iterator[BankError]:
         yield BankError("bank.subject_code", subject=bank.header.subject, reference=reference.id)
 
 
-def _check_items(bank: ItemBank) -> Iterator[BankError]:
+def _check_items(bank: "ItemBank") -> Iterator[BankError]:
     declared, known = bank.header.misconceptions, {i.id for i in bank.items}
     for k, item in enumerate(bank.items):
         for option, code in item.misconception_codes.items():
@@ -282,7 +280,7 @@ def _check_items(bank: ItemBank) -> Iterator[BankError]:
             yield BankError("bank.enemies", k=k, item=item.id, stray=stray)
 
 
-def _check_forms(bank: ItemBank) -> Iterator[BankError]:
+def _check_forms(bank: "ItemBank") -> Iterator[BankError]:
     lists = [(f"forms[{k}].items", f.items) for k, f in enumerate(bank.forms)]
     parts = {i.id: i.part for i in bank.items}
     for k, form in enumerate(bank.forms):
@@ -297,7 +295,7 @@ def _check_forms(bank: ItemBank) -> Iterator[BankError]:
             yield BankError("bank.listed_twice", place=place, twice=sorted(twice))
 
 
-def _check_parameters(bank: ItemBank) -> Iterator[BankError]:
+def _check_parameters(bank: "ItemBank") -> Iterator[BankError]:
     top = {i.id: i.max_score for i in bank.items}
     for record in bank.parameters:
         try:
@@ -321,7 +319,7 @@ def _check_parameters(bank: ItemBank) -> Iterator[BankError]:
             yield BankError("bank.parameters_asymptotes", item=record.item, model=record.model, c=record.c, u=record.u)
 
 
-def _check_population(bank: ItemBank) -> Iterator[BankError]:
+def _check_population(bank: "ItemBank") -> Iterator[BankError]:
     population, leaves = bank.header.population, dict.fromkeys(bank.leaves.values())
     for node in leaves:
         if below := [leaf for leaf in leaves if leaf != node and bank.framework.within(leaf, node)]:

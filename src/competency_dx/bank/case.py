@@ -5,8 +5,6 @@ are ``precedes``, hard ones an association of our own, retired codes ``replacedB
 framework and the code (RFC 9562, version 5): in every version of a framework a competency has the same one.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping, Set

@@ -1,7 +1,5 @@
 """The parameters file of a bank, one row per item in the (a, b) metric with standard errors, and the population they refer to."""
 
-from __future__ import annotations
-
 import csv
 import io
 import math
@@ -47,7 +45,7 @@ class ParameterRecord(Document):
     n: int = Field(default=0, ge=0)
     date: str = Field(default="", pattern=r"^(\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))?$")
 
-    def has_numbers_of(self, other: ParameterRecord) -> bool:
+    def has_numbers_of(self, other: "ParameterRecord") -> bool:
         """Return whether both have the same slope, difficulties and asymptotes, to the last digits of a change of form."""
         mine, theirs = ([r.a, *r.b, r.c or 0.0, 1.0 if r.u is None else r.u] for r in (self, other))
         return len(mine) == len(theirs) and all(map(partial(math.isclose, rel_tol=1e-9, abs_tol=1e-9), mine, theirs))

@@ -3,8 +3,6 @@
 Setting up, choosing how to integrate, fitting, assembling.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial

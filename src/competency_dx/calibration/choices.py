@@ -4,8 +4,6 @@ Choices are the method, the population, the survey design, constraints of parame
 are read from the responses' background.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, Literal, NamedTuple
@@ -127,7 +125,7 @@ class Sample(NamedTuple):
     replicates: Floats | None = None
     replicate_factor: float = 1.0
 
-    def among(self, persons: Bools) -> Sample:
+    def among(self, persons: Bools) -> "Sample":
         """Return the sample with weights of a mean of 1 among some of the persons, and 0 for the others."""
         if self.weight is None:
             return self

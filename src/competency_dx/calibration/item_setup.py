@@ -1,7 +1,5 @@
 """Which items are calibrated: their families, categories, competencies and anchors, and where no honest calibration exists."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
@@ -134,7 +132,7 @@ def refuse(data: Responses, known: Known, priors: Priors | None, *, anchored: bo
     return tuple(weak)
 
 
-def statuses_of(n_answers: Ints, anchors: Anchors | None = None) -> tuple[str, ...]:
+def statuses_of(n_answers: Ints, anchors: "Anchors | None" = None) -> tuple[str, ...]:
     """Return the status of each item by the number of answers to it (I,); anchors keep theirs."""
     kept = (None,) * len(n_answers) if anchors is None else anchors.statuses
     # an item is on the scale of its anchors: where some are not calibrated, it is a pilot however many answers it has

@@ -1,7 +1,5 @@
 """How a classification model is estimated, its Q-matrix, and the problem: patterns, groups of items, classes, parameters, EM steps."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Literal, NamedTuple
@@ -77,7 +75,7 @@ class QMatrix:
     attributes: tuple[str, ...]
     entries: Binary
 
-    def take(self, items: Sequence[str]) -> QMatrix:
+    def take(self, items: Sequence[str]) -> "QMatrix":
         """Return the rows of some items, in their order."""
         place = {item: i for i, item in enumerate(self.items)}
         if bare := [item for item in items if item not in place]:

@@ -1,7 +1,5 @@
 """Steps that several commands share. Rooms that take long to import are imported where they are used: short commands start fast."""
 
-from __future__ import annotations
-
 import json
 import math
 import re
@@ -36,35 +34,35 @@ WIDTH, TITLE, INDENT = 80, 36, 4
 MONEY, ANY = r"\d+(?:[.,]\d+)?", ".+"  # forms of cells
 
 
-def bank_of(name: str) -> ItemBank:
+def bank_of(name: str) -> "ItemBank":
     """Load a shipped bank by name or one of a folder."""
     from competency_dx.bank import load_bank
 
     return load_bank(name)
 
 
-def registry_of(folder: Path) -> BankRegistry:
+def registry_of(folder: Path) -> "BankRegistry":
     """Return the published banks of a folder."""
     from competency_dx.bank import BankRegistry
 
     return BankRegistry(folder=folder)
 
 
-def reported(result: Result, out: Path, terminal: Terminal, *, aggregates_only: bool = False) -> Path:
+def reported(result: "Result", out: Path, terminal: Terminal, *, aggregates_only: bool = False) -> Path:
     """Write the report of a result and return what to open."""
     from competency_dx.reports import report
 
     return report(result, out, language=terminal.language, show="aggregates" if aggregates_only else "persons")
 
 
-def summarised(result: Result, out: Path, terminal: Terminal) -> None:
+def summarised(result: "Result", out: Path, terminal: Terminal) -> None:
     """Write the report of a result, print what it says and name what to open."""
     page = reported(result, out, terminal)
     print("\n".join(line for text in result.summary(terminal.language) for line in folded(text, hang=2)))
     terminal.result(page)
 
 
-def print_table(rows: DataFrame, terminal: Terminal) -> None:
+def print_table(rows: "DataFrame", terminal: Terminal) -> None:
     """Print a table, its numbers with two decimal places, or that there is nothing to print."""
     language = terminal.language
     for name in rows.columns:
@@ -74,7 +72,7 @@ def print_table(rows: DataFrame, terminal: Terminal) -> None:
     print("\n".join(table_lines(heads, rows.to_numpy().tolist(), len(heads))) if len(rows) else terminal.words("nothing_changed"))
 
 
-def read_answers(terminal: Terminal, path: Path, bank: ItemBank | None, layout: Layout, *, row_numbers: bool = True) -> Responses:
+def read_answers(terminal: Terminal, path: Path, bank: "ItemBank | None", layout: "Layout", *, row_numbers: bool = True) -> "Responses":
     """Read a table of answers and tell what was in it; without `row_numbers` refuse persons whom nobody could find again."""
     from competency_dx.responses import load_responses
 
@@ -87,25 +85,25 @@ def read_answers(terminal: Terminal, path: Path, bank: ItemBank | None, layout: 
     return data
 
 
-def advised_model(data: Responses) -> str:
+def advised_model(data: "Responses") -> str:
     """Return the model that the number of persons with answers allows."""
     return "PCM" if int(data.observed.any(axis=1).sum()) < FEW_PERSONS else "GPCM"
 
 
 def calibrated(
     terminal: Terminal,
-    data: Responses,
-    bank: ItemBank,
+    data: "Responses",
+    bank: "ItemBank",
     *,
     model: str,
     priors: str | None,
     estimation: Estimation = ONE_SCALE,
     known: Sequence[Finding] = (),
-) -> Calibration:
+) -> "Calibration":
     """Calibrate and tell how it goes, and the findings that are not in `known`."""
     from competency_dx.calibration import MarginalML, calibrate
 
-    def verb() -> Calibration:
+    def verb() -> "Calibration":
         with terminal.stage(terminal.words("calibration", model=model, persons=int(data.observed.any(axis=1).sum()))) as show:
             method = MarginalML(progress=lambda step, value, _: show(f"{step}, log L {value:.1f}"), **estimation.limits)
             held: dict[str, Any] = {"dimensions": estimation.dimensions, "anchors": bank if estimation.anchors else None}
@@ -114,7 +112,7 @@ def calibrated(
     return heard(terminal, verb, known=[*data.findings, *known])
 
 
-def read_result(path: Path) -> Result:
+def read_result(path: Path) -> "Result":
     """Read any document written by `to_json`; raises `DocumentError` naming a file that is none."""
     if not path.exists():
         raise DocumentError("cli.no_such_file", path=path)
@@ -133,7 +131,7 @@ def read_result(path: Path) -> Result:
     return cast("Result", getattr(import_module(f"competency_dx.{room}"), name).from_json(text))
 
 
-def profiles_of(path: Path) -> DeficitProfiles:
+def profiles_of(path: Path) -> "DeficitProfiles":
     """Read profiles.json; raises `DocumentError` where it is another document."""
     from competency_dx.competencies import DeficitProfiles
 
@@ -195,7 +193,7 @@ def minima_of(texts: Sequence[str]) -> dict[str, float]:
     return {m[1]: float(m[2].replace(",", ".")) for m in found if m}
 
 
-def refuse_ambiguous(bank: ItemBank) -> None:
+def refuse_ambiguous(bank: "ItemBank") -> None:
     """Refuse a bank with options whose words are the code of another option: whoever answers in words is misread."""
     from competency_dx.responses import ambiguous_options
 
@@ -204,7 +202,7 @@ def refuse_ambiguous(bank: ItemBank) -> None:
         raise CommandError("cli.texts_are_codes", id=bank.id, places=places)
 
 
-def bank_lines(bank: ItemBank, terminal: Terminal) -> list[str]:
+def bank_lines(bank: "ItemBank", terminal: Terminal) -> list[str]:
     """Return the whole report as lines of at most 80 characters."""
     say, language = terminal.words, terminal.language
     common = len(set.intersection(*(set(f.items) for f in bank.forms))) if len(bank.forms) > 1 else 0
@@ -225,7 +223,7 @@ def _counts(column: str, codes: Iterable[str], language: str) -> tuple[str, ...]
     return tuple(f"{code_word(column, code, language)} {n}" for code, n in Counter(codes).items())
 
 
-def _coverage(bank: ItemBank, terminal: Terminal) -> list[str]:
+def _coverage(bank: "ItemBank", terminal: Terminal) -> list[str]:
     """Return a line for each node of the framework with items: how many, their points, how many in each form."""
     *heads, title = terminal.words("coverage_heads").split("|")
     forms, titles, rows = bank.forms[:3], [title], []
@@ -239,7 +237,7 @@ def _coverage(bank: ItemBank, terminal: Terminal) -> list[str]:
     return [*told, "", *folded(terminal.words("coverage_note"))]
 
 
-def analysis_lines(analysis: ItemAnalysis, terminal: Terminal) -> list[str]:
+def analysis_lines(analysis: "ItemAnalysis", terminal: Terminal) -> list[str]:
     """Return the whole report as lines that fit the terminal; only items to repair show who chose which answer."""
     from competency_dx.quality import VERDICTS
 

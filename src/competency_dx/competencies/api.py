@@ -3,8 +3,6 @@
 What a diagnosis remarks about the persons as a whole changes no number of any profile.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple, get_args

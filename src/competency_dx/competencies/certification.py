@@ -1,7 +1,5 @@
 """Decisions by a rule of minima, for certification: passed, not passed, or more evidence needed, each with its error."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Annotated, ClassVar, Literal, NamedTuple

@@ -4,8 +4,6 @@ Standards are cuts, levels between them and who owns the boundary. One conclusio
 own, and what a report may show of it.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
@@ -241,7 +239,7 @@ class Conclusion:
     carriers: tuple[tuple[str, float], ...]
 
 
-NUMBERS = tuple(f.name for f in fields(Conclusion) if f.type == "float")
+NUMBERS = tuple(f.name for f in fields(Conclusion) if f.type is float)
 OF_FORM = ("reliability", "prmse_total", "prmse")
 
 

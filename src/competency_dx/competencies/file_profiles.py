@@ -1,7 +1,5 @@
 """Diagnosis from a Parquet file into a Parquet file or lines of JSON, in blocks of rows: memory does not grow with persons."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack

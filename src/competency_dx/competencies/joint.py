@@ -20,8 +20,6 @@ What is left uncertain is carried: that of means in the prior of each person, th
 all difficulties of a leaf cannot be told from its mean, and need not: percent depends on their difference alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple

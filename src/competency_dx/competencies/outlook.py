@@ -11,8 +11,6 @@ belongs to the reference set, its answer tells of the percent beside what it tel
 The variance that a two-category item takes away from θ is exactly Cov(θ, X)² / Var(X).
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import NamedTuple
 

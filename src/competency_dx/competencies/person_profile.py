@@ -1,7 +1,5 @@
 """The profile of one person: what is concluded, and a document of its own that refers to bank, rule and framework by digest."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -137,7 +135,7 @@ class Profile(JsonDocument):
         """Return the SHA-256 of the document, which `supersedes` of a later one names."""
         return digest_text(self.to_json())
 
-    def issue(self, on: date | str, *, standing: Standing = "final", supersedes: Profile | None = None) -> Self:
+    def issue(self, on: date | str, *, standing: Standing = "final", supersedes: "Profile | None" = None) -> Self:
         """Return the profile as issued on a day, or at a time, and in the place of which earlier one.
 
         Raises `DiagnosisError` when that is no ISO 8601 date or time, or the earlier profile is another person's.

@@ -16,8 +16,6 @@ the sums of all leaves together (Haberman & Sinharay 2010, doi:10.1007/s11336-01
 population: with Hermite coefficients f_r = E[f(μ + σz) He_r(z)] / √r! of each leaf, Cov(f, g) = Σ_r ρ^r f_r g_r (Mehler).
 """
 
-from __future__ import annotations
-
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -108,7 +106,7 @@ def influence(tables: LeafTables, weight: Floats, total: Floats, below: tuple[Fl
     return np.asarray(below[1][:, :, None] - without / total)
 
 
-def taken_back(tables: LeafTables, weight: Floats, total: Floats, theta: Floats, at: PercentAt) -> tuple[Floats, Floats, Floats]:
+def taken_back(tables: LeafTables, weight: Floats, total: Floats, theta: Floats, at: "PercentAt") -> tuple[Floats, Floats, Floats]:
     """Return mean and variance of θ and mean of D, each (D, p, M), as they would be without each possible answer; see `influence`."""
     first, second, percent = (even_product(weight * x, tables.inverse) / total for x in (theta, theta**2, at.mean))
     if tables.moved is not None:

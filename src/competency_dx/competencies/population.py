@@ -5,8 +5,6 @@ N(μ, Σ + σ² I), exactly. SDs and correlations change its form; they are inte
 answers weigh by their probability.
 """
 
-from __future__ import annotations
-
 from itertools import chain
 from typing import Annotated, Any, NamedTuple
 
@@ -104,7 +102,7 @@ class LeafPopulations:
         """Return mean, covariances and log weights."""
         return self.mean, self.covariances, self.log_weight
 
-    def of(self, leaves: tuple[str, ...]) -> LeafPopulations:
+    def of(self, leaves: tuple[str, ...]) -> "LeafPopulations":
         """Return the populations of the first leaves; raises `DiagnosisError` when these are others."""
         D = len(leaves)
         if self.leaves[:D] != leaves:

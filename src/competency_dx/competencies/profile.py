@@ -1,7 +1,5 @@
 """Deficit profiles: for every person and competency, what can be concluded, how surely, and from what."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, fields, replace
 from functools import lru_cache
@@ -234,7 +232,7 @@ class DeficitProfiles(Result):
         return float(np.mean(1 - confirmed)) if (confirmed := self.p_deficit[self.state == 0]).size else float("nan")
 
     @checked(DiagnosisError)
-    def with_misconceptions(self, found: MisconceptionEvidence) -> Self:
+    def with_misconceptions(self, found: "MisconceptionEvidence") -> Self:
         """Return the profiles with the probabilities that `find_misconceptions` gives these persons.
 
         They are estimated from all persons together, and so depend on the others as conclusions do not.

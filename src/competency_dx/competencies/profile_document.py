@@ -1,7 +1,5 @@
 """The JSON form of deficit profiles: one object per person, codes instead of indices; the schema follows from these types."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from functools import lru_cache
 from itertools import zip_longest
@@ -127,14 +125,14 @@ def meanings(competencies: tuple[Competency, ...], standards: Standards, none: s
     return {name: np.array(of, dtype=object) for name, of in words.items()}
 
 
-def concluded(profiles: DeficitProfiles, none: str | None, of: slice | int = slice(None)) -> dict[str, np.ndarray[Any, Any]]:
+def concluded(profiles: "DeficitProfiles", none: str | None, of: slice | int = slice(None)) -> dict[str, np.ndarray[Any, Any]]:
     """Return the arrays of conclusions (…, C) of some persons, words in place of what stands for them."""
     words = meanings(profiles.competencies, profiles.standards, none)
     cells = {name: getattr(profiles, name)[of] for name in CONCLUDED}
     return {name: words[name][x] if name in words else x for name, x in cells.items()}
 
 
-def document_of(profiles: DeficitProfiles) -> dict[str, Any]:
+def document_of(profiles: "DeficitProfiles") -> dict[str, Any]:
     """Return profiles as plain data."""
     shared = {name: (_encoded if name in OF_BANK else encode)(getattr(profiles, name)) for name in get_type_hints(SharedRecord)}
     shared["curves"] = {"theta": encode(profiles.grid), "expected": encode(profiles.curves)}
@@ -159,7 +157,7 @@ def by_size(carriers: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(carriers.items(), key=lambda move: -abs(move[1])))
 
 
-def carriers_of(profiles: DeficitProfiles, p: int) -> list[dict[str, float] | None]:
+def carriers_of(profiles: "DeficitProfiles", p: int) -> list[dict[str, float] | None]:
     """Return by competency the items that carry the conclusion and what they add to P(deficit), None where `influence` tells."""
     if not profiles.carriers.size:
         return [None] * len(profiles.competencies)
@@ -167,7 +165,7 @@ def carriers_of(profiles: DeficitProfiles, p: int) -> list[dict[str, float] | No
     return [None if at[0] == OF_EVIDENCE else {items[k].item: x for k, x in zip(at, by, strict=True) if k >= 0} for at, by in rows]
 
 
-def _person(profiles: DeficitProfiles, columns: Mapping[str, Any], p: int) -> dict[str, Any]:
+def _person(profiles: "DeficitProfiles", columns: Mapping[str, Any], p: int) -> dict[str, Any]:
     rows = zip(profiles.competencies, *(column[p] for column in columns.values()), strict=True)
     return {
         "person": str(profiles.persons[p]),

@@ -1,7 +1,5 @@
 """Pictures as data, and the one place that draws them with matplotlib; item maps (Wright maps), which pages draw themselves too."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -88,7 +86,7 @@ class Chart:
     y_range: tuple[float, float] | None = None
     naming: Literal["legend", "beside"] = "legend"
     cells: Cells | None = None
-    panels: tuple[Chart, ...] = ()
+    panels: "tuple[Chart, ...]" = ()
     across: int = 1
     size: tuple[float, float] | None = None
 
@@ -115,7 +113,7 @@ def histogram_chart(x: Floats, *, title: str, x_label: str, y_label: str, bins: 
     return Chart(title=title, x_label=x_label, y_label=y_label, series=(bars,))
 
 
-def draw(chart: Chart, language: str = "en") -> Figure:
+def draw(chart: Chart, language: str = "en") -> "Figure":
     """Draw a chart, numbers in the notation of the language; the figure belongs to no window and is never shown by itself."""
     with needing("matplotlib", "plot", "plot()"):
         from matplotlib.figure import Figure
@@ -176,7 +174,7 @@ def _short(name: str) -> str:
     return name if len(name) <= LABEL_ROOM else name[: LABEL_ROOM - 1].rstrip() + "…"
 
 
-def _paint(axes: Axes, chart: Chart, title: str, *, named: bool) -> None:
+def _paint(axes: "Axes", chart: Chart, title: str, *, named: bool) -> None:
     """Draw one picture into its place."""
     for k, series in enumerate(chart.series):
         _add(axes, series, k if series.style is None else series.style)
@@ -206,7 +204,7 @@ def _paint(axes: Axes, chart: Chart, title: str, *, named: bool) -> None:
     axes.set_axisbelow(True)
 
 
-def _name_axes(axes: Axes, chart: Chart) -> None:
+def _name_axes(axes: "Axes", chart: Chart) -> None:
     rows = len(chart.y_names)
     if chart.y_names:
         axes.set_yticks(range(rows), [_short(name) for name in chart.y_names], fontsize=9 if rows <= 40 else 7)
@@ -219,7 +217,7 @@ def _name_axes(axes: Axes, chart: Chart) -> None:
             axes.tick_params(axis="x", labelrotation=45)
 
 
-def _name_series(axes: Axes, chart: Chart) -> None:
+def _name_series(axes: "Axes", chart: Chart) -> None:
     """Write the names of the series: in a legend, beside the picture when there are many, or on the lines."""
     named = [s for s in chart.series if s.name]
     if chart.naming == "beside":
@@ -236,7 +234,7 @@ def _name_series(axes: Axes, chart: Chart) -> None:
         axes.legend(frameon=False, fontsize=9, loc="best")  # a default warns on slow machines
 
 
-def _add(axes: Axes, series: Series, k: int) -> None:
+def _add(axes: "Axes", series: Series, k: int) -> None:
     ink, label = INKS[k % len(INKS)], series.name or None
     if series.mark == "line":
         axes.plot(series.x, series.y, color=ink, linestyle=DASHES[k % len(DASHES)], label=label)

@@ -1,7 +1,5 @@
 """How pictures look: one dark ink and greys, names of five marks, which pages draw by ``parts.html``; and results in a notebook."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Literal
@@ -43,7 +41,7 @@ class IntervalRow:
         return [f"{min(max(x, 0.0), 100.0):.1f}%" for x in self.at]
 
 
-def notebook(summary: Sequence[str], frame: pd.DataFrame) -> str:
+def notebook(summary: Sequence[str], frame: "pd.DataFrame") -> str:
     """Return the summary lines, columns aligned, and the first rows of the table as HTML."""
     head, *rest = summary
     lines = "\n".join(escape(line) for line in rest)

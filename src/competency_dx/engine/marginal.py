@@ -6,8 +6,6 @@ steps that stay inside the parameter space are here, once. In the M-step varianc
 rescaled afterwards (parameter expansion: Liu, Rubin & Wu 1998, doi:10.1093/biomet/85.4.755), which spares EM its slowest direction.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from concurrent.futures import Executor
 from dataclasses import field, replace
@@ -117,7 +115,7 @@ class Integral(ABC):
         return items
 
     @abstractmethod
-    def e_step(self, of: Marginal, phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:
+    def e_step(self, of: "Marginal", phi: Floats, points: int, precision: Precision, before: EStep | None) -> EStep:
         """Return the E-step at φ with `points` to ±6 SD on each axis; an E-step nearby may serve as a start."""
 
     @abstractmethod
@@ -125,11 +123,11 @@ class Integral(ABC):
         """Return the moments of the populations."""
 
     @abstractmethod
-    def missing(self, of: Marginal, now: Evaluation, kept: Any, depth: Depth) -> Floats:  # noqa: ANN401
+    def missing(self, of: "Marginal", now: Evaluation, kept: Any, depth: Depth) -> Floats:  # noqa: ANN401
         """Return Σ_p Cov[S_p | x_p] over parameters item by item, then of populations; over φ, which is smaller, if `by_design`."""
 
     @abstractmethod
-    def scores(self, of: Marginal, now: Evaluation, kept: Any) -> Floats:  # noqa: ANN401
+    def scores(self, of: "Marginal", now: Evaluation, kept: Any) -> Floats:  # noqa: ANN401
         """Return E[S_p | x_p] (P, …) of the same parameters, case weights left aside."""
 
     def accuracy(self, now: Evaluation) -> Accuracy:  # noqa: ARG002 - grids suit the posteriors

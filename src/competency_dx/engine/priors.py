@@ -1,7 +1,5 @@
 """Priors of item parameters: stated, mild, and off on request; their log density as the estimation needs it, and what pools add."""
 
-from __future__ import annotations
-
 from abc import ABC
 from collections import defaultdict
 from collections.abc import Mapping
@@ -105,13 +103,13 @@ class Priors:
     upper: AsymptotePrior | None = LogitNormal(mean=2.9, sd=0.7)
     category_slope: Normal | None = Normal(mean=0.0, sd=2.0)
     correlation_sd: float | None = 0.15
-    families: Mapping[str, Priors] = field(default_factory=FrozenDict)
-    items: Mapping[str, Priors] = field(default_factory=FrozenDict)
+    families: "Mapping[str, Priors]" = field(default_factory=FrozenDict)
+    items: "Mapping[str, Priors]" = field(default_factory=FrozenDict)
 
     def __post_init__(self) -> None:
         _positive(1.0 if self.correlation_sd is None else self.correlation_sd)
 
-    def of(self, item: str, family: str) -> Priors:
+    def of(self, item: str, family: str) -> "Priors":
         """Return the priors that hold for one item."""
         return self.items.get(item, self.families.get(family, self))
 

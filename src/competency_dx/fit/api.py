@@ -1,7 +1,5 @@
 """`check_fit`: whether items, the model and persons hold, and what it does to conclusions where they do not."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -160,7 +158,7 @@ class Ties(NamedTuple):
     taken: bool
 
     @classmethod
-    def of(cls, left: Left, matched: Matched, known: ItemParameters, stimuli: Sequence[object]) -> Ties:
+    def of(cls, left: Left, matched: Matched, known: ItemParameters, stimuli: Sequence[object]) -> "Ties":
         """Return what hangs together; where an item and its repeat have become the scale, ties of others say nothing."""
         n = matched.observed.sum(axis=0)
         twins = near_duplicates(known.items, matched.codes, matched.observed)

@@ -1,7 +1,5 @@
 """The statistics of items given the other answers of each person: the posterior with the item's own answer taken back."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -30,7 +28,7 @@ class Part(NamedTuple):
     posterior: Posterior
 
     @classmethod
-    def of(cls, rows: Ints, matched: Matched, known: ItemParameters) -> Part:
+    def of(cls, rows: Ints, matched: Matched, known: ItemParameters) -> "Part":
         """Return the persons with their posterior, which all statistics ask."""
         return cls(rows, matched, known, posterior_of(matched, known, METHOD))
 

@@ -3,8 +3,6 @@
 Such statements are a graded scale of its own, compared between groups and never said of a person.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise

@@ -5,8 +5,6 @@ over its narrowest groups, so that a whole never contradicts its parts. The head
 otherwise the rest belongs to the other parts, shared out by weights of assessed persons.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist

@@ -15,8 +15,6 @@ what persons were asked does not depend on them: moments r and s of n_r and n_s 
 n_rs / (n_r n_s) times the covariance of one person's.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -293,7 +291,7 @@ class LimitedMoments(NamedTuple):
     second: Ints
 
     @classmethod
-    def of(cls, n_categories: Ints, pairs: tuple[Ints, Ints], *, categories: bool) -> LimitedMoments:
+    def of(cls, n_categories: Ints, pairs: tuple[Ints, Ints], *, categories: bool) -> "LimitedMoments":
         """Return the moments with indicators of all categories but the lowest (C2), or with the points of each item (M2, M2*)."""
         I, K = len(n_categories), int(n_categories.max())
         if not categories:

@@ -1,7 +1,5 @@
 """Which groups of persons are not shown, so that nothing about a few of them can be computed from what all tables show."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Any, NamedTuple

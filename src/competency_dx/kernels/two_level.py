@@ -11,8 +11,6 @@ of it than of a normal one, a mixture of two normals, found by maximum likelihoo
 have one shape, that of z, the sum of θ of a person less the mean of the group over its SD; what lies beside this stays normal.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -41,14 +39,14 @@ class _Information(NamedTuple):
     shift: Floats
     log_likelihood: Floats
 
-    def given_overall(self, between: Floats) -> _Information:
+    def given_overall(self, between: Floats) -> "_Information":
         """Return the same of μ, means of groups being N(μ, B)."""
         held = np.linalg.inv(np.eye(self.shift.shape[-1]) + np.matmul(self.precision, between))
         shift = np.matmul(held, self.shift[..., None])[..., 0]
         gain = np.linalg.slogdet(held)[1] + (self.shift * (shift @ between)).sum(axis=-1)
         return _Information(np.matmul(held, self.precision), shift, self.log_likelihood + 0.5 * gain)
 
-    def of(self, chosen: Ints) -> _Information:
+    def of(self, chosen: Ints) -> "_Information":
         """Return that of each group under the W chosen for it (G,)."""
         return _Information(*(part[chosen, np.arange(len(chosen))] for part in self))
 
@@ -184,7 +182,7 @@ class Shape(NamedTuple):
         part, every = (softmax(log, axis=1).cumsum(axis=1)[:, :-1] < drawn[1][:, None]).sum(axis=1), np.arange(len(log))
         return np.asarray(means[every, part] + drawn[0] * np.sqrt(variances[every, part]))
 
-    def fitted(self, mean: Floats, variance: Floats) -> tuple[float, Shape]:
+    def fitted(self, mean: Floats, variance: Floats) -> "tuple[float, Shape]":
         """Return log-likelihood and shape after EM from this one, by what `given` takes."""
         shape = self
         for _ in range(ROUNDS):

@@ -1,7 +1,5 @@
 """Who holds which misconception, with what probability, by which wrong options: the verb, and its result with what it rests on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -222,7 +220,7 @@ DEFAULT_RULE = MisconceptionRule()
 def find_misconceptions(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
     bank: ItemBank,
-    calibration: Calibration | None = None,
+    calibration: "Calibration | None" = None,
     *,
     rule: MisconceptionRule = DEFAULT_RULE,
 ) -> MisconceptionEvidence:

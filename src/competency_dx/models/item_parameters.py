@@ -1,7 +1,5 @@
 """Item parameters as a struct of arrays, with the covariance of each item's own parameters."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import field, fields, replace
 from functools import lru_cache
@@ -40,7 +38,7 @@ class NormalPopulation:
         if self.mean.shape != (D,) or self.covariance.shape != (D, D):
             raise ModelError("models.population_shape", d=D, shape=self.mean.shape, shape2=self.covariance.shape)
 
-    def named(self, dimensions: tuple[str, ...]) -> NormalPopulation:
+    def named(self, dimensions: tuple[str, ...]) -> "NormalPopulation":
         """Return the population under other names of its dimensions."""
         return replace(self, dimensions=dimensions)
 
@@ -218,7 +216,7 @@ class ItemParameters:
         out: Floats = np.sqrt(np.maximum(variance, 0.0))
         return np.where(np.isnan(self.difficulties), np.nan, out)
 
-    def single(self, dimension: int | None = None) -> ItemParameters:
+    def single(self, dimension: int | None = None) -> "ItemParameters":
         """Return items with the slope of their one competency (I, 1) and the population of `dimension`, else a standard normal."""
         name, mean, variance = "theta", np.zeros(1), np.eye(1)
         if (d := dimension) is not None:
@@ -226,21 +224,21 @@ class ItemParameters:
         out = self.seen_along(self.dimension_index[:, None], NormalPopulation(dimensions=(name,), mean=mean, covariance=variance))
         return replace(out, slopes=self.slope[:, None])
 
-    def seen_along(self, columns: Ints, population: NormalPopulation) -> ItemParameters:
+    def seen_along(self, columns: Ints, population: NormalPopulation) -> "ItemParameters":
         """Return the items with some columns (I, d) of their slopes, each its own, under a population of as many competencies."""
         rest = np.tile(np.arange(self.slopes.shape[1], self.covariance.shape[1]), (len(columns), 1))
         rows, keep = np.arange(len(columns))[:, None, None], np.concatenate([columns, rest], axis=1)
         covariance = self.covariance[rows, keep[:, :, None], keep[:, None, :]]
         return replace(self, slopes=np.take_along_axis(self.slopes, columns, axis=1), covariance=covariance, population=population)
 
-    def in_group(self, name: str | None = None) -> ItemParameters:
+    def in_group(self, name: str | None = None) -> "ItemParameters":
         """Return the parameters that hold in a group, the reference group without a name: one row an item."""
         if not self.item_groups:
             return self
         chosen = next(filter(None, self.item_groups), "") if name is None else name
         return replace(self.take([i for i, group in enumerate(self.item_groups) if group in {"", chosen}]), item_groups=())
 
-    def take(self, index: Sequence[int] | Ints) -> ItemParameters:
+    def take(self, index: Sequence[int] | Ints) -> "ItemParameters":
         """Return the parameters of some of the items."""
         at = np.asarray(index, dtype=np.int64)
         out: dict[str, Any] = {}

@@ -1,7 +1,5 @@
 """What the posterior of persons answers, however it is integrated; densities on a grid, and draws from them."""
 
-from __future__ import annotations
-
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -29,7 +27,7 @@ class PosteriorMoments(NamedTuple):
     end_mass: Floats
 
     @classmethod
-    def of_blocks(cls, parts: Iterable[tuple[Floats, Floats, Floats]], P: int) -> PosteriorMoments:
+    def of_blocks(cls, parts: Iterable[tuple[Floats, Floats, Floats]], P: int) -> "PosteriorMoments":
         """Return the moments of P persons from those of blocks, of which the last may be filled up; nothing is at any end."""
         mean, covariance, evidence = (np.ascontiguousarray(np.concatenate(x)[:P]) for x in zip(*parts, strict=True))
         return cls(mean, covariance, evidence, np.zeros(P))  # contiguous: sums keep their order
@@ -42,7 +40,7 @@ class MarginalDensity(NamedTuple):
     log_density: Floats
 
     @classmethod
-    def of(cls, theta: Floats, weight: Floats) -> MarginalDensity:
+    def of(cls, theta: Floats, weight: Floats) -> "MarginalDensity":
         """Return the densities that weights (p, Q) of points θ (Q,) stand for."""
         log_density = np.log(np.maximum(weight, NOTHING))
         return cls(np.broadcast_to(theta, log_density.shape), log_density)

@@ -5,8 +5,6 @@ them: numbers under the ids of calibrated items, of one person or of many with p
 taken so is what those questions leave alone, so the digits are the same either way.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -43,17 +41,17 @@ class Matched(NamedTuple):
     observed: Bools
     findings: tuple[Finding, ...]
 
-    def rows(self, persons: Ints) -> Matched:
+    def rows(self, persons: Ints) -> "Matched":
         """Return some of the persons."""
         return self._replace(persons=self.persons[persons], codes=self.codes[persons], observed=self.observed[persons])
 
 
-def parameters_of(source: ItemBank | Calibration) -> ItemParameters:
+def parameters_of(source: "ItemBank | Calibration") -> ItemParameters:
     """Return the item parameters of a bank or a calibration, of its reference group where they differ between groups."""
     return bank_parameters(source) if isinstance(source, ItemBank) else source.parameters.in_group()
 
 
-def as_calibration(source: object) -> Calibration | None:
+def as_calibration(source: object) -> "Calibration | None":
     """Return a calibration as it is, None for anything else; a process that knows banks only never loads that room."""
     if isinstance(source, ItemBank):
         return None
@@ -62,14 +60,14 @@ def as_calibration(source: object) -> Calibration | None:
     return source if isinstance(source, Calibration) else None
 
 
-def check_one_dimension(parameters: ItemBank | Calibration, verb: str) -> None:
+def check_one_dimension(parameters: "ItemBank | Calibration", verb: str) -> None:
     """Refuse several competencies where a verb is about one, by a `ScoringError`."""
     calibration = as_calibration(parameters)
     if calibration is not None and len(calibration.population.dimensions) > 1:
         raise ScoringError("persons.one_competency", verb=verb, dimensions=calibration.population.dimensions)
 
 
-def as_responses(source: Any, parameters: ItemBank | Calibration | ClassCalibration) -> Responses:  # noqa: ANN401 - any table
+def as_responses(source: Any, parameters: "ItemBank | Calibration | ClassCalibration") -> Responses:  # noqa: ANN401 - any table
     """Return responses as they are, or load a table, with the bank's keys when a bank is given.
 
     A mapping is one person. Plain numbers under the ids of calibrated items are points and need no reading; everything
@@ -106,7 +104,7 @@ def plain_points(source: Any, items: frozenset[str]) -> Responses | None:  # noq
     return _frame(source, items) if isinstance(source, pd.DataFrame) else None
 
 
-def _frame(frame: pd.DataFrame, items: frozenset[str]) -> Responses | None:
+def _frame(frame: "pd.DataFrame", items: frozenset[str]) -> Responses | None:
     named = PERSON in frame.columns and PERSON not in items
     points = frame.drop(columns=PERSON) if named else frame
     plain = points.size and points.columns.is_unique and items.issuperset(points.columns)
@@ -175,7 +173,7 @@ def _check_range(data: Responses, codes: Codes, observed: Bools, parameters: Ite
             raise ScoringError("persons.score_above", items=item, top=top[i], persons=first, value=most)
 
 
-def by_population(data: Responses, parameters: ItemBank | Calibration) -> Iterator[tuple[Ints | None, ItemParameters]]:
+def by_population(data: Responses, parameters: "ItemBank | Calibration") -> Iterator[tuple[Ints | None, ItemParameters]]:
     """Yield persons (None: all) with the items and population they are scored with: the reference group's where theirs is unknown."""
     calibration = as_calibration(parameters)
     if calibration is None or len(calibration.groups) == 1:
@@ -192,6 +190,6 @@ def by_population(data: Responses, parameters: ItemBank | Calibration) -> Iterat
 
 
 @lru_cache(maxsize=KEPT)
-def parameters_of_group(calibration: Calibration, group: int) -> ItemParameters:
+def parameters_of_group(calibration: "Calibration", group: int) -> ItemParameters:
     """Return the item parameters that hold in a group, under the items' own ids, with the group's population."""
     return replace(calibration.parameters.in_group(calibration.groups[group]), population=calibration.populations[group])

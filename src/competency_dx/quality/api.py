@@ -3,8 +3,6 @@
 Classical numbers of each item, reasons by stated rules, and the verdict that follows from the gravest.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -301,7 +299,7 @@ def _of_the_test(others: RestScores, suspected: Mapping[str, str], tails: Floats
     )
 
 
-def items_of(calibration: Calibration) -> ItemAnalysis:
+def items_of(calibration: "Calibration") -> ItemAnalysis:
     """Return the item analysis that a calibration carries: answers, shares of points, correlations with the rest, doubtful keys.
 
     What only the answers say is NaN or empty: alpha, thirds, options, what was left out. Items with parameters of their own in

@@ -1,7 +1,5 @@
 """Classical numbers of items, options, pairs and test, of whatever part of the items each person got: shares, alpha, thirds."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -40,7 +38,7 @@ class PairMoments(NamedTuple):
             return np.asarray(self.covariance / np.outer(sd, sd))
 
     @classmethod
-    def of(cls, codes: Codes | Floats, observed: Bools) -> PairMoments:
+    def of(cls, codes: Codes | Floats, observed: Bools) -> "PairMoments":
         """Return the covariances with divisor n - 1; those of complete data are the usual ones."""
         I, complete = codes.shape[1], bool(observed.all())
         n, first, product = np.zeros((I, I)), np.zeros((I, I)), np.zeros((I, I))

@@ -1,7 +1,5 @@
 """The verb of the room: write what a result says so that a person can open, print and pass it on."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from concurrent.futures import Executor

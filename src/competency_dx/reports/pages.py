@@ -1,7 +1,5 @@
 """What every page of a report needs, whatever it shows: language, sentences, lines of findings, templates."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import re
@@ -112,7 +110,7 @@ def finding_lines(findings: Sequence[Finding], language: Language) -> tuple[Mapp
 
 
 @cache
-def environment() -> Environment:
+def environment() -> "Environment":
     """Return the environment: everything is escaped, an unknown name is an error; it has style, script and content policy."""
     with needing("jinja2", "report", "report()"):
         from jinja2 import Environment, PackageLoader, StrictUndefined

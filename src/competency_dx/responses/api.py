@@ -1,7 +1,5 @@
 """The verb of this room: a table of answers in any usual form becomes `Responses`; what files alone need is imported late."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain

@@ -1,7 +1,5 @@
 """The noun of this room: persons by items, scores and the reasons for missing ones, frozen."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
@@ -116,7 +114,7 @@ class Responses(Result):
         return replace(self, persons=self.persons[rows], items=ids, max_scores=top, background=background, answers=answers, **cells)
 
     @checked(ResponsesError)
-    def joined(self, follow_up: Responses) -> Responses:
+    def joined(self, follow_up: "Responses") -> "Responses":
         """Return these responses with those of the same persons to further items, as after `next_items`.
 
         Persons without a follow-up, or with no answer in it, were not given its items. An item in both tables keeps the answer of

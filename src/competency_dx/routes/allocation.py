@@ -8,8 +8,6 @@ scarce seats and budget the linear program over routes is solved by column gener
 set of each person at these prices joins it, and what all persons reach at any prices bounds what they can reach.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
@@ -159,7 +157,7 @@ class Bundles:
         self.routes: dict[Column, Ints] = {}
 
     @classmethod
-    def of(cls, problem: RouteProblem) -> Bundles | None:
+    def of(cls, problem: RouteProblem) -> "Bundles | None":
         """Return the sets that one person may take, None where they are too many."""
         every, sets = problem.programmes, list[tuple[int, ...]]([()])
         for k in np.flatnonzero(problem.closes.any(axis=(0, 2))).tolist():

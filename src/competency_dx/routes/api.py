@@ -1,7 +1,5 @@
 """Routes of persons for profiles and a catalogue: what there is to close, and what of it programmes close within limits."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import chain

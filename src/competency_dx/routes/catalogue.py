@@ -1,7 +1,5 @@
 """Catalogues of programmes: what each brings to which competency, for whom, when, in how many hours, at what price."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,11 +64,11 @@ class Programme(Document):
         """Return whether it can be left at any time."""
         return self.kind in {"mentoring", "community", "self_study"}
 
-    def precedes(self, other: Programme) -> bool:
+    def precedes(self, other: "Programme") -> bool:
         """Return whether it ends before the other starts, by their dates."""
         return self.end is not None and other.start is not None and self.end < other.start
 
-    def overlaps(self, other: Programme) -> bool:
+    def overlaps(self, other: "Programme") -> bool:
         """Return whether the dates of both have a day in common."""
         return None not in {self.start, other.start} and not self.precedes(other) and not other.precedes(self)
 

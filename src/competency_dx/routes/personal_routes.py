@@ -1,7 +1,5 @@
 """Routes of persons: what each step closes and instead of what, what stays open and why, who may lead whom."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import field, replace
 from datetime import date
@@ -229,7 +227,7 @@ class Routes(Result):
             provenance=replace(self.provenance, inputs=inputs, settings=settings),
         )
 
-    def _refuse_others(self, profiles: DeficitProfiles | Routes, columns: Set[str]) -> None:
+    def _refuse_others(self, profiles: "DeficitProfiles | Routes", columns: Set[str]) -> None:
         if profiles.persons.tolist() != self.persons.tolist():
             raise RouteError("routes.other_profiles", persons=len(profiles), n_self=len(self))
         if absent := columns - profiles.background.keys():
@@ -246,7 +244,7 @@ class Routes(Result):
         return replace(self, background={**self.background, by: names(profiles.background[by])})
 
     @checked(RouteError)
-    def peers(self, profiles: DeficitProfiles | Routes, by: str) -> DataFrame:
+    def peers(self, profiles: "DeficitProfiles | Routes", by: str) -> DataFrame:
         """Return who could learn together: by place in a background column, competency: n persons, two or more, with a deficit in it.
 
         It names persons and is for the methodist. Raises `RouteError` as `demand` does.
@@ -260,7 +258,7 @@ class Routes(Result):
         return frame(**dict(zip(("group", "competency", "n", "persons"), zip(*rows, strict=True) if rows else [()] * 4, strict=True)))
 
     @checked(RouteError)
-    def demand(self, profiles: DeficitProfiles | Routes, by: str, *, smallest: int = 10, beside: Sequence[str] = ()) -> DataFrame:
+    def demand(self, profiles: "DeficitProfiles | Routes", by: str, *, smallest: int = 10, beside: Sequence[str] = ()) -> DataFrame:
         """Return a row for all, group "", and each group of a background column: persons, their steps, and the hours of these.
 
         Who answered nothing counts nowhere, in no size of a group either. A step is needed where one of the deficits it is for is

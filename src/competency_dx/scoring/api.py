@@ -1,7 +1,5 @@
 """The verb score, and its result: an estimate with its error for every person, in the order of the responses."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
@@ -67,7 +65,7 @@ class Scores(Result):
         """Return standard errors (P, D)."""
         return np.asarray(np.sqrt(np.einsum("pdd->pd", self.covariance)))
 
-    def linked(self, link: Link) -> Self:
+    def linked(self, link: "Link") -> Self:
         """Return scores on the old scale of a link, its error in theirs; raises `ScoringError` for several or other scales."""
         if len(self.dimensions) > 1 or self.provenance.inputs.get("parameters") != link.provenance.inputs.get("new", ""):
             raise ScoringError("scoring.other_link", dimensions=self.dimensions)
@@ -111,7 +109,7 @@ def status_line(counts: Ints, language: str) -> str:
 @checked(ScoringError)
 def score(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    parameters: ItemBank | Calibration | ClassCalibration,
+    parameters: "ItemBank | Calibration | ClassCalibration",
     *,
     method: Method = DEFAULT_METHOD,
 ) -> Scores:
@@ -137,7 +135,7 @@ def score(
     return out
 
 
-def scored(data: Responses, parameters: ItemBank | Calibration | ClassCalibration, method: Method) -> Scores:
+def scored(data: Responses, parameters: "ItemBank | Calibration | ClassCalibration", method: Method) -> Scores:
     """Return the scores with their findings, none of which is a Python warning yet."""
     source = parameters if isinstance(parameters, ItemBank) else as_calibration(parameters)
     if source is None:

@@ -7,8 +7,6 @@ g_f C_fg g_g to the posterior variance, with several competencies G C Gᵀ to th
 Hansen & Cai 2012, doi:10.1177/0146621612449069).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -46,14 +44,14 @@ Notes = tuple[Finding, ...]
 
 
 @lru_cache(maxsize=KEPT)
-def shared_errors(calibration: Calibration) -> ItemErrors | None:
+def shared_errors(calibration: "Calibration") -> "ItemErrors | None":
     """Return what the errors of different items share, those of one item being 0; None where `ItemErrors` says nothing."""
     found = calibration.table.item_errors(calibration.covariance)
     return found and found._replace(covariance=np.where(found.item[:, None] == found.item, 0.0, found.covariance))
 
 
 def shared_covariance(
-    posterior: persons.Posterior, covariance: Floats, matched: Matched, known: ItemParameters, shared: ItemErrors
+    posterior: persons.Posterior, covariance: Floats, matched: Matched, known: ItemParameters, shared: "ItemErrors"
 ) -> Floats:
     """Return what errors shared by items add to the posterior covariances (P, D, D) of the persons."""
     P, D, N = len(matched.codes), len(known.dimensions), len(shared.item)
@@ -83,7 +81,7 @@ def shared_covariance(
 Add = Callable[[slice, Floats], None]
 
 
-def _slopes(known: ItemParameters, theta: Floats, shared: ItemErrors) -> Floats:
+def _slopes(known: ItemParameters, theta: Floats, shared: "ItemErrors") -> Floats:
     """Return ∂ log P / ∂ξ_f (K, Q, N) along the competency of the item, at its points (Q,)."""
     single, D = known.single() if len(known.dimensions) > 1 else known, len(known.dimensions)
     sharp = families.log_probabilities(single.groups, single.beta, theta, single.allowed)
@@ -91,7 +89,7 @@ def _slopes(known: ItemParameters, theta: Floats, shared: ItemErrors) -> Floats:
     return np.ascontiguousarray(by_beta[shared.item, np.where(shared.column < D, 0, shared.column - D + 1)].transpose(1, 2, 0))
 
 
-def _gradients(theta: Floats, weight: Floats, slopes: Floats, matched: Matched, shared: ItemErrors, block: slice) -> Floats:
+def _gradients(theta: Floats, weight: Floats, slopes: Floats, matched: Matched, shared: "ItemErrors", block: slice) -> Floats:
     """Return Cov(θ, ∂ log P / ∂ξ_f | x) (p, N) for weights (p, Q) up to a factor, filled up beyond the block."""
     weight = weight / weight.sum(axis=1)[:, None]
     weight *= theta - (weight @ theta)[:, None]
@@ -103,7 +101,7 @@ def _gradients(theta: Floats, weight: Floats, slopes: Floats, matched: Matched, 
 
 
 def _by_marginals(
-    posterior: persons.Posterior, V: Floats, matched: Matched, known: ItemParameters, shared: ItemErrors, add: Add
+    posterior: persons.Posterior, V: Floats, matched: Matched, known: ItemParameters, shared: "ItemErrors", add: Add
 ) -> None:
     """Add by the marginals of propagation, where E[θ_d | θ_e] is linear: Cov(θ_d, s(θ_e)) = V_de / V_ee Cov(θ_e, s(θ_e))."""
     dimension = known.dimension_index[shared.item]
@@ -112,7 +110,7 @@ def _by_marginals(
         at = np.flatnonzero(dimension == e)
         part = shared._replace(item=shared.item[at], column=shared.column[at])
 
-        def one(block: slice, marginal: persons.MarginalDensity, at: Ints = at, part: ItemErrors = part) -> None:
+        def one(block: slice, marginal: persons.MarginalDensity, at: Ints = at, part: "ItemErrors" = part) -> None:
             theta = marginal.theta[0]
             slopes, density = _slopes(known, theta, part), np.exp(marginal.log_density)
             for cut in blocks(len(density), SHARED_BLOCK):
@@ -125,7 +123,7 @@ def _by_marginals(
         add(block, filled_table((V[block] / np.einsum("pee->pe", V[block])[:, None])[:, :, dimension] * g[block, None], SHARED_BLOCK))
 
 
-def _by_draws(posterior: persons.Posterior, matched: Matched, known: ItemParameters, shared: ItemErrors, add: Add) -> None:
+def _by_draws(posterior: persons.Posterior, matched: Matched, known: ItemParameters, shared: "ItemErrors", add: Add) -> None:
     """Add by draws of the posterior, where items measure several competencies."""
     draws, N = posterior.draws(DRAWS), len(shared.item)
     for block in blocks(len(draws), DRAWN):
@@ -149,7 +147,7 @@ class Estimates(NamedTuple):
     digest: str
 
 
-def estimates(matched: Matched, known: ItemParameters, method: Method, shared: ItemErrors | None = None) -> tuple[Estimates, Notes]:
+def estimates(matched: Matched, known: ItemParameters, method: Method, shared: "ItemErrors | None" = None) -> tuple[Estimates, Notes]:
     """Return the estimates of all persons, with what is to be said of them; `shared` are errors that items have in common."""
     if method.item_uncertainty == "all" and np.isnan(known.covariance).any():
         raise ScoringError("scoring.no_item_errors")
@@ -173,7 +171,7 @@ def joined(parts: list[Estimates], rows: list[Ints | None]) -> Estimates:
     return Estimates(theta, covariance, n_items, status, digest_text(" ".join(part.digest for part in parts)))
 
 
-def _values(matched: Matched, known: ItemParameters, method: Method, shared: ItemErrors | None) -> tuple[Floats, Floats, Notes]:
+def _values(matched: Matched, known: ItemParameters, method: Method, shared: "ItemErrors | None") -> tuple[Floats, Floats, Notes]:
     """Return the estimates (P, D) of a method, their covariances (P, D, D) and what is to be said of them."""
     D, name = len(known.dimensions), type(method).__name__
     if isinstance(method, EAP):

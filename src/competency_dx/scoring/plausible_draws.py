@@ -10,8 +10,6 @@ Multiple Imputation for Nonresponse in Surveys, doi:10.1002/9780470316696, eq. 3
 (1999), doi:10.1093/biomet/86.4.948, eq. 3-5.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
@@ -211,7 +209,7 @@ class PlausibleValues(Result):
 @checked(ScoringError)
 def plausible_values(
     responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    parameters: ItemBank | Calibration,
+    parameters: "ItemBank | Calibration",
     *,
     n: int = 10,
     rng: np.random.Generator,
@@ -274,8 +272,8 @@ def plausible_values(
 
 
 def _model(
-    matched: Matched, known: ItemParameters, method: EAP, design: Covariates | None
-) -> tuple[ExactPosterior, RegressionFit | None]:
+    matched: Matched, known: ItemParameters, method: EAP, design: "Covariates | None"
+) -> "tuple[ExactPosterior, RegressionFit | None]":
     """Return the posterior under a flat population on a grid fine enough for draws, and the latent regression on covariates."""
     # the grid is that of scoring with its spacing halved, again as long as it is above half the narrowest posterior SD
     intervals = len(persons.scoring_grid(known, method.points, method.item_uncertainty).theta) - 1
@@ -291,7 +289,7 @@ def _model(
     return flat, fit
 
 
-def _drawn(flat: ExactPosterior, known: ItemParameters, uniform: Floats, design: Covariates | None, drawn: Floats | None) -> Floats:
+def _drawn(flat: ExactPosterior, known: ItemParameters, uniform: Floats, design: "Covariates | None", drawn: Floats | None) -> Floats:
     """Return draws (P, n, 1): under the population of the item parameters, or every set under its own draw of (γ, log σ²)."""
     if design is None or drawn is None:
         return under_normals(flat, np.full(len(uniform), known.mean), known.variance).transformed(uniform)

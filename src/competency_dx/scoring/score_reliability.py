@@ -17,8 +17,6 @@ posterior: the mean of [(J(θ) + Σ⁻¹)⁻¹]_dd stands for that of 1 / (I(θ)
 How accurately and how consistently a test sorts persons at cuts is told by the indices of Rudner and Lee.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import field
 from functools import partial
@@ -155,7 +153,7 @@ class Reliability(Result):
 
 @checked(ScoringError)
 def reliability(
-    parameters: ItemBank | Calibration,
+    parameters: "ItemBank | Calibration",
     *,
     responses: Any = None,  # noqa: ANN401 - Responses, or any table that load_responses reads
     method: EAP = DEFAULT_METHOD,
@@ -270,7 +268,7 @@ class CutAccuracy(NamedTuple):
 
 @checked(ScoringError)
 def cut_accuracy(
-    parameters: ItemBank | Calibration | ItemParameters,
+    parameters: "ItemBank | Calibration | ItemParameters",
     cuts: Sequence[float],
     *,
     by: Literal["sum", "theta"] = "sum",

@@ -1,7 +1,5 @@
 """Scoring from a Parquet file into a Parquet file in blocks of rows: memory does not grow with the number of persons."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -104,7 +102,7 @@ class FileScores(Result):
 def score_file(
     source: str | Path,
     target: str | Path,
-    parameters: ItemBank | Calibration,
+    parameters: "ItemBank | Calibration",
     *,
     method: Method = DEFAULT_METHOD,
     block: int = BLOCK,
@@ -171,7 +169,7 @@ def complete_file(source: Path, target: Path) -> Iterator[Path]:
         yield unfinished
 
 
-def answer_blocks(source: Path, parameters: ItemBank | Calibration, block: int, layout: Layout) -> Iterator[Responses]:
+def answer_blocks(source: Path, parameters: "ItemBank | Calibration", block: int, layout: Layout) -> Iterator[Responses]:
     """Yield the answers in a Parquet file by blocks, under its ids; raises `ScoringError` without file, rows or items that match."""
     bank = parameters if isinstance(parameters, ItemBank) else None
     plan, first = None, 1

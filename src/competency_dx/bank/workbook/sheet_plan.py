@@ -1,7 +1,5 @@
 """Which sheets and columns a workbook of a bank has, as ``workbook.toml`` tells, and a bank as the rows of its sheets."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Literal
@@ -67,7 +65,7 @@ class SheetColumn:
         words = toml_content("bank", "workbook")["words"]
         return code if language != "ru" else str(words.get(code) or code_word(self.name, code, language))
 
-    def numbered(self, n: int) -> tuple[SheetColumn, ...]:
+    def numbered(self, n: int) -> "tuple[SheetColumn, ...]":
         """Return the columns of the n-th part of a `wide` field or of `pairs`: a code and its number."""
         path, pairs = f"{self.path}.{n}", self.kind == "pairs"
         first = SheetColumn(sheet=self.sheet, path=path, kind="code" if pairs else self.of)

@@ -14,8 +14,6 @@ linear in each, so within an item only S_p S_pᵀ is left, and between items E[s
 class; both are matrix products.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from functools import partial
@@ -146,7 +144,7 @@ class Patterns(NamedTuple):
     given: Floats | None
     weight: Floats
 
-    def pieces(self, size: int) -> Iterator[Patterns]:
+    def pieces(self, size: int) -> "Iterator[Patterns]":
         """Return the patterns in blocks, views of the whole."""
         return starmap(Patterns, taken(len(self.weight), size, *self))
 

@@ -22,8 +22,6 @@ person chose (P, Q C) = Z @ log P(n | θ, α) (N, Q C).
 Parameters are ψ = (κ, λ, τ = log δ, e, s), F = 3 M + 2 V. Axes: N alternatives, V options, C = 2^M states of the person.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -77,7 +75,7 @@ class MixtureProblem(NamedTuple):
         """Return the number of misconceptions."""
         return int(self.choices.marks.shape[1])
 
-    def thinned(self, most: int) -> MixtureProblem:
+    def thinned(self, most: int) -> "MixtureProblem":
         """Return the problem of every k-th person, at most `most` of them."""
         k = -(-len(self.persons.weights) // most)
         choices = self.choices._replace(chosen=self.choices.chosen[::k])

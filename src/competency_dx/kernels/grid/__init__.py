@@ -11,8 +11,6 @@ sec. 5). At h = s that is 5e-9, at h = 1.5 s 3e-4: `points_needed` keeps h below
 Answers taken apart by dimension, where each item measures one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from functools import partial
@@ -54,7 +52,7 @@ class Answers(NamedTuple):
     tally: Floats | None = None
     given: tuple[Any, Any] | None = None
 
-    def take(self, persons: Ints | slice) -> Answers:
+    def take(self, persons: Ints | slice) -> "Answers":
         """Return the answers of some of the persons."""
         kept = {name: x[persons] for name in ("observed", "weight", "normal") if (x := getattr(self, name)) is not None}
         return self._replace(codes=self.codes[persons], given=self.given and tuple(x[persons] for x in self.given), **kept)
@@ -63,7 +61,7 @@ class Answers(NamedTuple):
         """Return the categories (P, I) with a number of its own for a missing answer."""
         return self.codes if self.observed is None else np.where(self.observed, self.codes, np.int8(missing))
 
-    def pieces(self, size: int) -> Iterator[Answers]:
+    def pieces(self, size: int) -> "Iterator[Answers]":
         """Return the answers in blocks of `size` persons, views of the whole."""
         return map(self.take, blocks(len(self.codes), size))
 
@@ -75,7 +73,7 @@ class Tables(NamedTuple):
     log_weight: Floats
     log_prob: Floats
 
-    def single(self) -> Tables:
+    def single(self) -> "Tables":
         """Return the tables in single precision."""
         return Tables(*(x.astype(np.float32) for x in self))  # type: ignore[arg-type]  # the same arrays, narrower
 
@@ -152,7 +150,7 @@ class JointTerms(NamedTuple):
     base: Floats
     powers: Floats
 
-    def at(self, points: slice) -> JointTerms:
+    def at(self, points: slice) -> "JointTerms":
         """Return the terms at some of the points."""
         return JointTerms(*(x[..., points] for x in self))
 
@@ -300,7 +298,7 @@ class Design(NamedTuple):
         """Return the number of persons."""
         return len(self.group)
 
-    def take(self, persons: Ints | slice) -> Design:
+    def take(self, persons: Ints | slice) -> "Design":
         """Return the design of some of the persons."""
         answers, weight = tuple(part.take(persons) for part in self.answers), None if self.weight is None else self.weight[persons]
         group, w = self.group[persons], self.regressors[persons]

@@ -15,8 +15,6 @@ which is all Louis' identity needs (Louis 1982, doi:10.1111/j.2517-6161.1982.tb0
 general and specific slopes, meet in sums over one and two dimensions.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any, NamedTuple
@@ -61,7 +59,7 @@ class IndependentNormals(NamedTuple):
     variance: Floats
     group: Ints
 
-    def take(self, persons: Ints | slice) -> IndependentNormals:
+    def take(self, persons: Ints | slice) -> "IndependentNormals":
         """Return the populations of some of the persons."""
         return self if len(self.group) == 1 else self._replace(mean=self.mean[persons], group=self.group[persons])
 

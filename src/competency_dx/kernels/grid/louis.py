@@ -12,8 +12,6 @@ N = R D + G D (D + 1)/2 of them. What a calibration estimates are linear functio
 Magnus & Neudecker 2019, ch. 15, doi:10.1002/9781119541219.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from functools import lru_cache, partial
@@ -61,12 +59,12 @@ class SplitScores(NamedTuple):
         """Return the number of parameters of items and population."""
         return len(self.owner) + int(self.population.shape[1])
 
-    def take(self, chosen: Ints, points: slice = slice(None)) -> SplitScores:
+    def take(self, chosen: Ints, points: slice = slice(None)) -> "SplitScores":
         """Return the scores of some of the item parameters, at some of the points."""
         bent = None if self.bent is None else self.bent[:, chosen, points]
         return self._replace(base=self.base[chosen, points], linear=self.linear[:, chosen], bent=bent, owner=self.owner[chosen])
 
-    def of(self, persons: Ints) -> SplitScores:
+    def of(self, persons: Ints) -> "SplitScores":
         """Return the scores as they are for some of the persons."""
         return self if len(self.population) == 1 else self._replace(population=self.population[persons])
 

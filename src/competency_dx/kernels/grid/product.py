@@ -15,8 +15,6 @@ are exact there. Scores of populations are as for `ep_likelihood`: with y = Σ_g
 for a = b) by Σ_ab, constants being of no account to a covariance.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import Executor
 from functools import lru_cache, partial
 from itertools import product
@@ -71,7 +69,7 @@ class Normals(NamedTuple):
         """Return whether all persons come from one population."""
         return len(self.mean) == 1
 
-    def take(self, persons: Ints | slice) -> Normals:
+    def take(self, persons: Ints | slice) -> "Normals":
         """Return the populations of some of the persons."""
         return self if self.shared else Normals(self.group[persons], self.regressors[persons], self.mean[persons], self.covariance)
 

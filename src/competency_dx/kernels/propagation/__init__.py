@@ -14,8 +14,6 @@ and is stationary in the sites: its gradient is that of the complete-data log-li
 Arrays run over persons last, so that every operation is one over contiguous persons.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -44,7 +42,7 @@ class Sites(NamedTuple):
     tau: Floats
     nu: Floats
 
-    def take(self, persons: Ints | slice) -> Sites:
+    def take(self, persons: Ints | slice) -> "Sites":
         """Return the sites of some of the persons."""
         return _taken(self, persons)
 
@@ -81,7 +79,7 @@ class Block(NamedTuple):
         D, p = self.answered.shape
         return D, p
 
-    def take(self, persons: Ints) -> Block:
+    def take(self, persons: Ints) -> "Block":
         """Return some of the persons."""
         log_likelihood = self.log_likelihood[..., persons % self.log_likelihood.shape[-1]]
         mean, covariance, floor = (x[..., persons] for x in (self.mean, self.covariance, self.floor))
@@ -99,7 +97,7 @@ class Settled(NamedTuple):
     variance: Floats
     settled: Bools
 
-    def take(self, persons: slice) -> Settled:
+    def take(self, persons: slice) -> "Settled":
         """Return some of the persons."""
         return _taken(self, persons)
 
@@ -126,7 +124,7 @@ class _Work(NamedTuple):
     sites: Sites
     variance: Floats
 
-    def take(self, persons: Ints) -> _Work:
+    def take(self, persons: Ints) -> "_Work":
         """Return some of the persons, their weights to be written anew."""
         tilted = np.empty((*self.tilted.shape[:2], len(persons)), dtype=self.tilted.dtype)
         log_total, mean, covariance, variance = (x[..., persons] for x in (self.log_total, self.mean, self.covariance, self.variance))

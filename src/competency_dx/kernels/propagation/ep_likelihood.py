@@ -23,8 +23,6 @@ doi:10.1093/biomet/12.1-2.134). To these come the cumulants of third and fourth 
 tilted marginals give y, to first order in these (as in `ep_error`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from functools import partial
@@ -62,7 +60,7 @@ class Model(NamedTuple):
     coefficients: Floats
     covariance: Floats
 
-    def single(self) -> Model:
+    def single(self) -> "Model":
         """Return the model with curves in single precision."""
         return self._replace(log_prob=self.log_prob.astype(np.float32))
 
