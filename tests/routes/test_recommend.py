@@ -20,6 +20,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from openpyxl import load_workbook  # type: ignore[import-untyped]  # it ships no types
+from scipy.optimize import LinearConstraint, milp
 from scipy.stats import beta
 
 import competency_dx as cdx
@@ -27,8 +28,8 @@ from competency_dx.arrays import names
 from competency_dx.bank import Text
 from competency_dx.competencies import STATES
 from competency_dx.errors import BankError, CompetencyDxWarning, DocumentError, RouteError
-from competency_dx.routes import NOT_OFFERED, WHY, Catalogue, Effect, Programme, load_catalogue, save_catalogue_workbook
-from competency_dx.routes.allocation import HOUR, Bundles, RouteProblem, allocate, best, ordered
+from competency_dx.routes import NOT_OFFERED, WHY, Catalogue, Effect, Programme, allocation, load_catalogue, save_catalogue_workbook
+from competency_dx.routes.allocation import HOUR, RouteProblem, allocate, ordered
 from competency_dx.routes.api import expected_below
 from competency_dx.routes.mentors import NEAR, offered
 from competency_dx.routes.reasons import RouteReasons
@@ -352,7 +353,7 @@ def test_with_its_one_reason_taken_away_a_programme_fits(seed: int) -> None:
     """Of routes drawn at random: without the one limit that is told nothing keeps the programme out of the route as it stands."""
     problem = drawn_problem(seed, 1, 5, 3)
     row, _, _ = allocate(problem)
-    steps = [ordered(problem, row[0])[0]]
+    steps = [ordered(problem, row[0])]
     state = np.where(problem.open, 0, 3)
     brings, none = np.ones((5, 3), dtype=bool), np.zeros((3, 3), dtype=bool)
     because = RouteReasons(problem, row, steps, problem.left(row), problem.closes, state, brings, [""] * 5, np.ones(3))
@@ -691,20 +692,62 @@ def test_codes_of_a_catalogue_are_those_of_its_framework(tmp_path: Path, field: 
         cdx.recommend(profiles(PHY_S_01=["confirmed"]), Catalogue.model_validate(document))
 
 
+def best_of_all(problem: RouteProblem) -> float:
+    """Return what all persons reach at most: one integer program over all possible routes of each, by the definitions."""
+    K, D = problem.closes.shape[1:]
+    columns = [(p, r) for p in range(len(problem.open)) for r in product(range(-1, K), repeat=D) if possible(problem, p, r)]
+    seats, prices = [one.seats for one in problem.programmes], [one.price for one in problem.programmes]
+    of = [[float(p == q) for p, _ in columns] for q in range(len(problem.open))]
+    of += [[float(k in r) for _, r in columns] for k in range(K) if seats[k] is not None]
+    of += [[(problem.payer[p] == b) * sum(prices[k] for k in {*r} - {-1}) for p, r in columns] for b in range(len(problem.budget))]
+    upper = [*[1.0] * len(problem.open), *(n for n in seats if n is not None), *np.minimum(problem.budget, 1e6)]
+    value = np.array([worth(problem, p, r) for p, r in columns])
+    exact: Any = {"mip_rel_gap": 1e-9}
+    return -float(milp(-value, integrality=np.ones(len(value)), constraints=LinearConstraint(of, -np.inf, upper), options=exact).fun)
+
+
+def held_to_limits(problem: RouteProblem, chosen: NDArray[np.int64], gap: float) -> float:
+    """Return what routes reach that are all possible and within what is shared."""
+    reached = sum(worth(problem, p, tuple(row)) for p, row in enumerate(chosen.tolist()))
+    assert all(possible(problem, p, tuple(row)) for p, row in enumerate(chosen.tolist()))
+    assert all((left >= -1e-9).all() for left in problem.left(chosen))
+    assert 0 <= gap <= 1
+    return reached
+
+
 @pytest.mark.parametrize(("seed", "purses"), [(0, 1), (1, 1), (2, 3), (3, 5)])
 def test_prices_divide_seats_and_budgets_as_well_as_one_program_over_all(seed: int, purses: int) -> None:
-    problem = drawn_problem(seed, 30, 6, 3, purses)
+    problem = drawn_problem(seed, 12, 5, 3, purses)
     problem = problem._replace(budget=np.array([60.0, 20.0, np.inf, 0.0, 10.0])[:purses])
-    sets = Bundles.of(problem)
-    assert sets is not None
-    chosen, reached, bound = sets.divided()
-    _, most, _ = best(problem, range(30), shared=True)
-    assert 0.99 * most <= reached <= most + 1e-6 <= bound + 2e-6
-    assert sum(worth(problem, p, tuple(row)) for p, row in enumerate(chosen.tolist())) == pytest.approx(reached)
-    assert all(possible(problem, p, tuple(row)) for p, row in enumerate(chosen.tolist()))
-    seats, budget = problem.left(chosen)
-    assert (seats >= 0).all()
-    assert (budget >= 0).all()
+    chosen, _, gap = allocate(problem)
+    assert held_to_limits(problem, chosen, gap) == pytest.approx(best_of_all(problem), abs=1e-5)
+    assert gap < 1e-5
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_where_not_all_sets_are_tried_the_gap_says_what_may_be_missed(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The widths are those of few sets, so that most of them are never looked at."""
+    monkeypatch.setattr(allocation, "FEW", 0)
+    monkeypatch.setattr(allocation, "KEPT", 1 + seed % 3)
+    monkeypatch.setattr(allocation, "LEAST", 1 + seed % 3)
+    monkeypatch.setattr(allocation, "STATES", 0)
+    problem = drawn_problem(seed, 6, 5, 3, 1 + seed % 2)
+    chosen, alone, gap = allocate(problem)
+    reached, most = held_to_limits(problem, chosen, gap), best_of_all(problem)
+    assert reached <= most + 1e-6
+    assert reached >= most * (1 - gap) - 1e-6
+    assert reached >= 0.8 * most
+    assert all(possible(problem, p, tuple(row)) for p, row in enumerate(alone.tolist()))
+
+
+@pytest.mark.parametrize("few", [0, 64])
+def test_routes_do_not_depend_on_the_order_of_the_persons(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allocation, "FEW", few)
+    found, whole = diagnosed("mathematics", 24), load_catalogue("synthetic")
+    scarce = whole.model_copy(update={"programmes": tuple(p.model_copy(update={"seats": 3}) for p in whole.programmes)})
+    shuffled = found.select([str(p) for p in np.random.default_rng(few).permutation(found.persons)])
+    one, two = (cdx.recommend(x, scarce, budget=90_000).to_frame().sort_values(["person", "place"]) for x in (found, shuffled))
+    assert one.reset_index(drop=True).equals(two.reset_index(drop=True))
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,30 +1,34 @@
 """The routes that close most of an expected shortfall within limits: of one person, and of many, who share seats and budget.
 
-A route gives each competency one programme at most, so that several for one competency are never added up. The best one is the solution
-of a mixed integer program. Of many persons it is faster to look it up: sets of programmes within the hours, the price and the dates of
-one person are few where the programmes for a category are. The points that a set closes, each competency by its best programme, bound
-those of any route with it: the best set of a person is looked up, and made exact where its programmes cannot be put in order. Under
-scarce seats and budget the linear program over routes is solved by column generation (Dantzig & Wolfe 1960): it sets prices, the best
-set of each person at these prices joins it, and what all persons reach at any prices bounds what they can reach.
+A route gives each competency one programme at most, so that several for one competency are never added up. Routes are looked up among
+sets of programmes within the hours, the price and the dates of one person: all that there are or, where they are too many, those of a
+search. The points that a set closes, each competency by its best programme, bound those of any route with it: the best set of a person
+is looked at, and made exact where its programmes cannot be put in order. Under scarce seats and budget the linear program over
+routes is solved by column generation (Dantzig & Wolfe 1960): it sets prices, the best set of each person at these prices joins it, and what all
+persons reach at any prices bounds what they can reach. An integer program chooses among these sets and those that are nearly as good.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Sequence
+from heapq import heappop, heappush
+from itertools import count, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.routes.catalogue import Programme
+from competency_dx.routes.search import balanced, grown
 
 HOUR = 1e-4  # points: of what closes the same the shorter is taken
-SMALL = 1500  # pairs of programmes and competencies up to which a program is solved to the end
-EXACT, ROUGH = {"mip_rel_gap": 1e-7, "node_limit": 5000}, {"mip_rel_gap": 0.005, "node_limit": 1}
-MOST = 4096  # sets of programmes
-ROUNDS, CLOSE = 100, 1e-5  # of prices, and the part between the linear program and its bound at which they end
+FEW, MOST = 64, 4096  # programmes, and sets of them, all of which are tried
+STATES, LEAST, KEPT, AT_ONCE = 1 << 16, 16, 12, 16  # sets of all persons in a search, of each at least, at its end; persons at once
+TURNS = 300  # in search of the best route of a set whose programmes wait for each other
+ROUNDS, CLOSE, NEAR = 100, 1e-5, 4096  # of prices, the part of the bound at which they end, sets nearly as good as the best
+EXACT: Any = {"mip_rel_gap": 1e-7, "node_limit": 5000}
 WHOLE: Any = {"mip_rel_gap": 1e-4, "node_limit": 200}
-Cut = tuple[int, list[tuple[int, int]]]  # the place of a person, and pairs that no order allows together
 Column = tuple[int, int]  # a person and a set
-Pairs = list[tuple[int, int, int]]
 
 
 class RouteProblem(NamedTuple):
@@ -52,187 +56,228 @@ class RouteProblem(NamedTuple):
         return seats - taken.sum(axis=0), self.budget - spent
 
 
-def allocate(problem: RouteProblem) -> tuple[Ints, Ints, float]:
+def allocate(problem: RouteProblem, order: Sequence[int] = ()) -> tuple[Ints, Ints, float]:
     """Return the programme for each competency (P, D), that of everybody alone, -1 for none, and by what share it may fall short.
 
-    Where seats and budget suffice for everybody, everybody has the route of one who is alone.
+    Where seats and budget suffice for everybody, everybody has the route of one who is alone. Of equally good routes those are taken
+    that come first with the persons in an order.
     """
-    P, sets = len(problem.open), Bundles.of(problem)
-    if sets is None:
-        solved = [best(problem, [p], shared=False) for p in range(P)]
-        alone, reached, bound = np.concatenate([row for row, *_ in solved]), *(sum(x) for x in list(zip(*solved, strict=True))[1:])
-    else:
-        alone, reached = sets.routes_of(sets.settled(np.zeros(sets.worth.shape)))
-        bound = reached
+    first = np.array(order or range(len(problem.open)))
+    problem = problem._replace(closes=problem.closes[first], open=problem.open[first], payer=problem.payer[first])
+    sets, back = Bundles(problem), np.argsort(first)
+    columns, bound = sets.best(*sets.search(np.full(len(sets.seats), np.inf), np.full(len(problem.budget), np.inf)))
+    alone, reached = sets.routes_of(columns)
     chosen, (seats, budget) = alone, problem.left(alone)
     if seats.min() < 0 or budget.min() < 0:
-        together = sets is None or np.count_nonzero(problem.closes) <= SMALL
-        chosen, reached, bound = best(problem, range(P), shared=True) if together or sets is None else sets.divided()
-    return chosen, alone, max(0.0, 1 - reached / bound) if bound > 0 else 0.0
+        chosen, reached, bound = sets.divided(columns, bound)
+    return chosen[back], alone[back], max(0.0, 1 - reached / bound) if bound > 0 else 0.0
 
 
-def ordered(problem: RouteProblem, row: Ints) -> tuple[list[int], set[int]]:
-    """Return the programmes of a person in an order that prerequisites and dates allow, and those that no order allows."""
-    held, of = {k: np.flatnonzero(row == k) for k in row[row >= 0].tolist()}, problem.programmes
-    waits = {k: {m for m in held if m != k and problem.before[np.ix_(held[m], held[k])].any()} for k in held}
-    waits = {k: waits[k] | {m for m in held if of[m].precedes(of[k])} for k in held}
-    out: list[int] = []
-    while free := [k for k in held if k not in out and waits[k] <= {*out}]:
+def ordered(problem: RouteProblem, row: Ints) -> list[int]:
+    """Return the programmes of a person in an order that prerequisites and dates allow, as many of them as it does."""
+    waits, of, out = _waits(problem, row.tolist()), problem.programmes, list[int]()
+    while free := [k for k in waits if k not in out and waits[k] <= {*out}]:
         out.append(min(free, key=lambda k: (not of[k].reversible, of[k].hours, k)))
-    return out, set(held) - set(out)
+    return out
 
 
-def best(problem: RouteProblem, persons: Sequence[int], *, shared: bool) -> tuple[Ints, float, float]:
-    """Return the best programmes of some persons together (n, D), what they are worth and what any could be worth at most."""
-    from scipy.optimize import Bounds, LinearConstraint, milp
-
-    cuts: list[Cut] = []
-    while True:  # until no solution needs an order that cannot be
-        value, matrix, upper, pairs = _program(problem, persons, cuts, shared=shared)
-        chosen = np.full((len(persons), len(problem.before)), -1)
-        if not pairs:
-            return chosen, 0.0, 0.0
-        rows, whole = LinearConstraint(matrix, -np.inf, upper), np.ones(len(value), dtype=np.int64)
-        options: Any = EXACT if len(pairs) <= SMALL else ROUGH
-        found = milp(-value, integrality=whole, bounds=Bounds(0, 1), constraints=rows, options=options)
-        x = np.zeros(len(value)) if found.x is None else found.x.round()
-        for i, k, d in (pair for pair, taken in zip(pairs, x, strict=False) if taken):
-            chosen[i, d] = k
-        late = [(i, row, ordered(problem, row)[1]) for i, row in enumerate(chosen)]
-        new = [(i, [(int(k), d) for d, k in enumerate(row) if k in stuck]) for i, row, stuck in late if stuck]
-        if not new:
-            return chosen, float(value @ x), -float(found.mip_dual_bound or 0.0)
-        cuts += new
+def _waits(problem: RouteProblem, row: Sequence[int]) -> dict[int, set[int]]:
+    """Return which programmes of a route come before each by their dates and competencies."""
+    of, held = problem.programmes, {*row} - {-1}
+    waits = {k: {m for m in held if of[m].precedes(of[k])} for k in sorted(held)}
+    for a, b in np.argwhere(problem.before).tolist():
+        if row[a] != row[b] and min(row[a], row[b]) >= 0:
+            waits[row[b]].add(row[a])
+    return waits
 
 
-def _program(problem: RouteProblem, persons: Sequence[int], cuts: Sequence[Cut], *, shared: bool) -> tuple[Floats, Any, Floats, Pairs]:
-    """Return values, rows, their upper limits, and the pairs (place, programme, competency), the first of the columns."""
-    from scipy.sparse import csr_array
-
-    every = problem.programmes
-    pairs = [(i, int(k), int(d)) for i, p in enumerate(persons) for k, d in zip(*np.nonzero(problem.closes[p]), strict=True)]
-    z = {pair: at for at, pair in enumerate(pairs)}
-    x = {pair: len(z) + at for at, pair in enumerate(dict.fromkeys((i, k) for i, k, _ in pairs))}
-    edges = [(int(a), int(b)) for a, b in zip(*np.nonzero(problem.before), strict=True)]
-    rows = [({at: 1.0, x[i, k]: -1.0}, 0.0) for (i, k, _), at in z.items()]
-    for i, p in enumerate(persons):
-        mine = {int(k): x[i, int(k)] for k in np.flatnonzero(problem.closes[p].any(axis=1))}
-        of = [{z[i, int(k), d]: 1.0 for k in np.flatnonzero(closes)} for d, closes in enumerate(problem.closes[p].T)]
-        rows += [(row, 1.0) for row in of]
-        rows.append(_limit({at: every[k].hours for k, at in mine.items()}, problem.hours))
-        rows.append(_limit({at: every[k].price for k, at in mine.items()}, problem.price))
-        rows += [({mine[k]: 1.0, mine[m]: 1.0}, 1.0) for k in mine for m in mine if k < m and every[k].overlaps(every[m])]
-        late = [(k, m) for k in mine for m in mine if every[k].precedes(every[m])]  # the second cannot prepare for the first
-        held = [(z.get((i, m, a)), z.get((i, k, b))) for k, m in late for a, b in edges]
-        rows += [({first: 1.0, second: 1.0}, 1.0) for first, second in held if first is not None and second is not None]
-        needed = zip(*np.nonzero(problem.hard & problem.open[p][:, None]), strict=True)
-        rows += [(of[b] | dict.fromkeys(of[a], -1.0), 0.0) for a, b in needed]
-    rows += [({z[i, k, d]: 1.0 for k, d in held}, len(held) - 1.0) for i, held in cuts]
-    if shared:
-        seats = {k: one.seats for k, one in enumerate(every) if one.seats is not None}
-        rows += [({at: 1.0 for (_, m), at in x.items() if m == k}, float(n)) for k, n in seats.items()]
-        payer, spent = problem.payer[[*persons]], [dict[int, float]() for _ in problem.budget]
-        for (i, k), at in x.items():
-            spent[payer[i]][at] = every[k].price
-        rows += map(_limit, spent, problem.budget.tolist())
-    value = np.array([*(problem.closes[persons[i], k, d] for i, k, d in pairs), *(-HOUR * every[k].hours for _, k in x)])
-    columns, cells = [c for row, _ in rows for c in row], [v for row, _ in rows for v in row.values()]
-    ends = np.cumsum([0, *(len(row) for row, _ in rows)])
-    matrix = csr_array((np.array(cells), np.array(columns, dtype=np.int32), ends), shape=(len(rows), len(value)))
-    return value, matrix, np.array([limit for _, limit in rows]), pairs
-
-
-def _limit(row: dict[int, float], limit: float) -> tuple[dict[int, float], float]:
-    """Return a row with a limit of at most 1000: in larger numbers rounding passes the tolerance of the solver, which prints so."""
-    size = max(limit / 1000, 1.0)
-    return ({}, 1.0) if np.isinf(limit) else ({at: x / size for at, x in row.items()}, limit / size)
+def _circle(problem: RouteProblem, row: Sequence[int]) -> list[Column]:
+    """Return competencies and their programmes of which one at least has to go, as they wait for each other; none where an order is."""
+    waits, path, pairs = _waits(problem, row), list[int](), list[Column]()
+    while free := [k for k, before in waits.items() if not before & waits.keys()]:
+        waits = {k: before for k, before in waits.items() if k not in free}
+    while waits and (not path or path[-1] not in path[:-1]):
+        before = waits[path[-1]] & waits.keys() if path else {min(waits)}
+        path.append(next((k for k in path[::-1] if k in before), min(before)))
+    for k, m in pairwise(path[path.index(path[-1]) :] if path else ()):
+        if not problem.programmes[m].precedes(problem.programmes[k]):
+            pairs += next([(a, m), (b, k)] for a, b in np.argwhere(problem.before).tolist() if (row[a], row[b]) == (m, k))
+    return pairs
 
 
 class Bundles:
-    """Sets of programmes (S, K), and what each is worth to a person (P, S): at most, exactly for the pairs in `routes`."""
+    """Sets of programmes (P, S, L), and what each is worth to a person at most (P, S); `routes` are those of the sets looked at.
 
-    def __init__(self, problem: RouteProblem, member: Bools) -> None:
-        self.problem, self.member = problem, member
-        self.worth = np.stack([self._assigned(np.arange(len(problem.open)), held)[1] for held in member], axis=1)
-        self.routes: dict[Column, Ints] = {}
+    Sets are filled up with a programme K that is none; where they are `all` that there are, persons have the same ones (1, S, L).
+    """
 
-    @classmethod
-    def of(cls, problem: RouteProblem) -> "Bundles | None":
-        """Return the sets that one person may take, None where they are too many."""
-        every, sets = problem.programmes, list[tuple[int, ...]]([()])
-        for k in np.flatnonzero(problem.closes.any(axis=(0, 2))).tolist():
-            for held in [*sets]:
-                hours, price = (sum(getattr(every[m], what) for m in (*held, k)) for what in ("hours", "price"))
-                if hours <= problem.hours and price <= problem.price and not any(every[k].overlaps(every[m]) for m in held):
-                    sets.append((*held, k))
-            if len(sets) > MOST:
-                return None
-        return cls(problem, np.array([np.isin(np.arange(len(every)), held) for held in sets]))
+    def __init__(self, problem: RouteProblem) -> None:
+        (P, K, D), every = problem.closes.shape, problem.programmes
+        self.problem, self.closes = problem, np.concatenate([problem.closes, np.zeros((P, 1, D))], axis=1)
+        self.hours, self.price = (np.array([*(getattr(one, x) for one in every), 0.0]) for x in ("hours", "price"))
+        self.seats = np.array([np.inf if one.seats is None else one.seats for one in every])
+        with np.errstate(divide="ignore", invalid="ignore"):  # something or nothing of nothing
+            parts = [
+                np.minimum(np.nan_to_num(x[:-1] / most), 2.0) for x, most in ((self.hours, problem.hours), (self.price, problem.price))
+            ]
+        days = sorted({one.start for one in every if one.start})
+        self.size = np.array([*parts, *([bool(x.start and x.end and x.start <= day <= x.end) for x in every] for day in days)]).T
+        self.earlier = np.pad([[one.precedes(other) for other in every] for one in every], (0, 1))
+        self.routes: dict[Column, tuple[Ints, float]] = {}
+        used = np.flatnonzero(problem.closes.any(axis=(0, 2)))
+        held, rest, _ = np.zeros((1, 0, 1), dtype=np.int64), np.zeros(1), 0
+        if len(used) <= FEW:  # each for a competency of its own, so that none stands for another
+            n = len(used), self.size.shape[1]
+            held, rest, _ = grown(np.eye(n[0])[None], np.zeros((1, n[0])), self.size[used], np.zeros((1, sum(n))), MOST, MOST)
+        self.all = bool(rest[0] == -np.inf)
+        self.held, self.worth = np.zeros((1 if self.all else P, 0, 1), dtype=np.int64), np.zeros((P, 0))
+        self._join(np.append(used, K)[held] if self.all else np.full((P, 1, 1), K))
 
-    def _assigned(self, persons: Ints, held: Bools) -> tuple[Ints, Floats]:
-        """Return the programmes of a set for the competencies of persons (n, D) in any order, and what they are worth (n,)."""
-        problem, k = self.problem, np.flatnonzero(held)
-        closes = np.concatenate([problem.closes[np.ix_(persons, k)], np.zeros((len(persons), 1, len(problem.before)))], axis=1)
-        place = np.where(closes.max(axis=1) > 0, closes.argmax(axis=1), len(k))
-        without = place == len(k)
-        while (drop := ((problem.open[persons] & without).astype(float) @ problem.hard > 0) & ~without).any():
+    def _join(self, held: Ints) -> None:
+        """Add sets of all persons or of each (1 or P, S, L)."""
+        longest = max(self.held.shape[2], held.shape[2], 1)
+        both = [np.pad(x, ((0, 0), (0, 0), (0, longest - x.shape[2])), constant_values=len(self.hours) - 1) for x in (self.held, held)]
+        self.held = np.concatenate(both, axis=1)
+        self.worth = np.concatenate([self.worth, *(self._most(x)[:, None] for x in both[1].transpose(1, 0, 2))], axis=1)
+
+    def _most(self, held: Ints) -> Floats:
+        """Return what a set of all persons or of each (1 or P, L) is worth at most (P,)."""
+        closes, problem = self.closes[np.arange(len(self.closes))[:, None], held], self.problem
+        points, without = closes.max(axis=1), ~closes.any(axis=1)
+        while (drop := ((problem.open & without).astype(float) @ problem.hard > 0) & ~without).any():
             without |= drop  # a hard prerequisite with a deficit has no programme
-        points = np.take_along_axis(closes, np.where(without, len(k), place)[:, None], axis=1)[:, 0].sum(axis=1)
-        return np.where(without, -1, np.array([*k, -1])[place]), points - HOUR * sum(problem.programmes[m].hours for m in k)
+        points[without], second = 0.0, np.sort(np.pad(closes, ((0, 0), (1, 0), (0, 0))), axis=1)[:, -2]
+        worth, spare = points.sum(axis=1) - HOUR * self.hours[held].sum(axis=1), np.maximum(points - second, 0.0)
+        place = np.take_along_axis(np.broadcast_to(held, closes.shape[:2]), closes.argmax(axis=1), axis=1)
+        for a, b in np.argwhere(problem.before).tolist():  # what dates put in the wrong order has another programme or none
+            lost = np.where(self.earlier[place[:, b], place[:, a]], np.minimum(spare[:, a], spare[:, b]), 0.0)
+            spare[:, [a, b]] -= lost[:, None]
+            worth -= lost
+        return np.asarray(worth)
 
-    def settled(self, charge: Floats) -> list[Column]:
-        """Return the best set of each person when sets cost `charge` (P, S), all of them exact."""
-        place, late = np.zeros(len(self.worth), dtype=np.int64), np.arange(len(self.worth))
+    def search(self, seats: Floats, budget: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return prices of seats and budgets of which there is so much, and what sets are worth at these at most (P,).
+
+        Where not all sets are here, those that are good at these prices join, and what is told is the worth in any order.
+        """
+        problem, P = self.problem, len(self.closes)
+        if self.all:
+            return np.zeros(len(seats)), np.zeros(len(budget)), np.full(P, -np.inf)
+        usable, hours, price = problem.closes * np.all(self.size <= 1, axis=1, keepdims=True), HOUR * self.hours[:-1], self.price[:-1]
+        prices, seats, money = balanced(usable, self.size, hours, seats, price, budget, problem.payer)
+        cost, width = hours + seats + money[problem.payer, None] * price, int(np.clip(STATES // P, LEAST, 1024))
+        parts = [slice(at, at + AT_ONCE) for at in range(0, P, AT_ONCE)]
+        found = [grown(usable[x], cost[x], self.size, prices[x], width, max(width // 4, KEPT)) for x in parts]
+        S, L = (max(held.shape[axis] for held, *_ in found) for axis in (1, 2))
+        edges = [((0, 0), (0, S - held.shape[1]), (0, L - held.shape[2])) for held, *_ in found]
+        self._join(
+            np.concatenate([np.pad(held, edge, constant_values=len(price)) for (held, *_), edge in zip(found, edges, strict=True)])
+        )
+        return seats, money, np.concatenate([np.maximum(rest, top) for _, rest, top in found])
+
+    def best(self, seats: Floats, money: Floats, rest: Floats | float = -np.inf) -> tuple[list[Column], float]:
+        """Return the best set of each person at prices of seats (K,) and budgets (B,), and what is reached at most, or `rest` (P,)."""
+        charge, here = self._charge(seats, money), np.arange(len(self.worth))
+        place, late = np.zeros(len(here), dtype=np.int64), here
         while late.size:
             place[late] = (self.worth[late] - charge[late]).argmax(axis=1)
-            late = np.array([p for p in late if not self._exact(int(p), int(place[p]))], dtype=np.int64)
-        return list(enumerate(place.tolist()))
+            late = np.array([p for p in late.tolist() if (p, int(place[p])) not in self.routes], dtype=np.int64)
+            for p in late.tolist():
+                self._look(p, int(place[p]))
+        return list(enumerate(place.tolist())), float(np.maximum((self.worth - charge)[here, place], rest).sum())
 
-    def _exact(self, p: int, s: int) -> bool:
-        """Return whether the worth of a set for a person was exact; it is from now on."""
+    def _charge(self, seats: Floats, money: Floats) -> Floats:
+        """Return what sets cost persons (P, S) at prices of seats and budgets."""
+        money = money[self.problem.payer, None] * self.price[self.held].sum(axis=2)
+        return np.asarray(np.append(seats, 0.0)[self.held].sum(axis=2) + money)
+
+    def _look(self, p: int, s: int) -> None:
+        """Find the best route of a person with a set: of programmes that no order allows one competency after another goes."""
         if (p, s) in self.routes:
-            return True
-        row = self._assigned(np.array([p]), self.member[s])[0][0]
-        if stuck := bool(ordered(self.problem, row)[1]):
-            closes = np.where(self.member[s][:, None], self.problem.closes[p], 0.0)[None]
-            (row,), self.worth[p, s], _ = best(self.problem._replace(closes=closes, open=self.problem.open[[p]]), [0], shared=False)
-        self.routes[p, s] = row
-        return not stuck
+            return
+        problem, held = self.problem, self.held[p % len(self.held), s]
+        lacking, hard = problem.open[p].tolist(), np.argwhere(problem.hard).tolist()
+        able = [sorted((-x, k) for x, k in zip(of, held.tolist(), strict=True) if x) for of in self.closes[p, held].T.tolist()]
+
+        def route(gone: frozenset[Column]) -> tuple[float, list[int]]:
+            row = [next((one for one in of if (d, one[1]) not in gone), (0.0, -1)) for d, of in enumerate(able)]
+            while drop := [b for a, b in hard if lacking[a] and row[a][1] < 0 <= row[b][1]]:
+                row = [(0.0, -1) if d in drop else one for d, one in enumerate(row)]
+            return sum(x for x, _ in row), [k for _, k in row]
+
+        heap, seen, bound = [(*route(frozenset()), frozenset[Column]())], set[frozenset[Column]](), 0.0
+        for turn in count():
+            points, row, gone = heappop(heap)
+            bound = points if turn <= TURNS else bound
+            if not (pairs := _circle(problem, row)):
+                break
+            if turn < TURNS:
+                fewer = [less for pair in pairs if (less := gone | {pair}) not in seen]
+            else:  # a good one then
+                heap, fewer = [], [gone | {*pairs}]
+            seen |= {*fewer}
+            for less in fewer:
+                heappush(heap, (*route(less), less))
+        if not self.all:
+            used = [*dict.fromkeys(k for k in row if k >= 0)]
+            self.held[p, s] = used + [len(self.hours) - 1] * (len(held) - len(used))
+        cost = HOUR * self.hours[self.held[p % len(self.held), s]].sum()
+        self.worth[p, s], self.routes[p, s] = -bound - cost, (np.array(row), -points - cost)
 
     def routes_of(self, columns: Collection[Column]) -> tuple[Ints, float]:
         """Return the programmes of routes for the competencies (P, D), and what the routes are worth together."""
         chosen = np.full(self.problem.open.shape, -1)
         for p, s in columns:
-            chosen[p] = self.routes[p, s]
-        return chosen, float(sum(self.worth[c] for c in columns))
+            chosen[p] = self.routes[p, s][0]
+        return chosen, float(sum(self.routes[c][1] for c in columns))
 
-    def divided(self) -> tuple[Ints, float, float]:
+    def divided(self, columns: Sequence[Column], bound: float) -> tuple[Ints, float, float]:
         """Return programmes under seats and budgets (P, D), what they are worth and what any could be worth at most."""
         from scipy.optimize import LinearConstraint, linprog, milp
-        from scipy.sparse import csr_array, vstack
 
-        every, payer, P = self.problem.programmes, self.problem.payer, len(self.worth)
-        scarce = [k for k in np.flatnonzero(self.member.any(axis=0)).tolist() if every[k].seats is not None]
-        prices = self.member @ [one.price for one in every]
-        budget = np.minimum(self.problem.budget, P * prices.max() + 1.0)  # a limit that no solver takes for infinite
+        P, K = len(self.worth), len(self.seats)
+        budget = np.minimum(self.problem.budget, self.price.sum() * P + 1.0)  # a limit that no solver takes for infinite
         size = np.maximum(budget / 10, 1.0)  # of larger numbers rounding passes the tolerance of the solver, which prints so
-        limit = np.array([*(every[k].seats or 0 for k in scarce), *(budget / size)])
-        upper = np.concatenate([np.ones(P), limit])  # one route for a person, seats, budgets
-        columns, dual, bound = dict[Column, None](), np.zeros(len(limit)), np.inf
+        limit = np.array([*np.minimum(self.seats, P), *(budget / size)])
+        upper, taken = np.concatenate([np.ones(P), limit]), dict.fromkeys(columns)  # one route for a person, seats, budgets
+        if not self.all:
+            seats, money, rest = self.search(self.seats, self.problem.budget)
+            new, most = self.best(seats, money, rest)
+            taken, bound = taken | dict.fromkeys(new), min(bound, most + float(limit @ [*seats, *(money * size)]))
         for _ in range(ROUNDS):
-            seats, money = self.member[:, scarce] @ dual[: len(scarce)], dual[len(scarce) :] / size
-            charge = seats + np.outer(money[payer], prices)
-            new = self.settled(charge)
-            bound = min(bound, float(sum(self.worth[c] - charge[c] for c in new) + limit @ dual))
-            columns |= dict.fromkeys(new)
-            p, s = np.array([*columns]).T
-            value, route, paid = self.worth[p, s], (p, np.arange(len(p))), (payer[p], np.arange(len(p)))
-            one, cost = csr_array((np.ones(len(p)), route)), csr_array((prices[s] / size[payer[p]], paid), shape=(len(size), len(p)))
-            rows: Any = vstack([one, csr_array(self.member[s][:, scarce].T.astype(np.float64)), cost]).tocsr()
+            value, rows = self._program([*taken], size)
             part: Any = linprog(-value, A_ub=rows, b_ub=upper, method="highs")
             dual = np.maximum(-part.ineqlin.marginals[P:], 0.0)
-            if bound + part.fun <= CLOSE * bound:
+            prices = dual[:K], dual[K:] / size
+            new, most = self.best(*prices)
+            most += float(limit @ dual)
+            bound, taken = min(bound, most) if self.all else bound, taken | dict.fromkeys(new)
+            if most + part.fun <= CLOSE * most:
                 break
-        limits, whole = LinearConstraint(rows, -np.inf, upper), np.ones(len(value), dtype=np.int64)
-        found: Any = milp(-value, integrality=whole, constraints=limits, options=WHOLE)
-        return *self.routes_of([c for c, x in zip(columns, found.x, strict=True) if round(x)]), bound
+        net = self.worth - self._charge(*prices)
+        loss = (net.max(axis=1, keepdims=True) - net).ravel()
+        order = np.argsort(loss, kind="stable")
+        for near in (0, NEAR):  # what has no part in the linear program may have one in whole numbers
+            for p, s in zip(*(x.tolist() for x in np.divmod(order[:near], net.shape[1])), strict=True):
+                self._look(p, s)
+                taken[p, s] = None
+            value, rows = self._program([*taken], size)
+            limits, whole = LinearConstraint(rows, -np.inf, upper), np.ones(len(value), dtype=np.int64)
+            found: Any = milp(-value, integrality=whole, constraints=limits, options=EXACT if len(value) <= 2 * NEAR else WHOLE)
+            chosen, reached = self.routes_of([c for c, x in zip(taken, found.x, strict=True) if round(x)])
+            if self.all and loss[order[near:]].min(initial=np.inf) > most - reached:  # the others are in no better routes
+                bound = min(bound, max(reached, -float(found.mip_dual_bound)))
+            if bound - reached <= CLOSE * bound:
+                break
+        return chosen, reached, bound
+
+    def _program(self, columns: Sequence[Column], size: Floats) -> tuple[Floats, Any]:
+        """Return what routes are worth, and what they take of persons, seats and budgets, these in units of `size`."""
+        from scipy.sparse import csr_array
+
+        (p, s), P, K = np.array(columns).T, len(self.worth), len(self.seats)
+        held, payer, each = self.held[p % len(self.held), s], self.problem.payer[p], np.arange(len(p))
+        at, k = np.nonzero(held < K)
+        places = np.concatenate([p, P + held[at, k], P + K + payer]), np.concatenate([each, at, each])
+        cells = np.concatenate([np.ones(len(p) + len(at)), self.price[held].sum(axis=1) / size[payer]])
+        return np.array([self.routes[c][1] for c in columns]), csr_array((cells, places), shape=(P + K + len(size), len(p)))

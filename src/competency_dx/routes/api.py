@@ -72,15 +72,15 @@ def recommend(
     counts = (state == CONFIRMED)[:, None] | ((state == LIKELY)[:, None] & np.array([[one.reversible] for one in every]))
     closes = np.where(counts & (points >= LEAST) & (np.array(barred) == "")[:, None], points * wish * weight, 0.0)
     problem = RouteProblem(every, closes, np.isin(state, (CONFIRMED, LIKELY)), *_edges(framework, leaves), hours, price, money, payer)
-    chosen, alone, gap = allocate(problem)
-    steps, left = [ordered(problem, row)[0] for row in chosen], problem.left(chosen)
+    order = sorted(range(len(persons)), key=lambda p: (-shortfall[p] @ problem.open[p], digest_text(persons[p])))
+    chosen, alone, gap = allocate(problem, order)
+    steps, left = [ordered(problem, row) for row in chosen], problem.left(chosen)
     brings = np.array([[any(framework.within(leaf, e.competency) for e in one.brings) for leaf in leaves] for one in every])
     because = RouteReasons(problem, chosen, steps, left, points, state.astype(np.int64), brings, barred, weight, PURSES[bool(purse)])
     (instead, why), unmet = because.of_deficits(), {}
     why[state == UNDECIDED], why[state == UNTOLD] = ASK_AGAIN, NO_CONCLUSION
     for p, person in ((persons.index(person), person) for person in wishes):
         unmet[person] = {k: because.of_wish(p, i) for k in wishes[person] if (i := ids.index(k)) not in chosen[p]}
-    order = sorted(range(len(persons)), key=lambda p: (-shortfall[p] @ problem.open[p], digest_text(persons[p])))
     short = (left[0] < 1)[:, None] | ((left[1][payer] < np.array([[one.price] for one in every])) & bool(purse))  # (K, P)
     waits = [tuple(persons[p] for p in order if short[k, p] and k in alone[p] and k not in chosen[p]) for k in range(len(every))]
     inside = np.array([[leaf in fact.competencies for leaf in leaves] for fact in profiles.items], dtype=np.int64)
