@@ -703,7 +703,9 @@ def best_of_all(problem: RouteProblem) -> float:
     upper = [*[1.0] * len(problem.open), *(n for n in seats if n is not None), *np.minimum(problem.budget, 1e6)]
     value = np.array([worth(problem, p, r) for p, r in columns])
     exact: Any = {"mip_rel_gap": 1e-9}
-    return -float(milp(-value, integrality=np.ones(len(value)), constraints=LinearConstraint(of, -np.inf, upper), options=exact).fun)
+    whole = np.ones(len(value), dtype=np.int64)
+    found: Any = milp(-value, integrality=whole, constraints=LinearConstraint(of, -np.inf, upper), options=exact)
+    return -float(found.fun)
 
 
 def held_to_limits(problem: RouteProblem, chosen: NDArray[np.int64], gap: float) -> float:

@@ -3,12 +3,11 @@
 A route gives each competency one programme at most, so that several for one competency are never added up. Routes are looked up among
 sets of programmes within the hours, the price and the dates of one person: all that there are or, where they are too many, those of a
 search. The points that a set closes, each competency by its best programme, bound those of any route with it: the best set of a person
-is looked at, and made exact where its programmes cannot be put in order. Under scarce seats and budget the linear program over
-routes is solved by column generation (Dantzig & Wolfe 1960): it sets prices, the best set of each person at these prices joins it, and what all
-persons reach at any prices bounds what they can reach. An integer program chooses among these sets and those that are nearly as good.
+is looked at, and made exact where its programmes cannot be put in order. Under scarce seats and budget the linear program over routes
+is solved by column generation (Dantzig & Wolfe 1960): it sets prices, the best set of each person at these prices joins it, and what
+all persons reach at any prices bounds what they can reach. An integer program chooses among these sets and those that are nearly as
+good.
 """
-
-from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from heapq import heappop, heappush

@@ -5,8 +5,6 @@ what programmes can add is a sum over them (Lagrangian relaxation; Geoffrion 197
 that begin with the same programmes. Sets with the highest bounds go on.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
