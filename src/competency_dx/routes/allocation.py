@@ -22,8 +22,8 @@ from competency_dx.routes.search import balanced, grown
 
 HOUR = 1e-4  # points: of what closes the same the shorter is taken
 FEW, MOST = 64, 4096  # programmes, and sets of them, all of which are tried
-STATES, LEAST, KEPT, AT_ONCE = 1 << 16, 16, 12, 16  # sets of all persons in a search, of each at least, at its end; persons at once
-TURNS = 300  # in search of the best route of a set whose programmes wait for each other
+STATES, LEAST, KEPT, AT_ONCE = 1 << 16, 16, 24, 16  # sets of all persons in a search, of each at least, at its end; persons at once
+TURNS = 300, 16  # in search of the best route of a set whose programmes wait for each other; where the bound is not that of sets
 ROUNDS, CLOSE, NEAR = 100, 1e-5, 4096  # of prices, the part of the bound at which they end, sets nearly as good as the best
 EXACT: Any = {"mip_rel_gap": 1e-7, "node_limit": 5000}
 WHOLE: Any = {"mip_rel_gap": 1e-4, "node_limit": 200}
@@ -164,7 +164,7 @@ class Bundles:
             return np.zeros(len(seats)), np.zeros(len(budget)), np.full(P, -np.inf)
         usable, hours, price = problem.closes * np.all(self.size <= 1, axis=1, keepdims=True), HOUR * self.hours[:-1], self.price[:-1]
         prices, seats, money = balanced(usable, self.size, hours, seats, price, budget, problem.payer)
-        cost, width = hours + seats + money[problem.payer, None] * price, int(np.clip(STATES // P, LEAST, 1024))
+        cost, width = hours + seats + money[problem.payer, None] * price, int(np.clip(STATES // P, LEAST, MOST))
         parts = [slice(at, at + AT_ONCE) for at in range(0, P, AT_ONCE)]
         found = [grown(usable[x], cost[x], self.size, prices[x], width, max(width // 4, KEPT)) for x in parts]
         S, L = (max(held.shape[axis] for held, *_ in found) for axis in (1, 2))
@@ -205,12 +205,13 @@ class Bundles:
             return sum(x for x, _ in row), [k for _, k in row]
 
         heap, seen, bound = [(*route(frozenset()), frozenset[Column]())], set[frozenset[Column]](), 0.0
+        most = TURNS[not self.all]
         for turn in count():
             points, row, gone = heappop(heap)
-            bound = points if turn <= TURNS else bound
+            bound = points if turn <= most or not self.all else bound
             if not (pairs := _circle(problem, row)):
                 break
-            if turn < TURNS:
+            if turn < most:
                 fewer = [less for pair in pairs if (less := gone | {pair}) not in seen]
             else:  # a good one then
                 heap, fewer = [], [gone | {*pairs}]
