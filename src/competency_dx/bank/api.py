@@ -112,17 +112,14 @@ class BankRegistry:
     def banks(self, *, broken: list[BankError] | None = None) -> tuple[BankIndex, ...]:
         """Return the index of every published bank, by id; the fault of one that cannot be read goes to `broken`, or is raised."""
         found = []
-        for bank_id in self._ids():
+        for path in sorted(Path(self.folder).glob("[!.]*/index.json")):
             try:
-                found.append(self._index(bank_id))
+                found.append(self._index(path.parent.name))
             except BankError as fault:
                 if broken is None:
                     raise
                 broken.append(fault)
         return tuple(found)
-
-    def _ids(self) -> list[str]:
-        return sorted(path.parent.name for path in Path(self.folder).glob("[!.]*/index.json"))
 
     @checked(BankError)
     def find(self, reference: str) -> tuple[str, Path, str]:
@@ -138,7 +135,7 @@ class BankRegistry:
     def _published(self, bank_id: str) -> Path:
         place = self._place(bank_id)
         if not (place / "index.json").is_file():
-            raise BankError("bank.not_published", id=bank_id, folder=self.folder, banks=self._ids())
+            raise BankError("bank.not_published", id=bank_id, folder=self.folder, banks=[b.id for b in self.banks(broken=[])])
         return place
 
     def _index(self, bank_id: str) -> BankIndex:

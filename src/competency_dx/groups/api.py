@@ -204,9 +204,7 @@ def _hierarchy(columns: Sequence[Names]) -> tuple[_Hierarchy, int]:
     blank = int(np.any([column == BLANK for column in labels], axis=0).sum())
     rows = [*zip(*labels, strict=True)]
     paths = [np.array([SEPARATOR.join(row[:depth]) for row in rows], dtype=object) for depth in range(1 + len(labels))]
-    names, level, member = zip(
-        *((x, depth, path == x) for depth, path in enumerate(paths) for x in sorted({*path.tolist()})), strict=True
-    )
+    names, level, member = zip(*((x, k, path == x) for k, path in enumerate(paths) for x in sorted({*path.tolist()})), strict=True)
     return _Hierarchy(names, np.array(level), np.array(member), np.unique(paths[-1], return_inverse=True)[1].ravel()), blank
 
 

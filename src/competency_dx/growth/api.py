@@ -237,9 +237,7 @@ def _refuse_other_scale(before: DeficitProfiles, after: DeficitProfiles) -> None
         raise GrowthError("growth.other_items", common=len(common), items=len(before.items), before=banks[0], after=banks[1])
 
 
-def _drawn(
-    waves: tuple[OwnEvidence, OwnEvidence], group: Ints, G: int, shift_se: float, cut: float, draws: int
-) -> tuple[Floats, Floats]:
+def _drawn(waves: tuple[OwnEvidence, OwnEvidence], group: Ints, G: int, error: float, cut: float, draws: int) -> tuple[Floats, Floats]:
     """Return sums over draws of change, its square, gains, deficits before, after, both (6, P, C), and draws by group (N, 3, G, C)."""
     one, two = waves
     D, rng = len(one.mean), np.random.default_rng(SEED)
@@ -254,7 +252,7 @@ def _drawn(
     overall = np.tile(one.mean, 2), before + block_diag(np.zeros((D, D)), 4 * shared + 0.3**2 * apart)
     drawn = group_draws((tau, nu), (group, G), within, between, overall, (draws, rng))
     for k, _, theta in person_draws((tau, nu), group, within, drawn, rng):  # all programmes have one spread
-        theta[:, D:] += shift_se * rng.standard_normal()
+        theta[:, D:] += error * rng.standard_normal()
         x, y = one.percents(theta[:, :D]), one.percents(theta[:, D:])
         low, still = x < cut, (x < cut) & (y < cut)
         sums += np.stack([y - x, (y - x) ** 2, y > x, low, y < cut, still])

@@ -55,19 +55,17 @@ def filled_table(table: NDArray[Any], size: int) -> NDArray[Any]:
     return np.concatenate([table, np.zeros((short, *table.shape[1:]), dtype=table.dtype)]) if short else table
 
 
-def for_each_posterior(
-    answers: Answers, tables: Tables, function: Callable[[slice, Floats, Floats], None], *, size: int = BLOCK
-) -> None:
-    """Call ``function(block, weight, log_scale)`` with posteriors (size, Q) up to a factor and the log of that factor (size,).
+def for_each_posterior(answers: Answers, tables: Tables, write: Callable[[slice, Floats, Floats], None], *, size: int = BLOCK) -> None:
+    """Call ``write(block, weight, log_scale)`` with posteriors (size, Q) up to a factor and the log of that factor (size,).
 
-    Rows beyond the block are filling. The function writes where it likes, so the blocks are mapped over the threads of this process.
+    Rows beyond the block are filling. It writes where it likes, so the blocks are mapped over the threads of this process.
     """
     terms = joint_terms(answers, tables)
 
     def some(stretch: slice) -> None:
         for start in range(stretch.start, stretch.stop, size):
             block = slice(start, min(start + size, stretch.stop))
-            function(block, *_weight(answers, block, terms, size))
+            write(block, *_weight(answers, block, terms, size))
 
     for _ in map_blocks(some, len(answers.codes), size=STRETCH * size):
         pass

@@ -91,13 +91,11 @@ def s_x2(codes: Ints, prob: Floats, weight: Floats, n_categories: Ints, n_free: 
     return out
 
 
-def item_misfit(
-    prob: Floats, slope: Floats, codes: Ints, points: Floats, group: Ints, elsewhere: Floats | None
-) -> tuple[Floats, Floats]:
+def item_misfit(prob: Floats, slope: Floats, codes: Ints, points: Floats, group: Ints, other: Floats | None) -> tuple[Floats, Floats]:
     """Return X², df, p, RMSD, infit and outfit with z and standard error (10,), and of groups (4, G) what `Fit` says.
 
     `prob` (n, K) are π and `slope` (n, K, F) their derivatives, `points` (K,) those of categories, `group` (n,) persons of like
-    expectation, `elsewhere` (F, F) the covariance of parameters that these answers did not give. X² = dᵀ V⁻¹ d is a weighted sum of
+    expectation, `other` (F, F) the covariance of parameters that these answers did not give. X² = dᵀ V⁻¹ d is a weighted sum of
     χ²: it is scaled to mean and variance of one (Satterthwaite 1946). Infit (w = 1) and outfit (w = 1 / V) are Σ w d² / Σ w V,
     the score taken out, with the standard error √(Σ w² Var d² + J B Jᵀ) / Σ w V under the model: z is what they differ from 1 by it.
     """
@@ -107,8 +105,8 @@ def item_misfit(
     variance, fourth = (P * off**2).sum(axis=1), (P * off**4).sum(axis=1)
     score = (slope[np.arange(n), codes] / P[np.arange(n), codes][:, None]).sum(axis=0)
     information = np.einsum("nkf,nkg->fg", slope / P[:, :, None], slope)
-    B = -np.linalg.pinv(information, rcond=1e-9, hermitian=True) if elsewhere is None else elsewhere
-    shift, hot, rows = B @ score * (elsewhere is None), np.eye(K)[codes], (group == np.arange(G)[:, None]).astype(np.float64)
+    B = -np.linalg.pinv(information, rcond=1e-9, hermitian=True) if other is None else other
+    shift, hot, rows = B @ score * (other is None), np.eye(K)[codes], (group == np.arange(G)[:, None]).astype(np.float64)
     chi2, square, degrees = 0.0, np.zeros_like(B), 0
     for who in group == np.arange(G)[:, None]:
         e = P[who].sum(axis=0)

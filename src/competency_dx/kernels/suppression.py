@@ -175,11 +175,9 @@ def _attacked(codes: Ints, values: Floats, hidden: Sequence[Bools], published: S
 
 def _ranges(change: Floats, target: Floats, n: Floats, sums: Floats) -> Floats:
     """Return how wide the range of the sum of each value (K, A) over a target (A,) is at least, by a change that no sum shows."""
+    step = np.abs(change)
     with np.errstate(divide="ignore", invalid="ignore"):
-        far = [
-            np.where(np.abs(change) > 1e-9, np.where(way > 0, n - sums, sums) / np.abs(way), np.inf).min(axis=1)
-            for way in (change, -change)
-        ]
+        far = [np.where(step > 1e-9, np.where(way > 0, n - sums, sums) / step, np.inf).min(axis=1) for way in (change, -change)]
     return np.asarray(np.nan_to_num(far[0] + far[1], posinf=0.0) * (change @ target))
 
 

@@ -1,15 +1,15 @@
 """The routes that close most of an expected shortfall within limits: of one person, and of many, who share seats and budget.
 
-A route gives each competency one programme at most, so that several for one competency are never added up. Routes are looked up among
-sets of programmes within the hours, the price and the dates of one person: all that there are or, where they are too many, those of a
-search. The points that a set closes, each competency by its best programme, bound those of any route with it: the best set of a person
-is looked at, and made exact where its programmes cannot be put in order. Under scarce seats and budget the linear program over routes
-is solved by column generation (Dantzig & Wolfe 1960): it sets prices, the best set of each person at these prices joins it, and what
-all persons reach at any prices bounds what they can reach. An integer program chooses among these sets and those that are nearly as
-good.
+A route gives each competency one programme at most, so that several for one are never added up. Routes are looked up among sets of
+programmes within the hours, the price and the dates of a person: all that there are or, where they are too many, those of a search. The
+points that a set closes, each competency by its best programme, bound those of any route with it: the best set is looked at, and made
+exact where its programmes cannot be put in order. Under scarce seats and budget the linear program over routes is solved by column
+generation (Dantzig & Wolfe 1960): it sets prices, the best set of each person at these prices joins it, and what all persons reach at
+any prices bounds what they can reach. An integer program chooses among these sets and those that are nearly as good.
 """
 
 from collections.abc import Collection, Sequence
+from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from itertools import count, pairwise
 from typing import Any, NamedTuple
@@ -92,15 +92,13 @@ def _waits(problem: RouteProblem, row: Sequence[int]) -> dict[int, set[int]]:
 
 def _circle(problem: RouteProblem, row: Sequence[int]) -> list[Column]:
     """Return competencies and their programmes of which one at least has to go, as they wait for each other; none where an order is."""
-    waits, path, pairs = _waits(problem, row), list[int](), list[Column]()
-    while free := [k for k, before in waits.items() if not before & waits.keys()]:
-        waits = {k: before for k, before in waits.items() if k not in free}
-    while waits and (not path or path[-1] not in path[:-1]):
-        before = waits[path[-1]] & waits.keys() if path else {min(waits)}
-        path.append(next((k for k in path[::-1] if k in before), min(before)))
-    for k, m in pairwise(path[path.index(path[-1]) :] if path else ()):
-        if not problem.programmes[m].precedes(problem.programmes[k]):
-            pairs += next([(a, m), (b, k)] for a, b in np.argwhere(problem.before).tolist() if (row[a], row[b]) == (m, k))
+    pairs = list[Column]()
+    try:
+        TopologicalSorter(_waits(problem, row)).prepare()
+    except CycleError as circle:
+        for m, k in pairwise(circle.args[1]):
+            if not problem.programmes[m].precedes(problem.programmes[k]):
+                pairs += next([(a, m), (b, k)] for a, b in np.argwhere(problem.before).tolist() if (row[a], row[b]) == (m, k))
     return pairs
 
 
@@ -115,44 +113,38 @@ class Bundles:
         self.problem, self.closes = problem, np.concatenate([problem.closes, np.zeros((P, 1, D))], axis=1)
         self.hours, self.price = (np.array([*(getattr(one, x) for one in every), 0.0]) for x in ("hours", "price"))
         self.seats = np.array([np.inf if one.seats is None else one.seats for one in every])
+        limits = (self.hours, problem.hours), (self.price, problem.price)
         with np.errstate(divide="ignore", invalid="ignore"):  # something or nothing of nothing
-            parts = [
-                np.minimum(np.nan_to_num(x[:-1] / most), 2.0) for x, most in ((self.hours, problem.hours), (self.price, problem.price))
-            ]
+            parts = [np.minimum(np.nan_to_num(x[:-1] / most), 2.0) for x, most in limits]
         days = sorted({one.start for one in every if one.start})
         self.size = np.array([*parts, *([bool(x.start and x.end and x.start <= day <= x.end) for x in every] for day in days)]).T
         self.earlier = np.pad([[one.precedes(other) for other in every] for one in every], (0, 1))
         self.routes: dict[Column, tuple[Ints, float]] = {}
-        used = np.flatnonzero(problem.closes.any(axis=(0, 2)))
-        held, rest, _ = np.zeros((1, 0, 1), dtype=np.int64), np.zeros(1), 0
-        if len(used) <= FEW:  # each for a competency of its own, so that none stands for another
-            n = len(used), self.size.shape[1]
-            held, rest, _ = grown(np.eye(n[0])[None], np.zeros((1, n[0])), self.size[used], np.zeros((1, sum(n))), MOST, MOST)
-        self.all = bool(rest[0] == -np.inf)
-        self.held, self.worth = np.zeros((1 if self.all else P, 0, 1), dtype=np.int64), np.zeros((P, 0))
-        self._join(np.append(used, K)[held] if self.all else np.full((P, 1, 1), K))
+        used, sets, rest = np.flatnonzero(problem.closes.any(axis=(0, 2))), np.zeros((1, 0, 1), dtype=np.int64), np.zeros(1)
+        if (n := len(used)) <= FEW:  # each for a competency of its own, so that none stands for another
+            free = np.zeros((1, n)), self.size[used], np.zeros((1, n + self.size.shape[1]))
+            sets, rest, _ = grown(np.eye(n)[None], *free, MOST, MOST)
+        self.all, sets = bool(rest[0] == -np.inf), np.unique(sets[0], axis=0)
+        longest = max(int((sets < n).sum(axis=1).max(initial=0)), 1)
+        self.held = np.append(used, K)[None, sets[:, :longest]] if self.all else np.full((P, 1, D), K)
+        self.worth = self._most(self.held)
 
-    def _join(self, held: Ints) -> None:
-        """Add sets of all persons or of each (1 or P, S, L)."""
-        longest = max(self.held.shape[2], held.shape[2], 1)
-        both = [np.pad(x, ((0, 0), (0, 0), (0, longest - x.shape[2])), constant_values=len(self.hours) - 1) for x in (self.held, held)]
-        self.held = np.concatenate(both, axis=1)
-        self.worth = np.concatenate([self.worth, *(self._most(x)[:, None] for x in both[1].transpose(1, 0, 2))], axis=1)
-
-    def _most(self, held: Ints) -> Floats:
-        """Return what a set of all persons or of each (1 or P, L) is worth at most (P,)."""
-        closes, problem = self.closes[np.arange(len(self.closes))[:, None], held], self.problem
-        points, without = closes.max(axis=1), ~closes.any(axis=1)
-        while (drop := ((problem.open & without).astype(float) @ problem.hard > 0) & ~without).any():
-            without |= drop  # a hard prerequisite with a deficit has no programme
-        points[without], second = 0.0, np.sort(np.pad(closes, ((0, 0), (1, 0), (0, 0))), axis=1)[:, -2]
-        worth, spare = points.sum(axis=1) - HOUR * self.hours[held].sum(axis=1), np.maximum(points - second, 0.0)
-        place = np.take_along_axis(np.broadcast_to(held, closes.shape[:2]), closes.argmax(axis=1), axis=1)
-        for a, b in np.argwhere(problem.before).tolist():  # what dates put in the wrong order has another programme or none
-            lost = np.where(self.earlier[place[:, b], place[:, a]], np.minimum(spare[:, a], spare[:, b]), 0.0)
-            spare[:, [a, b]] -= lost[:, None]
-            worth -= lost
-        return np.asarray(worth)
+    def _most(self, sets: Ints) -> Floats:
+        """Return what sets of all persons or of each (1 or P, S, L) are worth to them at most (P, S)."""
+        problem, worth = self.problem, np.empty((len(self.closes), sets.shape[1]))
+        for s, held in enumerate(sets[:, :, : max(int((sets < len(self.seats)).sum(axis=2).max()), 1)].transpose(1, 0, 2)):
+            closes = self.closes[np.arange(len(worth))[:, None], held]
+            points, without = closes.max(axis=1), ~closes.any(axis=1)
+            while (drop := ((problem.open & without).astype(float) @ problem.hard > 0) & ~without).any():
+                without |= drop  # a hard prerequisite with a deficit has no programme
+            points[without], second = 0.0, np.sort(np.pad(closes, ((0, 0), (1, 0), (0, 0))), axis=1)[:, -2]
+            worth[:, s], spare = points.sum(axis=1) - HOUR * self.hours[held].sum(axis=1), np.maximum(points - second, 0.0)
+            place = np.take_along_axis(np.broadcast_to(held, closes.shape[:2]), closes.argmax(axis=1), axis=1)
+            for a, b in np.argwhere(problem.before).tolist():  # what dates put in the wrong order has another programme or none
+                lost = np.where(self.earlier[place[:, b], place[:, a]], np.minimum(spare[:, a], spare[:, b]), 0.0)
+                spare[:, [a, b]] -= lost[:, None]
+                worth[:, s] -= lost
+        return worth
 
     def search(self, seats: Floats, budget: Floats) -> tuple[Floats, Floats, Floats]:
         """Return prices of seats and budgets of which there is so much, and what sets are worth at these at most (P,).
@@ -167,11 +159,8 @@ class Bundles:
         cost, width = hours + seats + money[problem.payer, None] * price, int(np.clip(STATES // P, LEAST, MOST))
         parts = [slice(at, at + AT_ONCE) for at in range(0, P, AT_ONCE)]
         found = [grown(usable[x], cost[x], self.size, prices[x], width, max(width // 4, KEPT)) for x in parts]
-        S, L = (max(held.shape[axis] for held, *_ in found) for axis in (1, 2))
-        edges = [((0, 0), (0, S - held.shape[1]), (0, L - held.shape[2])) for held, *_ in found]
-        self._join(
-            np.concatenate([np.pad(held, edge, constant_values=len(price)) for (held, *_), edge in zip(found, edges, strict=True)])
-        )
+        held = np.concatenate([sets for sets, *_ in found])
+        self.held, self.worth = (np.concatenate(pair, axis=1) for pair in ((self.held, held), (self.worth, self._most(held))))
         return seats, money, np.concatenate([np.maximum(rest, top) for _, rest, top in found])
 
     def best(self, seats: Floats, money: Floats, rest: Floats | float = -np.inf) -> tuple[list[Column], float]:

@@ -12,20 +12,17 @@ from competency_dx.arrays import Bools, Floats, Ints
 STEPS, PACE = 120, 0.2  # towards the prices
 
 
-def balanced(
-    closes: Floats, size: Floats, cost: Floats, seats: Floats, paid: Floats, budget: Floats, payer: Ints
-) -> tuple[Floats, Floats, Floats]:
+def balanced(closes: Floats, size: Floats, cost: Floats, seats: Floats, paid: Floats, money: Floats, payer: Ints) -> tuple[Floats, ...]:
     """Return prices at which what sets are worth at most is low: of competencies and limits (P, D + R), seats (K,) and budgets (B,).
 
-    `closes` (P, K, D) and `cost` (K,) are points, `size` (K, R) is the part of each limit of a person that programmes take, `paid` (K,)
-    what they take of the budget of a `payer` (P,). The first prices follow the subgradient, the others what is asked for beyond what
-    there is.
+    `closes` (P, K, D) and `cost` (K,) are points, `size` (K, R) is the part of each limit that programmes take, `paid` (K,) that of the
+    budget of a `payer` (P,). The first prices follow the subgradient, the others what is asked for beyond what there is.
     """
     (P, K, D), R, single = closes.shape, size.shape[1], closes.astype(np.float32)  # any prices are a bound
     best = price = np.concatenate([closes.max(axis=1) * 0.7, np.zeros((P, R))], axis=1)
     least, pace, unit = np.full(P, np.inf), np.full(P, PACE), np.array([*[1.0] * D, 3.0, 3.0, *[0.5] * (R - 2)])
-    there, point = np.concatenate([seats, budget]), closes.sum() / max(np.count_nonzero(closes.any(axis=2)), 1)
-    shared, late, scale = np.zeros(len(there)), list[Floats](), np.array([*[point] * K, *[point / max(paid.max(), 1.0)] * len(budget)])
+    there, point = np.concatenate([seats, money]), closes.sum() / max(np.count_nonzero(closes.any(axis=2)), 1)
+    shared, late, scale = np.zeros(len(there)), list[Floats](), np.array([*[point] * K, *[point / max(paid.max(), 1.0)] * len(money)])
     for step in range(STEPS):
         above = single - price[:, None, :D].astype(np.float32)
         fee = cost + shared[:K] + shared[K:][payer, None] * paid + price[:, D:] @ size.T
@@ -36,7 +33,7 @@ def balanced(
         uses = np.concatenate([(1.0 * taken[:, None] @ (above > 0))[:, 0], taken @ size], axis=1)
         slope = np.where((price <= 0) & (uses < 1), 0.0, 1 - uses) * unit
         price = np.maximum(price - (pace * bound / np.maximum((slope**2).sum(axis=1), 1e-9))[:, None] * slope * unit, 0.0)
-        asked = np.concatenate([taken.sum(axis=0), np.bincount(payer, weights=taken @ paid, minlength=len(budget))])
+        asked = np.concatenate([taken.sum(axis=0), np.bincount(payer, weights=taken @ paid, minlength=len(money))])
         with np.errstate(invalid="ignore"):  # where there is no limit, or nothing and nothing is asked for
             shared = np.maximum(shared + scale * np.nan_to_num((asked - there) / (asked + there), nan=-1.0) / (2 + step / 5), 0.0)
         late += [shared] if step >= STEPS // 2 else []
@@ -45,30 +42,28 @@ def balanced(
 
 
 def grown(closes: Floats, cost: Floats, size: Floats, price: Floats, width: int, kept: int) -> tuple[Ints, Floats, Floats]:
-    """Return the best sets that grew (P, S, L), filled up with K, which is no programme, and what others, and what the best, are worth.
+    """Return the best sets that grew (P, kept, L), filled up with K, which is no programme; what others are worth, and the best.
 
     `cost` (P, K) are points; of the limits in `size` several programmes share the first two, of the others each takes all. `width` sets
-    go on, `kept` are returned.
+    go on. A set has L programmes at most, as many as there are competencies: the others close nothing.
     """
-    (n, K, D), here, per, days = closes.shape, np.arange(len(closes))[:, None], price[:, None, : closes.shape[2]], size[:, 2:]
+    (n, K, D), L, days = closes.shape, closes.shape[2], size[:, 2:]
+    here, per = np.arange(n)[:, None], price[:, None, :D]
     fee, useful = cost + price[:, D:] @ size.T, _useful(closes, cost, size)
     order = np.argsort(np.where(useful, fee - np.maximum(closes - per, 0.0).sum(axis=2), np.inf), axis=1, kind="stable")
     order = order[:, : max(int(useful.sum(axis=1).max()), 1)]  # the most useful first
     closes, cost, size, fee, apart = closes[here, order], cost[here, order], size[order], fee[here, order], (days @ days.T > 0)
-    best, left, member, value = (
-        np.zeros((n, 1, D)),
-        np.ones((n, 1, size.shape[2])),
-        np.zeros((n, 1, len(order[0])), np.bool_),
-        np.zeros((n, 1)),
-    )
+    best, left, member = np.zeros((n, 1, D)), np.ones((n, 1, size.shape[2])), np.zeros((n, 1, len(order[0])), dtype=np.bool_)
+    value = np.zeros((n, 1))
     able, sets, worth, rest = useful[here, order][:, None], member, value, np.full(n, -np.inf)
     places = np.arange(len(order[0]))
     while True:
         gain = _above(closes, best) - cost[:, None]
         able = able & (gain > 0) & (left[:, :, None, :2] + 1e-9 >= size[:, None, :, :2]).all(axis=3)
-        if not able.any():
-            held = np.sort(np.where(sets & (worth > -np.inf)[:, :, None], order[:, None], K), axis=2)[:, (worth > -np.inf).any(axis=0)]
-            return held[:, :, : max(int((held < K).sum(axis=2).max()), 1)], rest, worth.max(axis=1)
+        if not able.any() or member.sum(axis=2).max() == L:
+            held = np.sort(np.where(sets & (worth > -np.inf)[:, :, None], order[:, None], K), axis=2)[:, :, :L]
+            spare = (0, 0), (0, kept - held.shape[1]), (0, L - held.shape[2])
+            return np.pad(held, spare, constant_values=K), rest, worth.max(axis=1)
         level = np.maximum(best, per)
         net = np.where(able, _above(closes, level) - fee[:, None], -np.inf)
         more = np.maximum(net, 0.0)  # what this one and those after it add at most

@@ -74,11 +74,9 @@ def derivatives(groups: Groups, beta: Floats, log_prob: Floats, theta: Floats, a
     return np.concatenate([by_eta[:, :1] * points(theta).T[:, None, :], by_eta[:, 1:]], axis=1)
 
 
-def scoring_step(
-    groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, allowed: Bools
-) -> tuple[Floats, Floats]:
+def scoring_step(groups: Groups, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats, free: Bools) -> tuple[Floats, Floats]:
     """Return gradient (I, F) and Fisher information (I, F, F) of Σ counts log P for expected counts (I, K, Q)."""
-    by_beta = derivatives(groups, beta, log_prob, theta, allowed).reshape(*beta.shape, -1)
+    by_beta = derivatives(groups, beta, log_prob, theta, free).reshape(*beta.shape, -1)
     expected = (counts.sum(axis=1, keepdims=True) * np.exp(log_prob)).reshape(len(beta), 1, -1)
     return (by_beta @ counts.reshape(len(beta), -1, 1))[:, :, 0], (by_beta * expected) @ by_beta.transpose(0, 2, 1)
 
