@@ -289,7 +289,7 @@ def test_the_sentence() -> None:
 
 def test_a_function_stays_what_it_was() -> None:
     assert cdx.score is cdx.scoring.score
-    assert inspect.signature(cdx.diagnose).parameters["bank"].annotation == "ItemBank"
+    assert inspect.signature(cdx.diagnose).parameters["bank"].annotation is cdx.ItemBank
     with pytest.raises(TypeError, match="unexpected keyword"):
         cdx.load_responses([[1]], sheet="a")  # type: ignore[call-arg]
 

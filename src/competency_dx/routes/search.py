@@ -47,7 +47,7 @@ def grown(closes: Floats, cost: Floats, size: Floats, price: Floats, width: int,
     `cost` (P, K) are points; of the limits in `size` several programmes share the first two, of the others each takes all. `width` sets
     go on. A set has L programmes at most, as many as there are competencies: the others close nothing.
     """
-    (n, K, D), L, days = closes.shape, closes.shape[2], size[:, 2:]
+    (n, K, D), L, days = closes.shape, max(closes.shape[2], 1), size[:, 2:]
     here, per = np.arange(n)[:, None], price[:, None, :D]
     fee, useful = cost + price[:, D:] @ size.T, _useful(closes, cost, size)
     order = np.argsort(np.where(useful, fee - np.maximum(closes - per, 0.0).sum(axis=2), np.inf), axis=1, kind="stable")
