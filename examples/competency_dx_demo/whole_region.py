@@ -30,6 +30,7 @@ from competency_dx.competencies import DeficitProfiles, diagnose
 from competency_dx.display import count, interval, percent
 from competency_dx.groups import GroupReport, compare_groups
 from competency_dx.growth import Growth, measure_growth
+from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.linking import link
 from competency_dx.models import moved
 from competency_dx.raters import check_agreement, load_ratings
@@ -148,7 +149,7 @@ def _heard_subject(
     name: str, teachers: Teachers, rows: Ints, into: tuple[Path, Terminal], rng: np.random.Generator
 ) -> tuple[Subject, str]:
     """Return a test, and what the process that took it through has told."""
-    with redirect_stderr(io.StringIO()) as told:
+    with redirect_stderr(io.StringIO()) as told, one_blas_thread():  # the other core has a process of its own
         return _subject(name, teachers, rows, into, rng), told.getvalue()
 
 
