@@ -172,3 +172,13 @@ def test_damaged_files_are_one_sentence(tmp_path: Path, name: str) -> None:
             with pytest.raises(CompetencyDxError) as refused:
                 cdx.load_responses(tmp_path / name)
             assert "\n" not in refused.value.text("ru").strip()
+
+
+def test_a_damaged_column_of_parquet_is_one_sentence(tmp_path: Path) -> None:
+    """A column that is said to have no blanks but counts them: asking what it holds ended the process."""
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"person": ["a", "b", "c"], "x": [1.0, 0.0, 1.0], "y": [1.0, 1.0, 0.0]}).to_parquet(path)
+    path.write_bytes(path.read_bytes().replace(b"%\x02\x18\x01x", b"%\x00\x18\x01x"))  # from optional to required
+    with pytest.raises(CompetencyDxError) as refused:
+        cdx.load_responses(path)
+    assert "parquet" in refused.value.text("en")

@@ -300,10 +300,12 @@ def _parquet(path: Path) -> Table:
     source = io.BytesIO(read_bytes(path))
     try:
         file = parquet.ParquetFile(source)
-        about = file.metadata
-        parts = [about.row_group(k).column(c) for k in range(about.num_row_groups) for c in range(about.num_columns)]
-        limits_in_force().check_table(path.name, about.num_rows, about.num_columns)
-        limits_in_force().check(path.name, cells=sum(part.num_values for part in parts))
+        groups = [file.metadata.row_group(k) for k in range(file.metadata.num_row_groups)]
+        rows, columns = max(file.metadata.num_rows, sum(group.num_rows for group in groups)), file.metadata.num_columns
+        limits_in_force().check_table(path.name, rows, columns)
+        lists = [c for c in range(columns) if file.schema.column(c).max_repetition_level]  # others may end the process
+        cells = rows * columns + sum(group.column(c).num_values for group in groups for c in lists)
+        limits_in_force().check(path.name, cells=cells)
         texts = [f.name for f in file.schema_arrow if pa.types.is_string(f.type) or pa.types.is_binary(f.type)]
         frame = parquet.read_table(source, read_dictionary=texts).to_pandas()
     except (OSError, ValueError, pa.ArrowException) as fault:
