@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field
 
 from competency_dx.arrays import choice, value
 from competency_dx.bank import bank_file
+from competency_dx.bank.bank_file import locate
 from competency_dx.bank.document import Document, parse
 from competency_dx.bank.framework import CompetencyFramework
 from competency_dx.bank.item_bank import ItemBank, save_bank
@@ -221,9 +222,7 @@ def _short(document: object) -> str:
 
 def load_framework(name_or_path: str | Path) -> CompetencyFramework:
     """Load a framework: shipped (``"teacher"``), YAML, or a CASE package (1.0, 1.1); raises `BankError` by place for a bad one."""
-    path = bank_file.locate(
-        name_or_path, within="frameworks/{}.yaml", shipped=bank_file.shipped_frameworks(), what="bank.what_framework"
-    )
+    path = locate(name_or_path, within="frameworks/{}.yaml", shipped=bank_file.shipped_frameworks(), what="bank.what_framework")
     with reading(path, BankError):
         return _framework(path, path.stat().st_mtime_ns)
 
@@ -283,9 +282,7 @@ def load_bank(name_or_path: str | Path, *, registry: str | Path | BankRegistry |
         return bank
     name, _, version = name_or_path.partition("@") if isinstance(name_or_path, str) else ("", "", "")
     stated = bool(version) and name in bank_file.shipped_banks()
-    bank = _read(
-        bank_file.locate(name if stated else name_or_path, within="{}", shipped=bank_file.shipped_banks(), what="bank.what_bank")
-    )
+    bank = _read(locate(name if stated else name_or_path, within="{}", shipped=bank_file.shipped_banks(), what="bank.what_bank"))
     if stated and bank.version != version:
         raise BankError("bank.no_version", id=bank.id, name=version, versions=[bank.version], aliases=())
     return bank

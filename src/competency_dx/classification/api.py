@@ -20,7 +20,7 @@ from competency_dx.errors import CalibrationError, ConvergenceError, checked
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels import classes
 from competency_dx.kernels.blocks import one_blas_thread
-from competency_dx.kernels.classes import FARTHEST, ItemGroups, covering_pairs, saturated_design
+from competency_dx.kernels.classes import FARTHEST, ItemGroups, additive_design, covering_pairs, saturated_design
 from competency_dx.kernels.classes.item_classes import BOUND, Predictor
 from competency_dx.models import CALIBRATED_FROM, NormalPopulation
 from competency_dx.responses import answers_to_tests
@@ -144,8 +144,7 @@ def _item(item: Predictor, own: ItemGroups, family: str, of_groups: Floats) -> l
     if family in {"DINA", "DINO"}:
         inverse = np.array([[1.0, 0.0], [-1.0, 1.0]])
     else:
-        additive = np.column_stack([np.ones(len(own.patterns)), own.patterns])
-        inverse = np.linalg.inv(saturated_design(own.patterns) if family == "GDINA" else additive)
+        inverse = np.linalg.inv(saturated_design(own.patterns) if family == "GDINA" else additive_design(own.patterns))
     effects = (inverse @ logit(p), inverse / (p * (1 - p))) if family == "LLM" else (inverse @ p, inverse)
     return [patterns, effects]
 

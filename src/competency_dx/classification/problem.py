@@ -229,7 +229,7 @@ def _layout(groups: Sequence[ItemGroups], families: Sequence[str], method: Class
     for own, family in zip(groups, families, strict=True):
         W, k = own.size, own.patterns.shape[1]
         saturated = family not in {"ACDM", "LLM"} or k == 1
-        design = np.eye(W) if saturated else np.column_stack([np.ones(W), own.patterns])  # main effects
+        design = np.eye(W) if saturated else classes.additive_design(own.patterns)
         F = design.shape[1]
         below = np.zeros((0, F))  # restrictions that make the probability increase with mastery
         if method.monotone == "monotone":

@@ -38,7 +38,7 @@ EDGE = 1e-6
 BLOCK, SOME = 32_768, 64
 GRID = 241
 REACH = 6.0  # population SD from the mean within which estimates lie
-WIDE = 12.0  # WLE is finite for every pattern: its bound is there for safety alone
+REACH_OF = {"WLE": 12.0}  # which is finite for every pattern: its bound is there for safety alone
 LEAST_INFORMATION = 1e-3
 Notes = tuple[Finding, ...]
 
@@ -156,7 +156,7 @@ def estimates(matched: Matched, known: ItemParameters, method: Method, shared: "
     kinds = [np.select([n == 0, earned == 0, earned == possible], [NO_RESPONSES, 1, 2], 0) for n, earned, possible in sums]
     status = np.stack(kinds, axis=1).astype(np.int8)
     if isinstance(method, ML | WLE | MAP):  # estimates within bounds
-        reach = (WIDE if isinstance(method, WLE) else REACH) * np.sqrt(np.diag(known.population.covariance))
+        reach = REACH_OF.get(type(method).__name__, REACH) * np.sqrt(np.diag(known.population.covariance))
         far = (theta - known.population.mean) / reach
         edge = np.where(far > 1 - EDGE, 2, np.where(far < EDGE - 1, 1, status))
         status = np.where(status == NO_RESPONSES, status, edge).astype(np.int8)
@@ -231,7 +231,7 @@ def _sums(matched: Matched, known: ItemParameters, items: Ints | None) -> tuple[
 
 def point_estimates(matched: Matched, known: ItemParameters, name: str, uncertain: Bools) -> tuple[Floats, Floats]:
     """Return estimates and standard errors (P,) within 6 population SD of the mean, 12 for WLE."""
-    reach = (WIDE if name == "WLE" else REACH) * float(np.sqrt(known.variance))
+    reach = REACH_OF.get(name, REACH) * float(np.sqrt(known.variance))
     bounds = (known.mean - reach, known.mean + reach)
     groups, beta, allowed = known.groups, known.beta, known.allowed
     steep = None

@@ -115,6 +115,11 @@ def saturated_design(patterns: Binary) -> Floats:
     return np.asarray(((patterns.astype(np.int64) @ (1 - patterns.astype(np.int64)).T).T == 0).astype(np.float64))
 
 
+def additive_design(patterns: Binary) -> Floats:
+    """Return the matrix (W, k + 1) of an intercept and the main effect of each attribute."""
+    return np.column_stack([np.ones(len(patterns)), patterns])
+
+
 def covering_pairs(patterns: Binary) -> Ints:
     """Return pairs (E, 2) of patterns where the second masters more than the first and nothing lies between."""
     below = (patterns[:, None, :] <= patterns[None, :, :]).all(axis=2) & ~np.eye(len(patterns), dtype=bool)
