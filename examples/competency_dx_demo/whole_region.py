@@ -28,6 +28,7 @@ from competency_dx.cli.steps import ONE_SCALE, advised_model, calibrated
 from competency_dx.cli.terminal import LanguageCode, Row, Terminal, heard
 from competency_dx.competencies import DeficitProfiles, diagnose
 from competency_dx.display import count, interval, percent
+from competency_dx.errors import CommandError
 from competency_dx.groups import GroupReport, compare_groups
 from competency_dx.growth import Growth, measure_growth
 from competency_dx.kernels.blocks import one_blas_thread
@@ -54,6 +55,7 @@ from competency_dx_demo.region import (
 COMMON, HOURS, BY_COMPETENCY = "common", 72.0, Estimation(dimensions="competencies")
 EXPERTS, SLIPS, FAR = 24, 0.1, 5.0
 MUNICIPALITIES, VOLUNTEERS = 26, 2
+FEWEST = 1000  # persons who fill them and the categories: ten of a category and more
 ASSESSED, SELECTED = 0.85, 0.35
 """Shares of the teachers of a municipality who were assessed, by lot and as volunteers."""
 BETWEEN, SURE = 0.35, 0.7  # SD of municipal means, and of what besides the general ability makes a volunteer
@@ -107,6 +109,8 @@ def run_region(
     start, t, language = time.perf_counter(), words(terminal.language), terminal.language
     names = [*(name for name in shipped_banks() if name != COMMON), COMMON]
     prepared(folder, names)
+    if persons < FEWEST:
+        raise CommandError("cli.demo_region", persons=persons, places=MUNICIPALITIES, categories=len(names) - 1, least=FEWEST)
     terminal.say(t["start"].format_map(t))
     teachers = draw_teachers(persons, len(names) - 1, np.random.default_rng([seed, len(names)]))
     subjects, faults = [*side_by_side(names, teachers, (folder, terminal), seed, processes)], list[Row]()

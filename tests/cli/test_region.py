@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import competency_dx_demo as demo
+from competency_dx.__main__ import main
 from competency_dx.arrays import Ints
 from competency_dx.bank import load_bank
 from competency_dx.cli.steps import ONE_SCALE
@@ -57,8 +58,15 @@ def test_a_programme_raises_its_domains_alone_and_a_drifted_item_is_easier_for_a
     assert np.abs(np.delete(more, item, axis=1)).max() == 0
 
 
+def test_fewer_persons_than_fill_a_region_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    least = whole_region.FEWEST
+    assert main(["demo", str(tmp_path / "r"), "--region", "--persons", str(least - 1), "--language", "en"]) == 2
+    assert f"give {least} or more" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "r").exists()
+
+
 def test_a_small_region_from_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    few = patch.object(whole_region, "shipped_banks", lambda: ("common", "heads"))
+    few = patch.multiple(whole_region, shipped_banks=lambda: ("common", "heads"), FEWEST=0)
     unwritten = (patch.object(module, "report") for module in (whole_region, demo))  # reports have tests of their own
     quick = patch.object(whole_region, "BY_COMPETENCY", ONE_SCALE)
     with few, quick, next(unwritten), next(unwritten):
