@@ -30,10 +30,10 @@ DEPTH = re.compile(r"[rd](\d)")
 LINE = "_" * 24
 Part = dict[str, Any]
 PAPER, DENSITY = 10_200, 160  # twentieths of a point between the margins; dots to the inch
-NARROWEST, WIDEST, FEW = 4, 50, 7  # letters that a column is given; columns that have small type
+NARROWEST, LONGEST, WIDEST, FEW = 4, 18, 50, 7  # letters of a column, of a word, of a text; columns that have small type
 ROOM = {"mark": 0.3, "wide": 5.2, "": 15.0}  # centimetres of a picture
 WIDE = 3100  # the column of a wide one
-HEADINGS = {"Heading 1": 15, "Heading 2": 10.5, "Heading 3": 8.5}
+HEADINGS, SAID = {"Heading 1": 15, "Heading 2": 10.5, "Heading 3": 8.5}, {"ru": "ru-RU", "en": "en-GB"}
 
 
 def pages_pdf(pages: Iterable[str], language: Language) -> bytes:
@@ -75,8 +75,7 @@ def pages_docx(pages: Iterable[str], language: Language) -> bytes:
         part = ImagePart.from_image(image, PackURI(f"/word/media/{name}.png"))
         book.part.rels.add_relationship(RELATIONSHIP_TYPE.IMAGE, part, name)
         placed[run["svg"]] = name, int(wide * min(1.0, Cm(22) / high)), int(min(high, Cm(22)))
-    said = "ru-RU" if language == "ru" else "en-GB"
-    given = {"pages": parts, "placed": placed, "widths": _widths, "few": FEW, "number": count(1).__next__, "said": said}
+    given = {"pages": parts, "placed": placed, "widths": _widths, "few": FEW, "number": count(1).__next__, "said": SAID[language]}
     book.element.body[:0] = [*parse_xml(environment().get_template("document.xml").render(given))]
     draft, out = io.BytesIO(), io.BytesIO()
     book.save(draft)
@@ -119,15 +118,16 @@ def _plain(part: Part) -> str:
 
 
 def _widths(rows: Sequence[Sequence[Part]]) -> list[int]:
-    """Return how wide the columns of a table are: those of pictures have one, others room for a word of the head, and for text."""
-    head = [max(_plain(cell).split(), key=len, default="") for cell in rows[0]]  # it is parted between words
-    texts = zip(head, *([_plain(cell) for cell in row] for row in rows[1:]), strict=True)
-    pictured = np.array([any(run.get("style") == "wide" for run in cell["runs"]) for cell in rows[-1]])
-    words = np.maximum([*map(len, head)], NARROWEST)
-    least = np.where(pictured, WIDE, 100 + (93 if len(head) > FEW else 110) * words)  # bold, in small type and smaller
-    more = np.where(pictured, 0, np.maximum([min(max(map(len, column)), WIDEST) for column in texts] - words, 0.1))
-    wide = least + (PAPER - least.sum()) * more / more.sum() if least.sum() < PAPER else least * PAPER / least.sum()
-    return [round(x) for x in wide.tolist()]
+    """Return how wide the columns of a table are: a picture has its own, others room for words, then for texts, short ones whole."""
+    columns = [*zip(*([_plain(cell) for cell in row] for row in rows), strict=True)]
+    letter = 93 if len(columns) > FEW else 110  # bold, in small type and smaller; of a text four fifths
+    words = [min(max(map(len, "\n".join(texts).replace(" ", "\n").split("\n"))), LONGEST) for texts in columns]
+    pictures = [WIDE * any(run.get("style") == "wide" for run in cell["runs"]) for cell in rows[-1]]
+    least = np.maximum(100 + letter * np.maximum(words, NARROWEST), pictures)
+    more = np.maximum([100 + 0.8 * letter * min(max(map(len, x[1:]), default=0), WIDEST) for x in columns] - least, 0)
+    steps = np.sort([0, *more])  # the paper allows one of them to all
+    wide = least + np.minimum(more, np.interp(PAPER - least.sum(), [np.minimum(more, step).sum() for step in steps], steps))
+    return [round(x) for x in (wide * PAPER / wide.sum()).tolist()]
 
 
 def page_parts(page: str) -> list[Part]:
