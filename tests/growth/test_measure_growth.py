@@ -31,7 +31,7 @@ def bank() -> cdx.ItemBank:
     return replace(shipped, parameters=tuple(r.model_copy(update=sure) for r in shipped.parameters if len(r.b) == 1))
 
 
-def answered(theta: Array, form: slice, rng: np.random.Generator, absent: int = 0) -> cdx.DeficitProfiles:
+def answered(theta: Array, form: slice, rng: np.random.Generator, absent: int = 0, population: Any = None) -> cdx.DeficitProfiles:
     """Diagnose persons with abilities (P, D) on a part of the items; the last ones `absent` gave no answer."""
     records = bank().parameters[form]
     leaf = [leaves().index(bank().leaves[r.item]) for r in records]
@@ -42,9 +42,8 @@ def answered(theta: Array, form: slice, rng: np.random.Generator, absent: int = 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CompetencyDxWarning)
         layout = cdx.Layout(items=tuple(table), cells="scored")
-        return cdx.diagnose(
-            cdx.load_responses({"person": [f"t{p}" for p in range(len(theta))], **table}, bank=bank(), layout=layout), bank()
-        )
+        data = cdx.load_responses({"person": [f"t{p}" for p in range(len(theta))], **table}, bank=bank(), layout=layout)
+        return cdx.diagnose(data, bank(), population=population)
 
 
 def leaves() -> list[str]:
@@ -67,14 +66,16 @@ def with_programme(profiles: cdx.DeficitProfiles, column: list[str]) -> cdx.Defi
 
 
 @cache
-def study(gain: float, seed: int = 1, sd: float = 1.0) -> tuple[cdx.DeficitProfiles, cdx.DeficitProfiles, Array, Array]:
+def study(
+    gain: float, seed: int = 1, sd: float = 1.0, population: Any = None
+) -> tuple[cdx.DeficitProfiles, cdx.DeficitProfiles, Array, Array]:
     """Return two waves of 300 persons; the lower half of the first wave took a programme that adds `gain` to θ."""
     rng = np.random.default_rng(seed)
     one = sd * persons(300, rng)
-    first = answered(one, slice(0, None, 2), rng)
+    first = answered(one, slice(0, None, 2), rng, population=population)
     low = first.percent[:, 0] < np.median(first.percent[:, 0])
     two = 0.9 * one + sd * np.sqrt(1 - 0.81) * persons(300, rng) + gain * low[:, None]
-    second = answered(two, slice(1, None, 2), rng)
+    second = answered(two, slice(1, None, 2), rng, population=population)
     return first, with_programme(second, np.where(low, "курс", "").tolist()), one, two
 
 
@@ -97,6 +98,17 @@ def test_without_growth_none_is_reported() -> None:
     assert growth.difference_low[g, 0] < 0 < growth.difference_high[g, 0]
     assert growth.regression[0] > 1.0
     assert (growth.p_gain[:, 0] >= 0.95).mean() < 0.1
+
+
+def test_waves_of_cohorts_have_grids_of_their_own_and_one_scale() -> None:
+    first, second, one, two = study(0.0, sd=1.3, population=cdx.Cohort())
+    assert not np.array_equal(first.grid, second.grid)
+    growth = grown(first, second, by="programme")
+    change = true_percents(first, two) - true_percents(first, one)
+    g = growth.groups.index("курс")
+    assert growth.mean_low[g, 0] <= change[growth.group == g, 0].mean() <= growth.mean_high[g, 0]
+    with pytest.raises(GrowthError, match=r"48 of 48|48 из 48"):
+        grown(first, replace(second, curves=second.curves + 0.02))
 
 
 def test_growth_is_found_and_attributed_to_no_more_than_a_comparison_carries() -> None:

@@ -1,32 +1,38 @@
 """Growth of 300 simulated persons, half of whom were sent to a programme by their first result: what `docs/growth.md` quotes.
 
-Run: python tests/recovery/growth_study.py     (ten minutes)
+Run: python tests/recovery/growth_study.py     (five minutes)
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+import competency_dx as cdx
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "result"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "growth"))
 import test_measure_growth as waves
 
-CONDITIONS = (
-    ("no growth", 0.0, 1.0),
-    ("+.8 by the programme", 0.8, 1.0),
-    ("no growth, SD .75", 0.0, 0.75),
-    ("no growth, SD 1.3", 0.0, 1.3),
+CONDITIONS: tuple[tuple[str, float, float, Any], ...] = (
+    ("no growth", 0.0, 1.0, None),
+    ("+.8 by the programme", 0.8, 1.0, None),
+    ("no growth, SD .75", 0.0, 0.75, None),
+    ("no growth, SD .75, `Cohort()`", 0.0, 0.75, cdx.Cohort()),
+    ("no growth, SD 1.3", 0.0, 1.3, None),
+    ("no growth, SD 1.3, `Cohort()`", 0.0, 1.3, cdx.Cohort()),
 )
 SEEDS = range(1, 11)
 
 
-def row(name: str, gain: float, sd: float) -> str:
+def row(name: str, gain: float, sd: float, population: Any) -> str:
     """Return a row of the table."""
     rows = []
     for seed in SEEDS:
-        first, second, one, two = waves.study.__wrapped__(gain, seed, sd)
+        first, second, one, two = waves.study.__wrapped__(gain, seed, sd, population)
         growth = waves.grown(first, second, by="programme", draws=400)
         truth = waves.true_percents(first, two) - waves.true_percents(first, one)
         g = growth.groups.index("курс")

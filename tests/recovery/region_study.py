@@ -33,9 +33,9 @@ the test of all is easier by 1.0 in the second year. ± is one Monte-Carlo stand
 Where volunteers were assessed no interval can hold the share of all: a finding names these municipalities. Shares in the tests of
 categories rest on item parameters from some 150 persons, whose error all of them share and whose intervals do not wholly contain
 it (a finding says so of provisional items). Flags are announced by the same parameters. With the pages of all persons the demo
-takes 134 seconds of one processor. Two of 24 experts mark each work of the test of all, and a careless one gives all criteria of a
-work one mark: of eight protocols drawn by themselves this expert was named in eight, and nobody else, as the one whose marks agree
-with those of the others less than by five robust SDs."""
+took 145 seconds by two processes, 281 of processor time. Two of 24 experts mark each work of the test of all,
+and a careless one gives all criteria of a work one mark: of eight protocols drawn by themselves this expert was named in eight,
+and nobody else, as the one whose marks agree with those of the others less than by five robust SDs."""
 FIGURES = {
     "shares": ("shares with a deficit by municipality covered by their 95 % intervals, %", "93 to 97"),
     "volunteers": ("the same where volunteers were assessed, %", "named, not covered"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -127,3 +129,22 @@ def test_runs_that_fail_stay_in_the_tables(study: Parts) -> None:
     assert [row.unconverged for row in with_lost] == [1] * len(without)
     assert [row.coverage for row in with_lost] == [row.coverage for row in without]
     assert [row.ratio for row in with_lost] == [row.ratio for row in without]
+
+
+def test_every_study_can_be_started_by_itself() -> None:
+    program = """\
+import runpy, sys
+for study in sys.argv[1:]:
+    before, known = [*sys.path], {*sys.modules}
+    sys.path.insert(0, study.rpartition("/")[0])
+    runpy.run_path(study, run_name="imported")
+    for name in {*sys.modules} - known:
+        if "/tests/" in (getattr(sys.modules[name], "__file__", None) or ""):
+            del sys.modules[name]
+    sys.path[:] = before
+"""
+    here = Path(__file__).parent
+    environment = os.environ | {"PYTHONPATH": str(here.parents[1] / "examples")}
+    studies = [path.as_posix() for path in sorted(here.glob("*study.py")) if not path.name.startswith("test_")]
+    done = subprocess.run([sys.executable, "-c", program, *studies], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
