@@ -742,6 +742,22 @@ def test_where_not_all_sets_are_tried_the_gap_says_what_may_be_missed(seed: int,
     assert all(possible(problem, p, tuple(row)) for p, row in enumerate(alone.tolist()))
 
 
+def test_more_hours_close_no_less_where_seats_are_scarce(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fits into few hours fits into many: prices of seats that are wrong at first must not hide it."""
+    monkeypatch.setattr(allocation, "LEAST", 8)
+    monkeypatch.setattr(allocation, "STATES", 0)
+    rng, P, K, D = np.random.default_rng(5), 60, 66, 8
+    seats = [(float(rng.integers(2, 10)), int(rng.integers(1, 4))) for _ in range(K)]
+    made = tuple(programme(f"p{k}", ("PHY.S", 1), hours=hours, kind="self_study", seats=n) for k, (hours, n) in enumerate(seats))
+    for_ = (rng.integers(D, size=(1, K, 1)) + np.arange(D)) % D < rng.integers(1, 5, (1, K, 1))
+    closes = np.where(for_ & (rng.random((P, 1, D)) < 0.7), rng.gamma(2, 3, (P, 1, D)) * rng.random((1, K, 1)), 0.0)
+    none, limits = np.zeros((D, D), dtype=np.bool_), (10.0, np.inf, np.array([np.inf]))
+    short = RouteProblem(made, closes, np.asarray(closes.any(axis=1)), none, none, *limits, np.zeros(P, dtype=np.int64))
+    found = [(problem, *allocate(problem)) for problem in (short, short._replace(hours=np.inf))]
+    few, many = (held_to_limits(problem, chosen, gap) for problem, chosen, _, gap in found)
+    assert many >= few > 0
+
+
 @pytest.mark.parametrize("few", [0, 64])
 def test_routes_do_not_depend_on_the_order_of_the_persons(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(allocation, "FEW", few)

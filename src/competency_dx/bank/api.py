@@ -73,9 +73,8 @@ class BankRegistry:
     def publish(self, bank: ItemBank, *, alias: str = LATEST) -> str:
         """Add a version of a bank, let the alias point to it and return its reference, ``mathematics@1.2.0``.
 
-        The same content may be published again: nothing but the alias moves.
-        Raises `BankError` when this version is published with other content, or an id, version or alias is no name of a folder.
-        Raises `StorageError` when the folder cannot be written.
+        The same content may be published again: nothing but the alias moves. Raises `BankError` when this version is published with
+        other content, or an id, version or alias is no name of a folder. Raises `StorageError` when the folder cannot be written.
         """
         place = self._place(bank.id)
         _checked(bank.version)

@@ -94,11 +94,10 @@ def diagnose_file(
 ) -> FileProfiles:
     """Diagnose a Parquet file of answers into a Parquet file of conclusions or a file of profiles, in blocks of rows.
 
-    The numbers are those that `diagnose` gives in memory. How the file is laid out is found out from its first rows and holds
-    for all of it: one row per person. Ids must be unique in the file; they are compared within each block only. The target
-    appears when it is complete.
-    Raises `MissingDependencyError` when pyarrow is not installed. Raises `ScoringError` or `DiagnosisError` when the file is not there,
-    is no Parquet or has no rows, or bank and answers do not fit together.
+    The numbers are those that `diagnose` gives in memory. How the file is laid out is found out from its first rows and holds for all
+    of it: one row per person. Ids must be unique in the file; they are compared within each block only. The target appears when it is
+    complete. Raises `MissingDependencyError` when pyarrow is not installed. Raises `ScoringError` or `DiagnosisError` when the file is
+    not there, is no Parquet or has no rows, or bank and answers do not fit together.
 
     Parameters
     ----------

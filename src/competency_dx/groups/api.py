@@ -167,10 +167,9 @@ def compare_self_reports(
 ) -> GroupReport:
     """Compare groups by what their members say of themselves: mean percent of each scale, and the share below its middle.
 
-    Answers are scored by the graded model (Samejima 1969) of the bank and compared as `compare_groups` does, scale by scale: there
-    is no total, nothing joins the competencies, and nothing about a person leaves this function.
-    Raises `GroupError` when the bank holds other items than statements about oneself, or `smallest` is below 10; and as
-    `compare_groups`.
+    Answers are scored by the graded model (Samejima 1969) of the bank and compared as `compare_groups` does, scale by scale: there is
+    no total, nothing joins the competencies, and nothing about a person leaves this function. Raises `GroupError` when the bank holds
+    other items than statements about oneself, or `smallest` is below 10; and as `compare_groups`.
 
     Parameters
     ----------

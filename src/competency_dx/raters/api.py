@@ -152,13 +152,12 @@ class AdjustedAnswers(NamedTuple):
 def adjust_marks(ratings: Ratings, calibration: RaterCalibration, *, bank: ItemBank) -> AdjustedAnswers:
     """Bring marks into `score` and `diagnose`: a task becomes an item for each set of experts, as hard as they are severe.
 
-    An answer counts once, however many experts marked it: its points are the sum over criteria of the mean of their marks, rounded,
-    a half upwards. Difficulties of ``task@experts`` are those of the task in the bank plus the mean severity over the slope; their
-    errors contain that of the severity, times the root of the number of tasks these experts marked of a work, for it is the same in
-    all of them and the parameters of a bank err independently. Percents stay those of the bank's reference set.
-    Returns ``responses`` and ``bank`` to diagnose with; `Responses.joined` adds them to answers to keyed items.
-    Raises `RatersError` when the protocol is not that of the calibration, or no task is an item of the bank with parameters and as many
-    points.
+    An answer counts once, however many experts marked it: its points are the sum over criteria of the mean of their marks, rounded, a
+    half upwards. Difficulties of ``task@experts`` are those of the task in the bank plus the mean severity over the slope; their errors
+    contain that of the severity, times the root of the number of tasks these experts marked of a work, for it is the same in all of
+    them and the parameters of a bank err independently. Percents stay those of the bank's reference set. Returns ``responses`` and
+    ``bank`` to diagnose with; `Responses.joined` adds them to answers to keyed items. Raises `RatersError` when the protocol is not
+    that of the calibration, or no task is an item of the bank with parameters and as many points.
     """
     if strange := [x for x in (*ratings.experts, *ratings.items) if x not in {*calibration.experts, *calibration.items}]:
         raise RatersError("raters.other_ratings", strange=strange)

@@ -34,11 +34,10 @@ def report(
 ) -> Path:
     """Write a result as pages and tables that need neither this library nor a network to be read.
 
-    Returns what a person would open: ``index.html`` of the folder, or the file.
-    Raises `ReportError` when the result, the language or the ending of the file is none of these, aggregates would be of fewer than ten
-    persons, or a .docx or .pdf of more than 1,000. Raises `StorageError` when the place cannot be written or another process is writing
-    it; what stood there stands there still. Raises `MissingDependencyError` when jinja2, matplotlib, xlsxwriter, python-docx or typst
-    is needed and not installed.
+    Returns what a person would open: ``index.html`` of the folder, or the file. Raises `ReportError` when the result, the language or
+    the ending of the file is none of these, aggregates would be of fewer than ten persons, or a .docx or .pdf of more than 1,000.
+    Raises `StorageError` when the place cannot be written or another process is writing it; what stood there stands there still. Raises
+    `MissingDependencyError` when jinja2, matplotlib, xlsxwriter, python-docx or typst is needed and not installed.
 
     Parameters
     ----------

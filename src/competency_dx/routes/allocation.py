@@ -9,6 +9,7 @@ any prices bounds what they can reach. An integer program chooses among these se
 """
 
 from collections.abc import Collection, Sequence
+from functools import cache, partial
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from itertools import count, pairwise
@@ -23,8 +24,9 @@ from competency_dx.routes.search import balanced, grown
 HOUR = 1e-4  # points: of what closes the same the shorter is taken
 FEW, MOST = 64, 4096  # programmes, and sets of them, all of which are tried
 STATES, LEAST, KEPT, AT_ONCE = 1 << 16, 16, 24, 16  # sets of all persons in a search, of each at least, at its end; persons at once
-TURNS = 300, 16  # in search of the best route of a set whose programmes wait for each other; where the bound is not that of sets
+TURNS = 300, 8  # in search of the best route of a set whose programmes wait for each other; where the bound is not that of sets
 ROUNDS, CLOSE, NEAR = 100, 1e-5, 4096  # of prices, the part of the bound at which they end, sets nearly as good as the best
+SEARCHES, ENOUGH, NEARER, NARROWER = (0, 6, 12), 0.15, 0.8, 4  # rounds that begin with a narrower one, until the gap is so small
 EXACT: Any = {"mip_rel_gap": 1e-7, "node_limit": 5000}
 WHOLE: Any = {"mip_rel_gap": 1e-4, "node_limit": 200}
 Column = tuple[int, int]  # a person and a set
@@ -64,7 +66,7 @@ def allocate(problem: RouteProblem, order: Sequence[int] = ()) -> tuple[Ints, In
     first = np.array(order or range(len(problem.open)))
     problem = problem._replace(closes=problem.closes[first], open=problem.open[first], payer=problem.payer[first])
     sets, back = Bundles(problem), np.argsort(first)
-    columns, bound = sets.best(*sets.search(np.full(len(sets.seats), np.inf), np.full(len(problem.budget), np.inf)))
+    columns, bound = sets.best(*sets.search(np.full(len(sets.seats) + len(problem.budget), np.inf)))
     alone, reached = sets.routes_of(columns)
     chosen, (seats, budget) = alone, problem.left(alone)
     if seats.min() < 0 or budget.min() < 0:
@@ -119,14 +121,15 @@ class Bundles:
         days = sorted({one.start for one in every if one.start})
         self.size = np.array([*parts, *([bool(x.start and x.end and x.start <= day <= x.end) for x in every] for day in days)]).T
         self.earlier = np.pad([[one.precedes(other) for other in every] for one in every], (0, 1))
-        self.routes: dict[Column, tuple[Ints, float]] = {}
+        self.routes, self.circle = dict[Column, tuple[Ints, float]](), cache(partial(_circle, problem))
         used, sets, rest = np.flatnonzero(problem.closes.any(axis=(0, 2))), np.zeros((1, 0, 1), dtype=np.int64), np.zeros(1)
         if (n := len(used)) <= FEW:  # each for a competency of its own, so that none stands for another
             free = np.zeros((1, n)), self.size[used], np.zeros((1, n + self.size.shape[1]))
             sets, rest, _ = grown(np.eye(n)[None], *free, MOST, MOST)
         self.all, sets = bool(rest[0] == -np.inf), np.unique(sets[0], axis=0)
         longest = max(int((sets < n).sum(axis=1).max(initial=0)), 1)
-        self.held = np.append(used, K)[None, sets[:, :longest]] if self.all else np.full((P, 1, D), K)
+        alone = np.pad(np.where((self.size <= 1).all(axis=1), np.arange(K), K)[:, None], ((0, 1), (0, D - 1)), constant_values=K)
+        self.held = np.append(used, K)[None, sets[:, :longest]] if self.all else np.tile(alone, (P, 1, 1))
         self.worth = self._most(self.held)
 
     def _most(self, sets: Ints) -> Floats:
@@ -146,26 +149,27 @@ class Bundles:
                 worth[:, s] -= lost
         return worth
 
-    def search(self, seats: Floats, budget: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return prices of seats and budgets of which there is so much, and what sets are worth at these at most (P,).
+    def search(self, there: Floats, known: Floats | float = 0.0) -> tuple[Floats, Floats]:
+        """Return prices of seats and budgets of which so much is `there` (K + B,), or the `known`, and what sets are worth at most.
 
         Where not all sets are here, those that are good at these prices join, and what is told is the worth in any order.
         """
         problem, P = self.problem, len(self.closes)
         if self.all:
-            return np.zeros(len(seats)), np.zeros(len(budget)), np.full(P, -np.inf)
+            return np.zeros(len(there)), np.full(P, -np.inf)
         usable, hours, price = problem.closes * np.all(self.size <= 1, axis=1, keepdims=True), HOUR * self.hours[:-1], self.price[:-1]
-        prices, seats, money = balanced(usable, self.size, hours, seats, price, budget, problem.payer)
-        cost, width = hours + seats + money[problem.payer, None] * price, int(np.clip(STATES // P, LEAST, MOST))
+        prices, shared = balanced(usable, self.size, hours, there, price, problem.payer, np.zeros(len(there)) + known)
+        cost = hours + shared[: len(hours)] + shared[len(hours) :][problem.payer, None] * price
+        width = -(-int(np.clip(STATES // P, LEAST, MOST)) // (1 if np.isinf(there).all() else NARROWER))
         parts = [slice(at, at + AT_ONCE) for at in range(0, P, AT_ONCE)]
         found = [grown(usable[x], cost[x], self.size, prices[x], width, max(width // 4, KEPT)) for x in parts]
         held = np.concatenate([sets for sets, *_ in found])
         self.held, self.worth = (np.concatenate(pair, axis=1) for pair in ((self.held, held), (self.worth, self._most(held))))
-        return seats, money, np.concatenate([np.maximum(rest, top) for _, rest, top in found])
+        return shared, np.concatenate([np.maximum(rest, top) for _, rest, top in found])
 
-    def best(self, seats: Floats, money: Floats, rest: Floats | float = -np.inf) -> tuple[list[Column], float]:
-        """Return the best set of each person at prices of seats (K,) and budgets (B,), and what is reached at most, or `rest` (P,)."""
-        charge, here = self._charge(seats, money), np.arange(len(self.worth))
+    def best(self, prices: Floats, rest: Floats | float = -np.inf) -> tuple[list[Column], float]:
+        """Return the best set of each person at prices of seats and budgets (K + B,), and what is reached at most, or `rest` (P,)."""
+        charge, here = self._charge(prices), np.arange(len(self.worth))
         place, late = np.zeros(len(here), dtype=np.int64), here
         while late.size:
             place[late] = (self.worth[late] - charge[late]).argmax(axis=1)
@@ -174,10 +178,11 @@ class Bundles:
                 self._look(p, int(place[p]))
         return list(enumerate(place.tolist())), float(np.maximum((self.worth - charge)[here, place], rest).sum())
 
-    def _charge(self, seats: Floats, money: Floats) -> Floats:
-        """Return what sets cost persons (P, S) at prices of seats and budgets."""
-        money = money[self.problem.payer, None] * self.price[self.held].sum(axis=2)
-        return np.asarray(np.append(seats, 0.0)[self.held].sum(axis=2) + money)
+    def _charge(self, prices: Floats) -> Floats:
+        """Return what sets cost persons (P, S) at prices of seats and budgets (K + B,)."""
+        seats, money = np.split(prices, [len(self.seats)])
+        paid = money[self.problem.payer, None] * self.price[self.held].sum(axis=2)
+        return np.asarray(np.append(seats, 0.0)[self.held].sum(axis=2) + paid)
 
     def _look(self, p: int, s: int) -> None:
         """Find the best route of a person with a set: of programmes that no order allows one competency after another goes."""
@@ -198,7 +203,7 @@ class Bundles:
         for turn in count():
             points, row, gone = heappop(heap)
             bound = points if turn <= most or not self.all else bound
-            if not (pairs := _circle(problem, row)):
+            if not (pairs := self.circle((*row,))):
                 break
             if turn < most:
                 fewer = [less for pair in pairs if (less := gone | {pair}) not in seen]
@@ -227,23 +232,24 @@ class Bundles:
         P, K = len(self.worth), len(self.seats)
         budget = np.minimum(self.problem.budget, self.price.sum() * P + 1.0)  # a limit that no solver takes for infinite
         size = np.maximum(budget / 10, 1.0)  # of larger numbers rounding passes the tolerance of the solver, which prints so
-        limit = np.array([*np.minimum(self.seats, P), *(budget / size)])
-        upper, taken = np.concatenate([np.ones(P), limit]), dict.fromkeys(columns)  # one route for a person, seats, budgets
-        if not self.all:
-            seats, money, rest = self.search(self.seats, self.problem.budget)
-            new, most = self.best(seats, money, rest)
-            taken, bound = taken | dict.fromkeys(new), min(bound, most + float(limit @ [*seats, *(money * size)]))
-        for _ in range(ROUNDS):
+        there, unit = np.array([*np.minimum(self.seats, P), *budget]), np.array([*np.ones(K), *size])
+        upper, taken = np.concatenate([np.ones(P), there / unit]), dict.fromkeys(columns)  # one route for a person, seats, budgets
+        known, prices, reached, at = np.zeros(len(there)), np.zeros(len(there)), 0.0, () if self.all else SEARCHES
+        for turn in range(ROUNDS):
+            if turn in at and reached < (1 - ENOUGH) * bound:
+                known = NEARER * known + (1 - NEARER) * prices  # at first none
+                known, rest = self.search(np.array([*self.seats, *self.problem.budget]), known)
+                new, most = self.best(known, rest)
+                bound, taken = min(bound, most + float(there @ known)), taken | dict.fromkeys(new)
             value, rows = self._program([*taken], size)
-            part: Any = linprog(-value, A_ub=rows, b_ub=upper, method="highs")
-            dual = np.maximum(-part.ineqlin.marginals[P:], 0.0)
-            prices = dual[:K], dual[K:] / size
-            new, most = self.best(*prices)
-            most += float(limit @ dual)
+            part: Any = linprog(-value, A_ub=rows, b_ub=upper, method="highs" if self.all else "highs-ipm")
+            prices, reached = np.maximum(-part.ineqlin.marginals[P:], 0.0) / unit, -float(part.fun)
+            new, most = self.best(prices)
+            most += float(there @ prices)
             bound, taken = min(bound, most) if self.all else bound, taken | dict.fromkeys(new)
-            if most + part.fun <= CLOSE * most:
+            if most - reached <= CLOSE * most and (turn >= max(at, default=0) or reached >= (1 - ENOUGH) * bound):
                 break
-        net = self.worth - self._charge(*prices)
+        net = self.worth - self._charge(prices)
         loss = (net.max(axis=1, keepdims=True) - net).ravel()
         order = np.argsort(loss, kind="stable")
         for near in (0, NEAR):  # what has no part in the linear program may have one in whole numbers
@@ -256,7 +262,7 @@ class Bundles:
             chosen, reached = self.routes_of([c for c, x in zip(taken, found.x, strict=True) if round(x)])
             if self.all and loss[order[near:]].min(initial=np.inf) > most - reached:  # the others are in no better routes
                 bound = min(bound, max(reached, -float(found.mip_dual_bound)))
-            if bound - reached <= CLOSE * bound:
+            if bound - reached <= CLOSE * bound or not self.all:
                 break
         return chosen, reached, bound
 

@@ -38,12 +38,11 @@ def recommend(
 ) -> Routes:
     """Choose for each person the programmes that close most of the expected shortfall.
 
-    The shortfall of a competency is the expected number of points of percent below the lowest cut; of several programmes for it
-    the one that closes most counts. Confirmed deficits take any programme, likely ones what can be left at any time; what is
-    undecided is asked about again, and where a profile concludes nothing a route says nothing either. Where seats or the budget do
-    not suffice, all routes together close as much as possible.
-    Raises `RouteError` when there are no persons, a limit or a weight is negative, or weights, wishes, budgets or the catalogue name
-    what does not exist.
+    The shortfall of a competency is the expected number of points of percent below the lowest cut; of several programmes for it the one
+    that closes most counts. Confirmed deficits take any programme, likely ones what can be left at any time; what is undecided is asked
+    about again, and where a profile concludes nothing a route says nothing either. Where seats or the budget do not suffice, all routes
+    together close as much as possible. Raises `RouteError` when there are no persons, a limit or a weight is negative, or weights,
+    wishes, budgets or the catalogue name what does not exist.
 
     Parameters
     ----------

@@ -9,20 +9,21 @@ import numpy as np
 
 from competency_dx.arrays import Bools, Floats, Ints
 
-STEPS, PACE = 120, 0.2  # towards the prices
+STEPS, PACE = 60, 0.2  # towards the prices
 
 
-def balanced(closes: Floats, size: Floats, cost: Floats, seats: Floats, paid: Floats, money: Floats, payer: Ints) -> tuple[Floats, ...]:
-    """Return prices at which what sets are worth at most is low: of competencies and limits (P, D + R), seats (K,) and budgets (B,).
+def balanced(closes: Floats, size: Floats, cost: Floats, there: Floats, paid: Floats, payer: Ints, kept: Floats) -> tuple[Floats, ...]:
+    """Return prices at which what sets are worth at most is low: of competencies and limits (P, D + R), of seats and budgets (K + B,).
 
     `closes` (P, K, D) and `cost` (K,) are points, `size` (K, R) is the part of each limit that programmes take, `paid` (K,) that of the
-    budget of a `payer` (P,). The first prices follow the subgradient, the others what is asked for beyond what there is.
+    budget of a `payer` (P,). The first prices follow the subgradient; the others are those `kept` (K + B,) or, if these are 0, follow
+    what is asked for beyond what is `there` (K + B,).
     """
     (P, K, D), R, single = closes.shape, size.shape[1], closes.astype(np.float32)  # any prices are a bound
     best = price = np.concatenate([closes.max(axis=1) * 0.7, np.zeros((P, R))], axis=1)
     least, pace, unit = np.full(P, np.inf), np.full(P, PACE), np.array([*[1.0] * D, 3.0, 3.0, *[0.5] * (R - 2)])
-    there, point = np.concatenate([seats, money]), closes.sum() / max(np.count_nonzero(closes.any(axis=2)), 1)
-    shared, late, scale = np.zeros(len(there)), list[Floats](), np.array([*[point] * K, *[point / max(paid.max(), 1.0)] * len(money)])
+    shared, late, point = kept, list[Floats](), 0.0 if kept.any() else closes.sum() / max(np.count_nonzero(closes.any(axis=2)), 1)
+    scale = np.where(np.arange(len(there)) < K, point, point / max(paid.max(), 1.0))
     for step in range(STEPS):
         above = single - price[:, None, :D].astype(np.float32)
         fee = cost + shared[:K] + shared[K:][payer, None] * paid + price[:, D:] @ size.T
@@ -33,12 +34,11 @@ def balanced(closes: Floats, size: Floats, cost: Floats, seats: Floats, paid: Fl
         uses = np.concatenate([(1.0 * taken[:, None] @ (above > 0))[:, 0], taken @ size], axis=1)
         slope = np.where((price <= 0) & (uses < 1), 0.0, 1 - uses) * unit
         price = np.maximum(price - (pace * bound / np.maximum((slope**2).sum(axis=1), 1e-9))[:, None] * slope * unit, 0.0)
-        asked = np.concatenate([taken.sum(axis=0), np.bincount(payer, weights=taken @ paid, minlength=len(money))])
+        asked = np.concatenate([taken.sum(axis=0), np.bincount(payer, weights=taken @ paid, minlength=len(there) - K)])
         with np.errstate(invalid="ignore"):  # where there is no limit, or nothing and nothing is asked for
             shared = np.maximum(shared + scale * np.nan_to_num((asked - there) / (asked + there), nan=-1.0) / (2 + step / 5), 0.0)
         late += [shared] if step >= STEPS // 2 else []
-    mean = np.mean(late, axis=0)
-    return best, mean[:K], mean[K:]
+    return best, np.mean(late, axis=0)
 
 
 def grown(closes: Floats, cost: Floats, size: Floats, price: Floats, width: int, kept: int) -> tuple[Ints, Floats, Floats]:
