@@ -18,7 +18,7 @@ from competency_dx.kernels.suppression import SMALLEST, shown_groups
 from competency_dx.kernels.two_level import group_draws, person_draws
 from competency_dx.result import MAX_LINES, DataFrame, Provenance, Result, crossed, provenance
 
-WITHOUT, SURE, SAME_CURVE = "", 0.95, 0.01  # the last: points between grids, of which each cohort has its own
+WITHOUT, SURE, EXACT, SAME_CURVE = "", 0.95, 1e-5, 0.01  # points, on one grid and where a cohort has its own
 Shares = Annotated[Floats, held_to("persons", "competencies", minimum=0, maximum=1)]
 Changes = Annotated[Floats, held_to("persons", "competencies", minimum=-100, maximum=100)]
 OfGroups = Annotated[Floats, held_to("groups", "competencies")]
@@ -230,9 +230,9 @@ def _refuse_other_scale(before: DeficitProfiles, after: DeficitProfiles) -> None
         raise GrowthError("growth.other_scale", first=codes[0], second=codes[1])
     place = {fact.item: k for k, fact in enumerate(after.items)}
     common = [(curve, after.curves[place[x.item]]) for curve, x in zip(before.curves, before.items, strict=True) if x.item in place]
-    at = before.grid[(before.grid >= after.grid[0]) & (before.grid <= after.grid[-1])]  # a cohort has a grid of its own
-    gaps = [np.interp(at, before.grid, one) - np.interp(at, after.grid, two) for one, two in common]
-    if len(common) < len(before.items) or np.abs(gaps).max() > SAME_CURVE:
+    inside = (before.grid >= after.grid[0]) & (before.grid <= after.grid[-1])
+    gaps = [one[inside] - np.interp(before.grid[inside], after.grid, two) for one, two in common]
+    if len(common) < len(before.items) or np.abs(gaps).max() > (EXACT if np.array_equal(before.grid, after.grid) else SAME_CURVE):
         banks = [" ".join(x.provenance.inputs.get("bank", "?").split()[:2]) for x in (before, after)]
         raise GrowthError("growth.other_items", common=len(common), items=len(before.items), before=banks[0], after=banks[1])
 

@@ -121,7 +121,7 @@ def _widths(rows: Sequence[Sequence[Part]]) -> list[int]:
     """Return how wide the columns of a table are: a picture has its own, others room for words, then for texts, short ones whole."""
     columns = [*zip(*([_plain(cell) for cell in row] for row in rows), strict=True)]
     letter = 93 if len(columns) > FEW else 110  # bold, in small type and smaller; of a text four fifths
-    words = [min(max(map(len, "\n".join(texts).replace(" ", "\n").split("\n"))), LONGEST) for texts in columns]
+    words = [max(min(max(map(len, re.split("[ \n]", " ".join(x)))), LONGEST), *map(len, ["", *x[0].split()])) for x in columns]
     pictures = [WIDE * any(run.get("style") == "wide" for run in cell["runs"]) for cell in rows[-1]]
     least = np.maximum(100 + letter * np.maximum(words, NARROWEST), pictures)
     more = np.maximum([100 + 0.8 * letter * min(max(map(len, x[1:]), default=0), WIDEST) for x in columns] - least, 0)
