@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import competency_dx as cdx
-from competency_dx.fit.item_statistics import Part
+from competency_dx.fit.residuals import Part
 from competency_dx.fit.whole_model import limited, of_sums
 from competency_dx.kernels import families
 from competency_dx.kernels.persons import moments, solve

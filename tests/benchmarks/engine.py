@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 import competency_dx as cdx
-from competency_dx.fit.item_statistics import Part, free_columns
+from competency_dx.fit.residuals import Part, free_columns
 from competency_dx.fit.whole_model import of_sums
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import match

@@ -16,7 +16,7 @@ from scipy.stats import kstest
 import competency_dx as cdx
 from competency_dx.errors import FitError
 from competency_dx.fit.api import tied_items
-from competency_dx.fit.item_statistics import Part
+from competency_dx.fit.residuals import Part
 from competency_dx.fit.whole_model import MOST_PAIRS, SEED, Left, limited, pairs_of
 from competency_dx.kernels.residual_fit import (
     adjusted,

@@ -13,7 +13,7 @@ import numpy as np
 import competency_dx as cdx
 from competency_dx.findings import in_results_only
 from competency_dx.fit.api import tied_items
-from competency_dx.fit.item_statistics import Part, free_columns, item_statistics
+from competency_dx.fit.residuals import Part, free_columns, item_statistics
 from competency_dx.fit.whole_model import Left, left_over, limited, of_sums, pairs_of
 from competency_dx.persons import match
 from competency_dx.responses import MissingPolicy

@@ -128,8 +128,7 @@ def fit(responses: Path, *, bank: str, out: Given = None, terminal: Terminal, la
 
     items = steps.bank_of(bank)
     data = steps.read_answers(terminal, responses, items, layout)
-    found = heard(terminal, lambda: check_fit(data, items), known=data.findings)
-    steps.summarised(found, out or Path(f"{responses.stem}-fit"), terminal)
+    steps.summarised(terminal, out or Path(f"{responses.stem}-fit"), lambda: check_fit(data, items), data.findings)
 
 
 @command(app, "Compare items between groups", bank="bank_if_any", out="out_dif")
@@ -148,9 +147,8 @@ def dif(
     from competency_dx.dif import check_dif
 
     data = steps.read_answers(terminal, responses, steps.bank_of(bank) if bank else None, layout)
-    chosen = model or steps.advised_model(data)
-    found = heard(terminal, lambda: check_dif(data, by, reference=reference, model=chosen), known=data.findings)
-    steps.summarised(found, out or Path(f"{responses.stem}-dif"), terminal)
+    how: dict[str, Any] = {"reference": reference, "model": model or steps.advised_model(data)}
+    steps.summarised(terminal, out or Path(f"{responses.stem}-dif"), lambda: check_dif(data, by, **how), data.findings)
 
 
 @command(app, "Put one scale on another", new="new_scale", old="old_scale", out="out_link")
@@ -163,7 +161,7 @@ def link(
     scales: list[Any] = [steps.read_result(Path(x)) if x.endswith(".json") else steps.bank_of(x) for x in (new, old)]
     names: Any = without if without == "drifted" else tuple(filter(None, without.split(",")))
     how: dict[str, Any] = {"without": names, "competency": competency}
-    steps.summarised(heard(terminal, lambda: linking.link(*scales, **how)), out or Path(f"{Path(new).stem}-link"), terminal)
+    steps.summarised(terminal, out or Path(f"{Path(new).stem}-link"), lambda: linking.link(*scales, **how))
     if equivalents:
         steps.print_table(linking.equate(*scales, **how).to_frame(), terminal)
 
@@ -175,10 +173,10 @@ def raters(marks: Path, *, bank: str | None = None, out: Given = None, severity:
 
     items, out = steps.bank_of(bank) if bank else None, out or Path(f"{marks.stem}-raters")
     ratings = heard(terminal, lambda: load_ratings(marks, bank=items))
-    steps.summarised(heard(terminal, lambda: check_agreement(ratings), known=ratings.findings), out, terminal)
+    steps.summarised(terminal, out, lambda: check_agreement(ratings), ratings.findings)
     if severity:
         beside = out.with_stem(f"{out.stem}-severity") if out.suffix else out / "severity"
-        steps.summarised(heard(terminal, lambda: calibrate_raters(ratings), known=ratings.findings), beside, terminal)
+        steps.summarised(terminal, beside, lambda: calibrate_raters(ratings), ratings.findings)
 
 
 @command(app, "Estimate abilities with errors", out="out_file")
@@ -244,8 +242,9 @@ def groups(
     guard = Suppression(published=[steps.result_of(path, GroupReport) for path in published or ()])
     sizes = steps.pairs_of(headcount, phrase("cli.headcount"), r"\d+")[1] if headcount else ()
     given: dict[str, Any] = {"population_sizes": {name: int(n) for name, n in sizes}, "weights": weights, "smallest": guard}
-    found = heard(terminal, lambda: compare_groups(persons, columns, linking_error=linking_error, **given), known=persons.findings)
-    steps.summarised(found, out or Path(f"{profiles.stem}-groups"), terminal)
+    given["linking_error"] = linking_error
+    out = out or Path(f"{profiles.stem}-groups")
+    steps.summarised(terminal, out, lambda: compare_groups(persons, columns, **given), persons.findings)
 
 
 @command(app, "Measure change between two diagnoses", by="by_programme", out="out_growth")
@@ -256,9 +255,8 @@ def growth(
     from competency_dx.growth import measure_growth
 
     first, second = steps.profiles_of(before), steps.profiles_of(after)
-    known = (*first.findings, *second.findings)
-    found = heard(terminal, lambda: measure_growth(first, second, by=by, linking_error=linking_error), known=known)
-    steps.summarised(found, out or Path(f"{after.stem}-growth"), terminal)
+    out, known = out or Path(f"{after.stem}-growth"), (*first.findings, *second.findings)
+    steps.summarised(terminal, out, lambda: measure_growth(first, second, by=by, linking_error=linking_error), known)
 
 
 @command(app, "Recommend programmes and mentors", by="by_places", out="out_routes")
@@ -290,7 +288,7 @@ def routes(
     if mentors or methodists:
         found = found.with_mentors(persons, mentors or (), near=steps.columns_of(near), methodists=methodists or ())
     found = found.with_places(persons, by) if by else found
-    steps.summarised(found, out or Path(f"{profiles.stem}-routes"), terminal)
+    steps.summarised(terminal, out or Path(f"{profiles.stem}-routes"), lambda: found, found.findings)
 
 
 @command(app, "Catalogue as a workbook", called="catalogue", file="new_workbook")
@@ -318,8 +316,8 @@ def certify(
 
     persons, minima = steps.profiles_of(profiles), steps.minima_of(minimum)
     rule = CertificationRule(minimum=minima, certain=certain, purpose=purpose, compensation=compensation)
-    found = heard(terminal, lambda: certify_persons(persons, rule), known=persons.findings)
-    steps.summarised(found, out or Path(f"{profiles.stem}-decisions"), terminal)
+    out = out or Path(f"{profiles.stem}-decisions")
+    steps.summarised(terminal, out, lambda: certify_persons(persons, rule), persons.findings)
 
 
 @command(app, "Choose further items to ask", form="form_kind", out="out_next")
@@ -331,9 +329,8 @@ def ask(
     from competency_dx.competencies import Decisions
 
     persons, items = steps.profiles_of(profiles), steps.bank_of(bank)
-    rule = steps.result_of(decisions, Decisions) if decisions else None
-    found = heard(terminal, lambda: next_items(persons, items, n=n, form=form, decisions=rule), known=persons.findings)
-    steps.summarised(found, out or Path(f"{profiles.stem}-next"), terminal)
+    rule, out = steps.result_of(decisions, Decisions) if decisions else None, out or Path(f"{profiles.stem}-next")
+    steps.summarised(terminal, out, lambda: next_items(persons, items, n=n, form=form, decisions=rule), persons.findings)
 
 
 @command(app, "Report of any result document")

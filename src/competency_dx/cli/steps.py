@@ -5,7 +5,7 @@ import math
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -55,9 +55,9 @@ def reported(result: "Result", out: Path, terminal: Terminal, *, aggregates_only
     return report(result, out, language=terminal.language, show="aggregates" if aggregates_only else "persons")
 
 
-def summarised(result: "Result", out: Path, terminal: Terminal) -> None:
-    """Write the report of a result, print what it says and name what to open."""
-    page = reported(result, out, terminal)
+def summarised(terminal: Terminal, out: Path, verb: Callable[[], "Result"], known: Sequence[Finding] = ()) -> None:
+    """Run a verb and tell its findings, write the report of the result, print what it says and name what to open."""
+    page = reported(result := heard(terminal, verb, known=known), out, terminal)
     print("\n".join(line for text in result.summary(terminal.language) for line in folded(text, hang=2)))
     terminal.result(page)
 

@@ -2,5 +2,24 @@
 
 from competency_dx.display.charts import Chart, Series, chart_svg, draw, histogram_chart, interval_chart, item_map, point_chart
 from competency_dx.display.theme import FONT, LOOKS, IntervalRow, notebook
-from competency_dx.display.words import code_word, column_title, result_words, sentences, setting_name, setting_word, tied
-from competency_dx.wording import MINUS, NBSP, NONE, chance, count, counted, decimal, interval, number, percent, plural, toml_content
+from competency_dx.wording import (
+    MINUS,
+    NBSP,
+    NONE,
+    chance,
+    code_word,
+    column_title,
+    count,
+    counted,
+    decimal,
+    interval,
+    number,
+    percent,
+    plural,
+    result_words,
+    sentences,
+    setting_name,
+    setting_word,
+    tied,
+    toml_content,
+)

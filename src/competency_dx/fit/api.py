@@ -12,9 +12,8 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration, near_duplicates
 from competency_dx.errors import FitError, checked
 from competency_dx.findings import Finding, Template, announce, gathered, in_results_only
-from competency_dx.fit.item_statistics import Part, free_columns, item_statistics
 from competency_dx.fit.model_fit import ORDER, Fit
-from competency_dx.fit.person_statistics import changed_states, person_statistics
+from competency_dx.fit.residuals import Part, changed_states, free_columns, item_statistics, person_statistics
 from competency_dx.fit.whole_model import Left, asked_by_ability, left_over, limited, of_sums, pairs_of
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.residual_fit import adjusted, detect, tied_sets

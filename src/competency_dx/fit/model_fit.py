@@ -11,7 +11,7 @@ from competency_dx.arrays import Z95, Floats, Ids, Ints, Names, held_to, value
 from competency_dx.display import Chart, Series, code_word, interval_chart, result_words
 from competency_dx.errors import FitError
 from competency_dx.findings import Finding, worth_a_line
-from competency_dx.fit.item_statistics import COLUMNS
+from competency_dx.fit.residuals import COLUMNS
 from competency_dx.quality import VERDICTS, Verdict
 from competency_dx.result import DataFrame, Provenance, Result, frame
 

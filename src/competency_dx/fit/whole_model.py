@@ -10,7 +10,7 @@ from scipy.special import chdtrc, ndtri
 from competency_dx.arrays import Bools, Floats, Ints
 from competency_dx.calibration import Calibration
 from competency_dx.errors import FitError, checked
-from competency_dx.fit.item_statistics import Part
+from competency_dx.fit.residuals import Part
 from competency_dx.kernels import families
 from competency_dx.kernels.residual_fit import LimitedMoments, chance_components, chance_sets, components, limited_fit, s_x2
 from competency_dx.models import ItemParameters, expected_scores, log_probabilities

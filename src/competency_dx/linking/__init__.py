@@ -3,7 +3,6 @@
 from competency_dx.linking.api import compare_links, link
 from competency_dx.linking.choices import Haebara, MeanMean, MeanSigma, StockingLord
 from competency_dx.linking.equating import equate
-from competency_dx.linking.link_tables import Equivalents, LinkMethods
-from competency_dx.linking.scale_link import Link
+from competency_dx.linking.links import Equivalents, Link, LinkMethods
 
 __all__ = ["Equivalents", "Haebara", "Link", "LinkMethods", "MeanMean", "MeanSigma", "StockingLord", "compare_links", "equate", "link"]

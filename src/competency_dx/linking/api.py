@@ -16,8 +16,7 @@ from competency_dx.engine import ItemErrors
 from competency_dx.errors import LinkingError, checked
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.linking.choices import SAME, Constants, Haebara, LinkMethod, MeanMean, MeanSigma, StockingLord, of_difficulties, tied
-from competency_dx.linking.link_tables import LinkMethods
-from competency_dx.linking.scale_link import Link
+from competency_dx.linking.links import Link, LinkMethods
 from competency_dx.models import FAMILIES, ItemParameters, NormalPopulation, bank_parameters, expected_scores, moved
 from competency_dx.responses import Layout, Responses, load_responses
 from competency_dx.result import provenance

@@ -11,7 +11,7 @@ from competency_dx.errors import LinkingError, checked
 from competency_dx.kernels.persons import sum_score_likelihood
 from competency_dx.linking.api import DEFAULT_METHOD, Without, alike, scale_of, steps_between
 from competency_dx.linking.choices import Constants, LinkMethod, curve_gradients
-from competency_dx.linking.link_tables import Equivalents
+from competency_dx.linking.links import Equivalents
 from competency_dx.models import ItemParameters, expected_scores, log_probabilities
 from competency_dx.result import provenance
 
