@@ -4,7 +4,7 @@ from abc import ABC
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import field
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from scipy.special import expit, log_expit
@@ -16,8 +16,9 @@ from competency_dx.models import FAMILIES
 
 @value
 class _MeanAndSpread(ABC):
-    """A prior that a mean and a standard deviation describe."""
+    """A prior that a mean and a standard deviation describe, in the notation of its kind."""
 
+    notation: ClassVar[str] = "N({mean:g}, {sd:g}²)"
     mean: float
     sd: float
 
@@ -25,7 +26,7 @@ class _MeanAndSpread(ABC):
         _positive(self.sd)
 
     def __str__(self) -> str:
-        return f"N({self.mean:g}, {self.sd:g}²)"
+        return self.notation.format(mean=self.mean, sd=self.sd)
 
 
 @choice(CalibrationError)
@@ -41,16 +42,14 @@ class PooledNormal(_MeanAndSpread):
     one another, and the whole test towards `mean` no more than a single item would be.
     """
 
-    def __str__(self) -> str:
-        return f"N(μ, {self.sd:g}²) with μ ~ N({self.mean:g}, {self.sd:g}²)"
+    notation: ClassVar[str] = "N(μ, {sd:g}²) with μ ~ N({mean:g}, {sd:g}²)"
 
 
 @choice(CalibrationError)
 class LogNormal(_MeanAndSpread):
     """A lognormal prior of a slope: log a ~ N(mean, sd²); slopes are then positive."""
 
-    def __str__(self) -> str:
-        return f"LogNormal({self.mean:g}, {self.sd:g}²)"
+    notation: ClassVar[str] = "LogNormal({mean:g}, {sd:g}²)"
 
 
 @choice(CalibrationError)

@@ -102,7 +102,8 @@ def _outline(book: Any, sheet: Sheet) -> None:  # noqa: ANN401
     head = book.add_format(bold)
     page.set_row(0, 32)
     for k, (name, cells) in enumerate(zip(sheet.heads, sheet.columns, strict=True)):
-        width = _width(name, cells)
+        longest = max((len(str(c)) for c in cells[:SAMPLE] if isinstance(c, str)), default=0)
+        width = min(max(longest + 2, max((len(word) for word in name.split()), default=0) + 3, NARROWEST), WIDEST)
         style = {"num_format": sheet.formats.get(name) or "General", "valign": "top", "text_wrap": width >= WIDEST}
         page.set_column(k, k, width)
         page.write_string(0, k, name, head)
@@ -163,11 +164,6 @@ def _xml_content(cell: SheetCell) -> str:
     text = UNWRITABLE.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
     space = ' xml:space="preserve"' if text != text.strip() else ""
     return f' t="inlineStr"><is><t{space}>{escape(text, quote=False).replace("%", "%%")}</t></is></c>'
-
-
-def _width(name: str, cells: Sequence[SheetCell]) -> int:
-    longest = max((len(str(c)) for c in cells[:SAMPLE] if isinstance(c, str)), default=0)
-    return min(max(longest + 2, max((len(word) for word in name.split()), default=0) + 3, NARROWEST), WIDEST)
 
 
 def file_names(ids: Iterable[str]) -> dict[str, str]:

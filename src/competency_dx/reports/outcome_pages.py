@@ -135,6 +135,7 @@ def route_report(routes: Routes, language: Language) -> Written:
         "order": sorted(range(len(routes.programmes)), key=lambda k: routes.programmes[k].id),
         "hours": np.array([*(one.hours for one in routes.programmes), 0.0])[routes.steps].sum(axis=1),
         "why": WHY,
+        "ranges": level_ranges(routes.standards, language),
         "dates": lambda one: f"{JOINER}–{JOINER}".join(_day(x, language) for x in (one.start, one.end) if x) or t["route_any_time"],
         "not_offered": NOT_OFFERED,
         "day": lambda text: _day(date.fromisoformat(text), language),
@@ -159,16 +160,8 @@ def route_report(routes: Routes, language: Language) -> Written:
             ],
             t["demand_title"],
         ),
-        further=lambda: pages_of("route.html", files, language, lambda p: shared | {"p": p, "level": _level(routes, p, language)}),
+        further=lambda: pages_of("route.html", files, language, lambda p: shared | {"p": p}),
     )
-
-
-def _level(routes: Routes, p: int, language: Language) -> tuple[str, str, str] | None:
-    """Return the part of the scale that a person has reached in the whole test, its name, and the route that the scale proposes."""
-    if routes.level[p] < 0:
-        return None
-    level = routes.standards.levels[routes.level[p]]
-    return level_ranges(routes.standards, language)[level.code], level.title.text(language), level.route.text(language)
 
 
 def _day(day: date, language: Language) -> str:

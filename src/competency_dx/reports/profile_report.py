@@ -262,21 +262,16 @@ def _stopped(profile: Profile, s: ReportContext) -> str:
 def _statement(c: Conclusion, name: str, p: float, s: ReportContext, sign: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return a strength, or a deficit by its sign: how sure it is, the estimate, the answers it rests on, and whose support it."""
     answers = {e.item: e for e in c.evidence}
-    rests = [answers[item] for item, moved in c.carriers if moved > 0] if sign else []
+    rests = [_evidence_line(answers[item], s) for item, moved in c.carriers if moved > 0] if sign else []
     return {
         "title": s.titles[c.competency.code],
         "name": name,
         "sign": sign,
         "chance": chance(p, s.language),
         "estimate": bounded(c.percent, c.percent_low, c.percent_high, s.language),
-        "rests": [f"{e.title.text(s.language)} ({_given(e, s)})" for e in rests],
+        "rests": [f"{e['title']} ({e['remark'] or e['points']})" for e in rests],
         "leans": s.titles.get(c.leans_on, ""),
     }
-
-
-def _given(e: Evidence, s: ReportContext) -> str:
-    """Return the points of an answer, or why what counts as wrong is none."""
-    return f"{e.points} {s.t['of']} {e.max_score}" if e.treated_as == "answered" else s.t.get(e.treated_as, e.treated_as)
 
 
 def _interval_row(c: Conclusion, depth: int, s: ReportContext) -> IntervalRow:

@@ -83,15 +83,12 @@ def design_of(conditioning: Any, data: Responses) -> Covariates:  # noqa: ANN401
 
 
 def _framed(frame: Any, data: Responses) -> dict[str, list[Any]]:  # noqa: ANN401 - any frame
-    import pandas as pd
+    import narwhals.stable.v2 as nw
 
-    if not isinstance(frame, pd.DataFrame):
-        import narwhals.stable.v2 as nw
-
-        try:
-            frame = nw.from_native(frame, eager_only=True).to_pandas()
-        except TypeError:
-            raise ScoringError("scoring.conditioning_type", given=type(frame).__name__) from None
+    try:
+        frame = nw.from_native(frame, eager_only=True).to_pandas()  # of pandas as it is, with its index
+    except TypeError:
+        raise ScoringError("scoring.conditioning_type", given=type(frame).__name__) from None
     row = {str(person): k for k, person in enumerate(frame[PERSON] if PERSON in frame.columns else frame.index)}
     if len(row) < len(frame):
         raise ScoringError("scoring.conditioning_rows")
