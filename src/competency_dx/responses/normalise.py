@@ -17,6 +17,7 @@ LIKE: Mapping[str, re.Pattern[str]] = {name: re.compile(text) for name, text in 
 _SHAPES = str.maketrans({sign: one for one, signs in WORDS["shapes"].items() for sign in signs})
 _UNSEEN = {sign: shape for sign, shape in _SHAPES.items() if shape == ""}
 MONTHS, DIGITS = 12, 9
+KEPT = 1024  # texts that were last looked at: the same few answers stand in many columns
 LONGEST = 2000  # a raw answer longer than this is not a list of codes
 NOTHING = ("_", "*", "?")  # signs people put where an element of a sequence is left out
 _LINKS = r"[\s\-=:)>→.?!\"']*"
@@ -27,6 +28,7 @@ def visible(text: str) -> str:
     return text.strip() if text.isascii() else unicodedata.normalize("NFC", text.translate(_UNSEEN)).strip()
 
 
+@lru_cache(maxsize=KEPT)
 def tidy(text: str) -> str:
     """Unify dashes, quotes and spaces; composed letters; no space at the ends or twice in a row."""
     return " ".join((text.replace("`", "'") if text.isascii() else unicodedata.normalize("NFC", text).translate(_SHAPES)).split())
@@ -42,6 +44,7 @@ def fold_look(text: str) -> str:
     return fold_text(text).upper().translate(LOOKALIKES)
 
 
+@lru_cache(maxsize=KEPT)
 def fold_code(text: str) -> str:
     """Return the form in which option codes are compared: capitals, look-alikes in Latin, no brackets or full stop."""
     return tidy(text).upper().replace("Ё", "Е").translate(LOOKALIKES).strip("\"'([{<№").rstrip("\"')]}>.:;, ").strip()
@@ -53,6 +56,7 @@ def header_form(text: str) -> str:
     return " ".join(re.split(r"[\s_\-./:]+", fold_text(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", tidy(text))))).strip()
 
 
+@lru_cache(maxsize=KEPT)
 def read_number(text: str, units: tuple[str, ...] = ()) -> Fraction | None:
     """Read one number exactly, or None: decimal comma or point, thousands apart, ``1/2`` or ``1 1/5`` (not ``1 5``), a unit."""
     if not units and text.isascii() and text.isdigit() and len(text) <= DIGITS:
@@ -111,6 +115,7 @@ def fold_isotope(text: str) -> str:
     return fold_look(parts[2]) + f"-{parts[1] or parts[3]}".rstrip("-")
 
 
+@lru_cache(maxsize=KEPT)
 def read_points(text: str) -> tuple[int, int | None] | None:
     """Read whole points and, where the text tells it, the maximum: ``"3"``, ``"3,0"``, ``"3 / 4"``, ``"3 балла из 4"``."""
     if text.isascii() and text.isdigit() and len(text) <= DIGITS:
@@ -208,6 +213,8 @@ def segment(text: str, pieces: Sequence[str]) -> tuple[str, ...] | None:
     """Return the only way to cut `text` into `pieces`; None when there is none, or more than one."""
     if len(text) > LONGEST or not text:
         return None
+    if len({*pieces}) == len(pieces) and max(map(len, pieces), default=0) == 1:
+        return tuple(text) if {*text} <= {*pieces} else None
     ways: list[list[tuple[str, ...]]] = [[()], *([] for _ in text)]  # two at most to each place
     for start, before in enumerate(ways[:-1]):
         for piece in pieces if before else ():

@@ -216,7 +216,7 @@ def raw_verdicts(item: Item, column: Column, own: Mapping[str, int]) -> Verdicts
     judge = judge_of(item)
     read = [judge(answer) for answer in written(item, column.vocabulary, column.kinds)]
     points = np.array([r.points for r in read], dtype=np.int64)
-    status = np.array([Reason.ANSWERED if r.readable else Reason.INVALID for r in read], dtype=np.uint8)
+    status = np.where([r.readable for r in read], Reason.ANSWERED, Reason.INVALID).astype(np.uint8)
     several = np.array([r.several for r in read], dtype=np.bool_)
     if item.options and not any(map(str.isascii, item.options)):  # of A to D, B is no В
         latin = np.array([len(v) == 1 and v.isascii() and v.isalpha() for v in column.vocabulary], dtype=np.bool_)
@@ -244,9 +244,9 @@ def point_verdicts(top: int | None, column: Column, own: Mapping[str, int], *, w
 def _settled(column: Column, read: Verdicts, own: Mapping[str, int], negative: frozenset[str]) -> Verdicts:
     """Return verdicts with tokens for missing answers and dates taken out; `read.tokens` marks what cannot be a token."""
     tokens = np.zeros(len(read.status), dtype=np.bool_)
-    for k, (text, kind) in enumerate(zip(column.vocabulary, column.kinds, strict=True)):
-        reason = token_code(text, own, usual=not read.tokens[k])
-        if reason is None and text in negative and not read.tokens[k]:
+    for k, (text, kind, certain) in enumerate(zip(column.vocabulary, column.kinds, read.tokens.tolist(), strict=True)):
+        reason = token_code(text, own, usual=not certain)
+        if reason is None and text in negative and not certain:
             reason = BLANK
         if reason is not None:
             read.points[k], read.status[k], tokens[k] = 0, reason, True
@@ -338,31 +338,32 @@ def remarks_of(name: str, column: Column, verdicts: Verdicts, item: Item | None,
     """Return what is remarkable about a column: tokens, unreadable cells, dates, in answers to `item` leading zeros too."""
     out: list[Remark] = [("responses.ambiguous_options", name, "", 1)] if item and ambiguous_options(item) else []
     size, judge = (size_with_zeros(item), judge_of(item)) if item is not None else (0, None)
-    counts = column.counts().tolist()
+    counts, invalid = column.counts().tolist(), int(Reason.INVALID)
     given = sum(compress(counts, ~verdicts.tokens))
     missed = np.where(verdicts.tokens | (verdicts.points > 0) | (verdicts.status > 0), 0, counts)
     same = missed.sum() == given >= MANY_WRONG and 2 * missed.max() > given
     if item is not None and (same or (item.type == "text" and 2 * missed.sum() > given >= unreadable.MANY)):
         most = [repr(masked(column.vocabulary[at])) for at in np.argsort(-missed, kind="stable")[:MOST].tolist() if missed[at]]
         out.append(("responses.none_right" if same else "responses.unmatched", name, ", ".join(most), int(missed.sum())))
+    points, status, tokens, several = (of_contents.tolist() for of_contents in verdicts[:4])
     for k, (text, kind) in enumerate(zip(column.vocabulary, column.kinds, strict=True)):
-        code = "responses.missing_tokens" if verdicts.tokens[k] else ""
+        code = "responses.missing_tokens" if tokens[k] else ""
         if code:
             many = counts[k] >= max(unreadable.FEWEST, unreadable.MINUS_SHARE * (counts[k] + given))
-            if text == "-1" and item is None and many and verdicts.points.max() <= 1 and text not in own:  # it may be a score
+            if text == "-1" and item is None and many and max(points) <= 1 and text not in own:  # it may be a score
                 out.append(("responses.minus_one", name, repr(text), counts[k]))
-        elif verdicts.status[k] == Reason.INVALID:
+        elif status[k] == invalid:
             code = "responses.date" if kind == "date" or DATE.fullmatch(text) else "responses.invalid"
-        elif verdicts.several[k]:
+        elif several[k]:
             code = "responses.several_options"
         elif judge and item and size and written(item, (text,), (kind,))[0].startswith("0") > text.startswith("0"):
             code = "responses.zeros_restored"
         elif judge and text.isdigit() and len(text) < size:
-            code = "responses.zeros_lost" if judge(text.zfill(size)).points > verdicts.points[k] else ""
-        elif judge and item and kind == "number" and item.unit and "%" in {item.unit.ru, item.unit.en} and not verdicts.points[k]:
+            code = "responses.zeros_lost" if judge(text.zfill(size)).points > points[k] else ""
+        elif judge and item and kind == "number" and item.unit and "%" in {item.unit.ru, item.unit.en} and not points[k]:
             code = "responses.percent_stored" if judge(f"{float(text) * 100:.12g}").points else ""
-        elif judge and item and item.type == "number" and not verdicts.points[k] and (whole := LIKE["triple"].sub(r"\1", text)) != text:
+        elif judge and item and item.type == "number" and not points[k] and (whole := LIKE["triple"].sub(r"\1", text)) != text:
             code = "responses.thousands" if judge(whole).points else ""
         if code:
-            out.append((code, name, repr(cut(text, 40) if verdicts.tokens[k] else masked(text)), counts[k]))
+            out.append((code, name, repr(cut(text, 40) if tokens[k] else masked(text)), counts[k]))
     return out

@@ -20,6 +20,7 @@ from competency_dx.storage import check_time, limits_in_force
 Kind = Literal["text", "number", "date"]
 Labels = Literal["own", "default"]
 Mode = Literal["raw", "scored"]
+TEXT: Kind = "text"
 LISTS = (list, tuple, set, frozenset)
 FEW = 64  # cells
 SINGLE = frozenset({str, int, float, bool, type(None)})
@@ -158,12 +159,17 @@ _one_cell = lru_cache(maxsize=KEPT_CELLS, typed=True)(lambda name, cell: fresh_c
 def fresh_column(name: str, cells: Any) -> Column:  # noqa: ANN401 - as above
     """Factorise cells as `column` does, and remember none."""
     codes, unique = (_few if isinstance(cells, list) else _factorised)(cells)
-    contents: list[tuple[str, Kind]] = [(visible(u), "text") if type(u) is str else cell_text(u) for u in unique]
-    figures = (text for text, kind in contents if kind == "text" and any(map(str.isdigit, text)) and text[0] != "#")
+    contents: list[Any] = [*unique]
+    if {*map(type, contents)} <= {str}:
+        texts, kinds = [*map(str.strip if "".join(contents).isascii() else visible, contents)], [TEXT] * len(contents)
+    else:
+        texts, kinds = map(list, zip(*map(cell_text, contents), strict=True))
+    figures = (t for t, kind in zip(texts, kinds, strict=True) if kind == "text" and any(map(str.isdigit, t)) and t[0] != "#")
     if all(text.endswith(".0") and text[:-2].isdigit() for text in figures):  # so a column of whole floats is written
-        contents = [(t[:-2], "number") if k == "text" and t.endswith(".0") and t[0] != "#" else (t, k) for t, k in contents]
-    limits_in_force().check(name, cell_length=max((len(text) for text, _ in contents), default=0))
-    every = "\n".join((name, *(text for text, _ in contents)))
+        for k in (k for k, text in enumerate(texts) if kinds[k] == "text" and text.endswith(".0") and text[0] != "#"):
+            texts[k], kinds[k] = texts[k][:-2], "number"
+    limits_in_force().check(name, cell_length=max(map(len, texts), default=0))
+    every = "\n".join((name, *texts))
     if not every.isascii() and (twice := LIKE["encoded twice"].search(every)):
         raise ResponsesError("responses.encoded_twice", column=name, shown=twice[0])
     try:
@@ -171,8 +177,11 @@ def fresh_column(name: str, cells: Any) -> Column:  # noqa: ANN401 - as above
     except UnicodeEncodeError:  # half of a sign beyond U+FFFF, which no file can hold
         raise ResponsesError("responses.broken_text", column=repr(name)) from None
     check_time()
-    kept = {c: k for k, c in enumerate(dict.fromkeys(c for c in contents if c[0]))}
-    place = np.array([*(kept.get(c, -1) for c in contents), -1], dtype=np.int32)
+    if len({*texts, ""}) > len(texts):  # all distinct, none empty
+        return Column(name=name, codes=np.asarray(codes, dtype=np.int32), vocabulary=tuple(texts), kinds=tuple(kinds))
+    pairs = [*zip(texts, kinds, strict=True)]
+    kept = {c: k for k, c in enumerate(dict.fromkeys(c for c in pairs if c[0]))}
+    place = np.array([*(kept.get(c, -1) for c in pairs), -1], dtype=np.int32)
     return Column(name=name, codes=place[codes], vocabulary=tuple(c[0] for c in kept), kinds=tuple(c[1] for c in kept))
 
 
