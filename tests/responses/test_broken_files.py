@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import html
+import json
 import zipfile
 from pathlib import Path
 
@@ -25,7 +28,7 @@ def codes(responses: Responses) -> set[str]:
     return {f.code.removeprefix("responses.") for f in responses.findings}
 
 
-@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866", "iso8859-5", "utf-8", "utf-16"])
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "cp866", "iso8859-5", "utf-8", "utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("case", [str, str.upper, str.title])
 def test_russian_encodings(tmp_path: Path, bank: ItemBank, encoding: str, case: object) -> None:
     text = BODY.replace("Муниципалитет", str.upper("Муниципалитет")) if case is str.upper else BODY
@@ -34,7 +37,7 @@ def test_russian_encodings(tmp_path: Path, bank: ItemBank, encoding: str, case: 
     assert found.persons.tolist() == ["т-1", "т-2"]
     assert [v.tolist() for v in found.background.values()] == [["Город", "Село"]]
     if encoding != "utf-8":
-        assert encoding in next(f for f in found.findings if f.code == "responses.encoding").en
+        assert encoding.removesuffix("-le").removesuffix("-be") in next(f for f in found.findings if f.code == "responses.encoding").en
 
 
 WORDS = st.sampled_from(
@@ -50,6 +53,54 @@ def test_any_russian_words_are_read_back(tmp_path_factory: pytest.TempPathFactor
     path.write_bytes(("код;x;сведения\n1;0;" + " ".join(words) + "\n2;1;да\n").encode(encoding))
     found = load_responses(path)
     assert found.background["сведения"].tolist() == [" ".join(words), "да"]
+
+
+WRAPS = {
+    "tags": '<p dir="ltr" style="text-align: left;"><b>{html}</b><br></p>',
+    "spaces": "&nbsp;{html}&#160;",
+    "json": '{{"text": {json}, "files": []}}',
+    "number": '{{ "number" : {json} }}',
+}
+
+
+@pytest.mark.filterwarnings("ignore::competency_dx.errors.CompetencyDxWarning")
+@settings(max_examples=25, deadline=None)
+@given(
+    cells=st.lists(st.sampled_from(["3", "4", "2,5", "2,65", "x<3", "a<b>c", "R&D", "да <или> нет", ""]), min_size=4, max_size=12),
+    wrap=st.sampled_from([*WRAPS]),
+)
+def test_markup_around_answers_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, bank: ItemBank, cells: list[str], wrap: str
+) -> None:
+    folder, pairs = tmp_path_factory.getbasetemp(), [*zip(cells, reversed(cells), strict=True)]
+    wrapped = {c: c and WRAPS[wrap].format(html=html.escape(c), json=json.dumps(c)) for c in cells}
+    read = list[Responses | str]()
+    for name, of in (("plain", {c: c for c in cells}), ("wrapped", wrapped)):
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([["id", "M01", "M05"], *([f"p{k}", of[a], of[b]] for k, (a, b) in enumerate(pairs))])
+        try:
+            read.append(load_responses(folder / f"{name}.csv", bank=bank, layout=Layout(unreadable="leave_out", cells="raw")))
+        except ResponsesError as fault:
+            read.append(fault.code)
+    plain, found = read
+    if isinstance(plain, str) or isinstance(found, str):
+        assert plain == found
+        return
+    assert plain.answers is not None
+    assert found.answers is not None
+    assert (found.scores == plain.scores).all()
+    assert (found.reasons == plain.reasons).all()
+    assert found.answers.vocabulary == plain.answers.vocabulary
+    assert codes(found) - codes(plain) == ({"markup"} if any(cells) else set())
+
+
+@pytest.mark.filterwarnings("ignore::competency_dx.errors.CompetencyDxWarning")
+@pytest.mark.parametrize("cell", ["10<sup>5</sup>", '{"choices": [true, false]}', '{"text": "5", "files": ["a.png"]}', "<p", "3 &lt 4"])
+def test_markup_that_says_more_is_left(bank: ItemBank, cell: str) -> None:
+    found = load_responses([{"id": k, "M05": c} for k, c in (("a", "2,5"), ("b", "2,5"), ("c", "1"), ("d", cell))], bank=bank)
+    assert found.answers is not None
+    assert found.scores[:, 0].tolist()[-1] == 0
+    assert "markup" not in codes(found)
 
 
 LONG = [f"p{k};3;2,5" for k in range(60)]

@@ -1,5 +1,7 @@
 """Text as people type it, brought to one form: spaces, dashes, quotes, case, ё, look-alike letters, numbers, codes of options."""
 
+import html
+import json
 import re
 import unicodedata
 from collections import Counter
@@ -26,6 +28,15 @@ _LINKS = r"[\s\-=:)>→.?!\"']*"
 def visible(text: str) -> str:
     """Return a text of composed letters without signs that nobody sees: of no width, of direction, spaces at the ends."""
     return text.strip() if text.isascii() else unicodedata.normalize("NFC", text.translate(_UNSEEN)).strip()
+
+
+def unwrapped(text: str) -> str:
+    """Return the text inside what programs write around answers: tags and entities of HTML, a reply in JSON that is one text."""
+    if (reply := LIKE["reply"].fullmatch(text)) is not None:
+        text = str(json.loads(reply[1]))
+    if "</" in text or "<br" in text.lower():  # "a<b>c" is none
+        text = LIKE["tag"].sub(" ", text)
+    return visible(LIKE["entity"].sub(lambda sign: html.unescape(sign[0]), text))
 
 
 @lru_cache(maxsize=KEPT)

@@ -34,13 +34,16 @@ Fault = Literal["responses.formulas", "responses.sheet_errors"]
 
 
 def decode(data: bytes) -> tuple[str, str]:
-    """Return the text of a file and its encoding: by byte order mark, UTF-8, or the likeliest Cyrillic code page.
+    """Return the text of a file and its encoding: by byte order mark or zero bytes, UTF-8, or the likeliest Cyrillic code page.
 
     UTF-16 that breaks off in the middle of a sign raises `UnicodeDecodeError`; the code pages have a sign for every byte. Raises
     `ResponsesError` where UTF-8 and another encoding stand side by side.
     """
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return data.decode("utf-16"), "utf-16"
+    for at, name in enumerate(("utf-16-be", "utf-16-le")):  # without a mark: the higher byte of digits and delimiters is zero
+        if 10 * data[at:ENOUGH:2].count(0) > len(data[at:ENOUGH:2]) and not data[1 - at : ENOUGH : 2].count(0):
+            return data.decode(name), "utf-16"
     try:
         return data.decode("utf-8-sig"), "utf-8"
     except UnicodeDecodeError:

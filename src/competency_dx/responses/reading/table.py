@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from competency_dx.arrays import Bools, Ints, Names, value
 from competency_dx.errors import ResponsesError, repeated
-from competency_dx.findings import Finding
+from competency_dx.findings import Finding, Template
 from competency_dx.responses.missing import Reasons
-from competency_dx.responses.normalise import LIKE, WORDS, header_form, visible
+from competency_dx.responses.normalise import LIKE, WORDS, header_form, unwrapped, visible
 from competency_dx.result import DataFrame
 from competency_dx.storage import check_time, limits_in_force
 
@@ -158,7 +158,7 @@ _one_cell = lru_cache(maxsize=KEPT_CELLS, typed=True)(lambda name, cell: fresh_c
 
 def fresh_column(name: str, cells: Any) -> Column:  # noqa: ANN401 - as above
     """Factorise cells as `column` does, and remember none."""
-    codes, unique = (_few if isinstance(cells, list) else _factorised)(cells)
+    codes, unique = cells if isinstance(cells, tuple) else (_few if isinstance(cells, list) else _factorised)(cells)
     contents: list[Any] = [*unique]
     if {*map(type, contents)} <= {str}:
         texts, kinds = [*map(str.strip if "".join(contents).isascii() else visible, contents)], [TEXT] * len(contents)
@@ -216,7 +216,10 @@ def table(named: Iterable[tuple[str, Any]], origin: str, **rest: Any) -> Table: 
         raise ResponsesError("responses.columns_twice", origin=origin, twice=twice)
     columns = {name: column(name, cells) for name, cells in pairs}
     rows = len(next(iter(columns.values())).codes) if columns else 0
-    return Table(columns=columns, rows=rows, origin=origin, **rest)
+    doubtful = [(n, c) for n, c in columns.items() if any(map("".join(c.vocabulary).__contains__, "<&{"))]
+    inside = {n: texts for n, c in doubtful if (texts := tuple(map(unwrapped, c.vocabulary))) != c.vocabulary}
+    columns |= {name: fresh_column(name, (columns[name].codes, texts)) for name, texts in inside.items()}
+    return Table(columns=columns, rows=rows, origin=origin, findings=tuple(Template("responses.markup").about(inside)), **rest)
 
 
 def from_frame(frame: object, *, numbered: bool = True) -> Table:
