@@ -8,6 +8,7 @@ import html
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -101,6 +102,12 @@ def test_markup_that_says_more_is_left(bank: ItemBank, cell: str) -> None:
     assert found.answers is not None
     assert found.scores[:, 0].tolist()[-1] == 0
     assert "markup" not in codes(found)
+
+
+@pytest.mark.parametrize("key", ["<br>", "</p>", "<b>да</b>", "&lt;", "x<b>y"])
+def test_markup_that_is_the_answer_is_right(make_item: Any, make_bank: Any, key: str) -> None:
+    bank = make_bank([make_item("A", "text", key=[key]), make_item("B", "text", key=["да"])])
+    assert load_responses([{"id": k, "A": key, "B": "да"} for k in "abcd"], bank=bank).scores.all()
 
 
 LONG = [f"p{k};3;2,5" for k in range(60)]

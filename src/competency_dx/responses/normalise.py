@@ -34,7 +34,7 @@ def unwrapped(text: str) -> str:
     """Return the text inside what programs write around answers: tags and entities of HTML, a reply in JSON that is one text."""
     if (reply := LIKE["reply"].fullmatch(text)) is not None:
         text = str(json.loads(reply[1]))
-    if "</" in text or "<br" in text.lower():  # "a<b>c" is none
+    if any(f"<{name}" in text for name in {*LIKE["closed"].findall(text)}):  # pairs: "a<b>c" and "</p>" are answers
         text = LIKE["tag"].sub(" ", text)
     return visible(LIKE["entity"].sub(lambda sign: html.unescape(sign[0]), text))
 

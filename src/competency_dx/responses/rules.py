@@ -238,7 +238,7 @@ def _measured(item: Item, rule: Tolerance) -> Judge:
 
 def _worded(item: Item, rule: Synonyms) -> Judge:
     fold = normalise.fold_isotope if item.answer_format == "isotope" else normalise.fold_look
-    right = {fold(k) for k in cast("tuple[str, ...]", item.key)}
+    right = {fold(form) for k in cast("tuple[str, ...]", item.key) for form in (k, normalise.unwrapped(k))}
     try:
         pattern = re.compile(rule.pattern.replace("ё", "е"), re.IGNORECASE) if rule.pattern else None
     except re.error as fault:

@@ -42,7 +42,8 @@ def decode(data: bytes) -> tuple[str, str]:
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return data.decode("utf-16"), "utf-16"
     for at, name in enumerate(("utf-16-be", "utf-16-le")):  # without a mark: the higher byte of digits and delimiters is zero
-        if 10 * data[at:ENOUGH:2].count(0) > len(data[at:ENOUGH:2]) and not data[1 - at : ENOUGH : 2].count(0):
+        higher, lower = data[at:ENOUGH:2], data[1 - at : ENOUGH : 2]
+        if 10 * higher.count(0) > len(higher) and not lower.count(0) and not len(data) % 2:
             return data.decode(name), "utf-16"
     try:
         return data.decode("utf-8-sig"), "utf-8"
