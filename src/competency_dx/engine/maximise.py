@@ -115,11 +115,11 @@ class _Run:
 def fit(likelihood: Marginal, method: Control, start: Floats | None = None) -> Maximised:
     """Maximise the (penalised) likelihood, the grid refined to suit it; where Newton certifies no maximum EM goes on, more narrowly."""
     phi, points = likelihood.start if start is None else start, method.points
-    gate = NEWTON_GATE if likelihood.answers.tally is None else 2 * NEWTON_GATE  # with all slopes one Newton gets on from farther
+    gate, near = NEWTON_GATE, likelihood.answers.tally is not None  # with all slopes one Newton mostly gets on without EM
     with telling(method) as tell:
         run = _Run(likelihood, method, tell)
         while True:
-            out = _newton(run, *_accelerated_em(run, phi, points, gate), points)
+            out = _newton(run, *((phi, points) if near else _accelerated_em(run, phi, points, gate)), points)
             needed = points_needed(out.at.narrowest)
             phi = out.phi
             if out.at.spacing > out.at.narrowest and needed > points and run.left:
@@ -127,7 +127,7 @@ def fit(likelihood: Marginal, method: Control, start: Floats | None = None) -> M
             elif out.converged or not run.left or gate < NARROWEST_GATE:
                 return out
             else:
-                gate /= 10
+                gate, near = gate if near else gate / 10, False
 
 
 def _accelerated_em(run: _Run, phi: Floats, points: int, gate: float) -> tuple[Floats, int]:

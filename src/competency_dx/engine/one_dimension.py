@@ -119,7 +119,9 @@ class OneDimension(Integral):
         member = (group[:, None] == np.arange(G)) / (v**2)[:, None]
         by_power[:, R:, 0], by_power[:, R:, 1] = -member * mean[:, None], member / 2
         population = by_power[slice(None) if self.persons.shared else self.order][:, free]
-        scores = louis.split_scores(curves.derivatives, curves.owner, population, theta)
+        scores = louis.SplitScores(curves.derivatives[0], np.zeros(curves.derivatives.shape[:2]), None, curves.owner, population)
+        if self.answers.tally is None:  # with slopes of one, contrasts are constants, of no account
+            scores = louis.split_scores(curves.derivatives, curves.owner, population, theta)
         answers, tables = self._placed(mean, variance), Tables(theta, log_weight, curves.log_prob)
         n = len(curves.owner)
         at = np.concatenate([np.arange(n), n + free])
