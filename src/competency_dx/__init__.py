@@ -18,7 +18,6 @@ from pathlib import Path
 _LISTED = Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")
 _HOME = {name: module for module, name in re.findall(r"^from (\S+) import (\w+) as", _LISTED, re.MULTILINE)}
 _ROOMS = {name for name, module in _HOME.items() if module == __name__}
-
 __all__ = ["__version__", *sorted(_HOME.keys() - _ROOMS)]  # noqa: PLE0604 - pinned by tests/architecture/test_public_names.py
 
 

@@ -15,13 +15,11 @@ from competency_dx.errors import CompetencyDxError, checked, kind_and_parts
 T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int8]
 Bools = NDArray[np.bool_]
 Names = NDArray[np.object_]
-
 Z95 = 1.959963984540054  # half a 95 % interval in standard errors: the .975 quantile of a standard normal
 
 
@@ -141,3 +139,12 @@ def everywhere(mask: Bools) -> bool:
 def evenly(n: int, most: int) -> Ints:
     """Return at most so many of the numbers 0 … n - 1, evenly spread, the ends among them."""
     return np.linspace(0, n - 1, min(most, n)).round().astype(np.int64)
+
+
+def spread_out(matrix: Floats, place: Ints, F: int) -> Floats:
+    """Return a matrix (F, F) that holds `matrix` at the rows and columns `place`."""
+    if len(place) == F:
+        return matrix
+    out = np.zeros((F, F))
+    out[np.ix_(place, place)] = matrix
+    return out

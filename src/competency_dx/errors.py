@@ -27,7 +27,6 @@ LONGEST = 60  # signs of a value in a sentence
 _IN_NO_FILE = re.compile("[\0\ud800-\udfff]")
 _UNIONS = (Union, UnionType)
 LANGUAGES = ("ru", "en")
-
 T = TypeVar("T")
 _OF_TYPES_ALONE = ("Calibration", "ClassCalibration", "MisconceptionEvidence")  # imported late or never by who names them
 _LATER = {name: type(name, (), {"only_name": name}) for name in _OF_TYPES_ALONE}

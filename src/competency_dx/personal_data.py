@@ -10,7 +10,6 @@ from itertools import combinations, pairwise
 from typing import Any, Literal, NamedTuple
 
 Personal = Literal["name", "e-mail", "phone", "СНИЛС", "passport", "ИНН", "birth date", "IP address", "account", "address", "card"]
-
 _CONTENT = tomllib.loads(files("competency_dx").joinpath("personal_data.toml").read_text(encoding="utf-8"))
 HEADINGS, _PATTERNS = ({name: re.compile(text) for name, text in _CONTENT[part].items()} for part in ("headings", "patterns"))
 _INSIDE: dict[Personal, re.Pattern[str]] = {

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from competency_dx.kernels import blocks
 from competency_dx.kernels.grid import Answers, Expected, Tables, e_step, prepare
+from competency_dx.kernels.grid.louis import missing_information, split_scores
 
 Floats = NDArray[np.float64]
 N_CATEGORIES = np.array([2, 3, 4])
@@ -93,3 +94,39 @@ def test_indicator_columns_name_each_answer_above_the_lowest() -> None:
     answers = prepare(np.zeros((1, 3), np.int8), np.ones((1, 3), bool), N_CATEGORIES)
     columns = list(zip(answers.item.tolist(), answers.category.tolist(), strict=True))
     assert columns == [(0, 1), (1, 1), (1, 2), (2, 1), (2, 2), (2, 3)]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n", [(2, 2, 2), (2, 3, 4)], ids=["two categories", "several"])
+@pytest.mark.parametrize("shape", ["straight", "bent", "derivatives"])
+@pytest.mark.parametrize("share", [1.0, 0.6], ids=["complete", "incomplete"])
+def test_missing_information_is_the_sum_over_persons_and_points(n: tuple[int, ...], shape: str, weighted: bool, share: float) -> None:
+    """Scores of all shapes that `split_scores` gives, with and without what they are linear in."""
+    rng, theta, K = np.random.default_rng(8), np.linspace(-5, 5, 61), max(n)
+    at = rng.normal(size=(3, K, 1)) * theta + rng.normal(size=(3, K, 1))
+    at[np.arange(K) >= np.array(n)[:, None]] = -700.0
+    log_prob = at - np.log(np.exp(at).sum(axis=1, keepdims=True))
+    observed = rng.random((40, 3)) < share
+    answers = prepare(np.where(observed, rng.random((40, 3)) * n, 0).astype(np.int8), observed, np.array(n))
+    answers = answers._replace(weight=rng.uniform(0.5, 2.0, 40)) if weighted else answers
+    owner, tables = np.repeat(np.arange(3), 2), Tables(theta, -0.5 * theta**2, np.maximum(log_prob, -700.0))
+    slopes, bends = rng.normal(size=(2, K, 6, 1)), rng.normal(size=(6, 1))
+    derivatives = np.tanh(theta * bends) + slopes[0] * theta
+    if shape == "bent":
+        derivatives = derivatives + np.sin(theta + slopes[1])
+    if shape == "derivatives":  # of each category its own, few each
+        derivatives = np.where(np.arange(K)[:, None, None] == np.arange(6)[:, None] % K, np.tanh(theta * slopes[0]), 0.0)
+    scores = split_scores(derivatives, owner, rng.normal(size=(1, 2, 2)), theta)
+    T = rng.normal(size=(8, 5))
+    expected = np.zeros((8, 8))
+    for p, w in enumerate(np.ones(40) if answers.weight is None else answers.weight):
+        codes = answers.coded(-1)[p]
+        log_joint = tables.log_weight + sum(log_prob[i, k] for i, k in enumerate(codes) if k >= 0)
+        posterior = np.exp(log_joint - log_joint.max()) / np.exp(log_joint - log_joint.max()).sum()
+        own = [derivatives[codes[i], f] if codes[i] >= 0 else 0 * theta for f, i in enumerate(owner)]
+        S = np.array([*own, *(scores.population[0] @ np.stack([theta, theta**2]))])
+        off = S - (S @ posterior)[:, None]
+        expected += w * (off * posterior) @ off.T
+    for design, wanted in ((None, expected), (T, T.T @ expected @ T)):
+        found = missing_information(answers, tables, scores, depth="exact", design=design, executor=None)
+        np.testing.assert_allclose(found, wanted, rtol=2e-3, atol=2e-4 * np.abs(wanted).max())

@@ -15,7 +15,6 @@ from competency_dx.personal_data import hidden_text
 from competency_dx.wording import toml_content
 
 SHOWN_FAULTS = 5
-
 D = TypeVar("D", bound="Document")
 Place = Callable[[Sequence[object]], str | Mapping[str, str]]
 

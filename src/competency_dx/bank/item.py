@@ -81,7 +81,6 @@ Task = Literal[
 Part = Literal["subject", "methodical", "pedagogical", "communicative", "legal", "management", "self_report"]
 Status = Literal["draft", "reviewed", "pilot", "operational", "retired"]
 Key = str | tuple[str, ...] | dict[str, str] | None
-
 ALLOWED_RULES: Mapping[str, tuple[type[Document], ...]] = {
     "single": (Exact, CodeMap),
     **dict.fromkeys(("multiple", "matching", "ordering"), (Exact, PerElement, OneError)),

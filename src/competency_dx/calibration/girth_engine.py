@@ -246,7 +246,7 @@ def girth_calibration(data: Responses, families: Sequence[str], method: Girth, *
         *tail_findings(data.items, zero_tails(codes, observed)),
         Template("calibration.second_opinion").of(function=opinion.function),
     )
-    unknown, at = engine.Information(np.zeros((0, 0)), None, np.nan), likelihood.evaluate(phi, LEAST_POINTS)
+    unknown, at = engine.Information(np.full((1, 1), np.nan), None), likelihood.evaluate(phi, LEAST_POINTS)
     settings = {"model": model, "method": opinion.described(method)}
     settings |= {"priors": "none (maximum likelihood)", "missing": method.missing.describe("en")}
     out = assembled(

@@ -26,7 +26,6 @@ Form = Literal["person", "group"]
 Purpose = Literal["support", "certification"]
 Given = Path | None
 SCORE_FILES = (".csv", ".xlsx", ".json", ".html")
-
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,

@@ -11,7 +11,6 @@ from competency_dx.cli.terminal import Terminal, heard
 from competency_dx.errors import BankError
 
 BAD_INPUT = 2  # exit code
-
 bank_app = typer.Typer(short_help="Write and publish banks", help="Banks as workbooks and by version: write, read, publish.")
 
 

@@ -18,7 +18,6 @@ from competency_dx.findings import Finding
 from competency_dx.wording import NBSP, toml_content
 
 LanguageCode = Literal["ru", "en"]
-
 _SWITCHES, _RUSSIAN = (toml_content("cli", name) for name in ("switches", "russian"))
 R = TypeVar("R")
 Row = Sequence[str]

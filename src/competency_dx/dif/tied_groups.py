@@ -24,7 +24,6 @@ EXACT = 1e-7  # twice the log-likelihood that a step still promises
 DEFINITE = 1e-6  # smallest eigenvalue of an information
 ROUNDS, STEPS, HALVINGS, REACH, POINTS = 6, 6, 8, 6.0, 401
 DELTA = 2.35  # ETS: points of the delta scale a logit
-
 Free = tuple[int, ...]
 
 

@@ -16,7 +16,6 @@ GREY = "#5c5c5c"
 PALE = "#b8b8b8"
 FAINT = "#e4e4e4"
 PAPER = "#ffffff"
-
 Look = Literal["solid", "half", "diamond", "open", "none"]
 LOOKS: tuple[Look, ...] = ("solid", "half", "diamond", "open", "none")
 SHOWN_ROWS = 10

@@ -34,20 +34,23 @@ class Information(NamedTuple):
 
     matrix: Floats
     covariance: Floats | None
-    smallest_eigenvalue: float
+
+    @property
+    def smallest_eigenvalue(self) -> float:
+        """Return the smallest eigenvalue, NaN where the matrix has numbers that are not finite."""
+        known = np.isfinite(self.matrix).all()
+        return float(np.linalg.eigvalsh(self.matrix).min(initial=np.inf)) if known else float("nan")
 
 
 def inverted(matrix: Floats) -> Information:
-    """Return information with its inverse and smallest eigenvalue."""
+    """Return information with its inverse."""
     matrix = 0.5 * (matrix + matrix.T)
     if not len(matrix):
-        return Information(matrix, matrix, np.inf)
-    smallest = float(np.linalg.eigvalsh(matrix)[0]) if np.isfinite(matrix).all() else float("nan")
+        return Information(matrix, matrix)
     try:
-        factor = cho_factor(matrix, lower=True)
+        return Information(matrix, cho_solve(cho_factor(matrix, lower=True), np.eye(len(matrix))))
     except (LinAlgError, ValueError):
-        return Information(matrix, None, smallest)
-    return Information(matrix, cho_solve(factor, np.eye(len(matrix))), smallest)
+        return Information(matrix, None)
 
 
 class Accuracy(NamedTuple):

@@ -51,7 +51,6 @@ LEAST_VARIANCE = 0.01
 SPREAD = 0.5
 SAME = 0.01
 SEED = 20_071_969
-
 Progress = Callable[[int, float, float], None]
 
 

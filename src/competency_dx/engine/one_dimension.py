@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from competency_dx.arrays import Floats, Ints, value
+from competency_dx.arrays import Floats, Ints, spread_out, value
 from competency_dx.engine.items import Items, beta_of
 from competency_dx.engine.marginal import EStep, Evaluation, Integral, Marginal, Precision
 from competency_dx.engine.maximise import Control, Maximised, fit
@@ -127,7 +127,7 @@ class OneDimension(Integral):
         at = np.concatenate([np.arange(n), n + free])
         design = None if of.items.design is None else of.collector()[at]
         missing = louis.missing_information(answers, tables, scores, depth=depth, design=design, executor=self.executor)
-        return missing if design is not None else louis.spread_out(missing, at, n + len(of.population.free))
+        return missing if design is not None else spread_out(missing, at, n + len(of.population.free))
 
     def scores(self, of: Marginal, now: Evaluation, kept: OnLine) -> Floats:
         """Return the expected scores of persons."""

@@ -52,8 +52,8 @@ class ProductGrid(Integral):
         curves = of.curves(phi, grid.theta)
         table = curves if double else curves.astype(np.float32)
         x = product.grid_e_step(self.answers, grid, table, normals, executor=self.executor)  # type: ignore[arg-type]
-        fine = grid.spacing / grid.unit, x.narrowest / grid.unit
-        return EStep(x.log_likelihood, x.upper, x.totals, grid.theta, curves, *fine, (grid, normals, x))
+        spacing, narrowest = grid.spacing / grid.unit, x.narrowest / grid.unit
+        return EStep(x.log_likelihood, x.upper, x.totals, grid.theta, curves, spacing, narrowest, (grid, normals, x))
 
     def _grid(self, populations: tuple[Floats, Floats], points: int) -> tuple[product.Grid, product.Normals]:
         """Return a grid that spans all populations, and the populations of persons."""
@@ -76,14 +76,13 @@ class ProductGrid(Integral):
         grid, normals, _ = kept
         if now.spacing < COARSE * now.narrowest / FINE:
             grid, _ = self._grid(of.normals(now.phi), points_needed(COARSE * now.narrowest))
-        tables = of.tables(now.phi, grid.theta)
-        return product.grid_missing_information(self.answers, grid, tables, normals, depth=depth, executor=self.executor)
+        curves = of.tables(now.phi, grid.theta)
+        return product.grid_missing_information(self.answers, grid, curves, normals, depth=depth, executor=self.executor)
 
     def scores(self, of: Marginal, now: Evaluation, kept: OnGrid) -> Floats:
         """Return the expected scores of persons."""
         grid, normals, _ = kept
-        tables = of.tables(now.phi, grid.theta)
-        return product.grid_person_scores(self.answers, grid, tables, normals, executor=self.executor)
+        return product.grid_person_scores(self.answers, grid, of.tables(now.phi, grid.theta), normals, executor=self.executor)
 
     def points(self, asked: int, dimensions: int) -> int:
         """Return the points as asked, but 31, 21 and 17 on each axis with two, three and four dimensions for 61."""
@@ -106,8 +105,7 @@ def refuse_confounded(items: Items, population: Populations) -> None:
     correlated = [one for one, moves in zip(zip(a, b, strict=True), free, strict=True) if moves and one[0] != one[1]]
     for d, e in (pair for one in correlated for pair in (one, one[::-1])):
         if not (loads[:, d] & (place[:, e] < 0)).any():
-            first, second = population.dimensions[d], population.dimensions[e]
-            raise CalibrationError("engine.not_identified", first=first, second=second)
+            raise CalibrationError("engine.not_identified", first=population.dimensions[d], second=population.dimensions[e])
 
 
 def product_grid_likelihood(
@@ -166,8 +164,7 @@ class Reduction(Integral):
         curves = of.curves(phi, axes.points)
         table = curves if double else curves.astype(np.float32)
         x = bifactor.bifactor_e_step(self.design, axes, table, normals, executor=self.executor)  # type: ignore[arg-type]
-        fine = axes.spacing, x.narrowest
-        return EStep(x.log_likelihood, x.upper, x.totals, axes.points, curves, *fine, (axes, normals, gamma, x))
+        return EStep(x.log_likelihood, x.upper, x.totals, axes.points, curves, axes.spacing, x.narrowest, (axes, normals, gamma, x))
 
     def moments(self, kept: OnAxes) -> Moments:
         """Return the moments of each group; covariances, which are not free, are left at zero."""
@@ -185,8 +182,7 @@ class Reduction(Integral):
     def scores(self, of: Marginal, now: Evaluation, kept: OnAxes) -> Floats:
         """Return the expected scores of persons."""
         axes, normals, *_ = kept
-        tables = of.tables(now.phi, axes.points)
-        return bifactor.bifactor_person_scores(self.design, axes, tables, normals, executor=self.executor)
+        return bifactor.bifactor_person_scores(self.design, axes, of.tables(now.phi, axes.points), normals, executor=self.executor)
 
     def points(self, asked: int, dimensions: int) -> int:  # noqa: ARG002
         """Return the points as asked, but 31 for the 61 of a calibration that does not say."""
@@ -236,8 +232,8 @@ class Propagation(Integral):
         sites = ep_likelihood.no_sites(self.design) if before is None else before.kept[1].sites
         control = SETTLED if precision == "double" else FIRST if before is None else SWEEPS
         x = ep_e_step(self.design, model if precision == "double" else model.single(), sites, control=control, executor=self.executor)
-        sd, h = _least_sd(model.covariance), float(model.theta[1] - model.theta[0])
-        fine = h / sd, x.narrowest / sd
+        sd = _least_sd(model.covariance)
+        fine = float(model.theta[1] - model.theta[0]) / sd, x.narrowest / sd
         return EStep(x.log_likelihood, x.upper, x.totals, model.theta, model.log_prob, *fine, (model, x))
 
     def _model(self, of: Marginal, phi: Floats, points: int) -> Model:
@@ -266,8 +262,9 @@ class Propagation(Integral):
     def scores(self, of: Marginal, now: Evaluation, kept: Propagated) -> Floats:
         """Return the expected scores of persons."""
         model, x = kept
-        tables = of.tables(now.phi, model.theta)
-        return ep_likelihood.ep_person_scores(self.design, model, tables, sites=x.sites, executor=self.executor)
+        return ep_likelihood.ep_person_scores(
+            self.design, model, of.tables(now.phi, model.theta), sites=x.sites, executor=self.executor
+        )
 
     def accuracy(self, now: Evaluation) -> Accuracy:
         """Return the correction of the log-likelihood and the errors of propagation."""

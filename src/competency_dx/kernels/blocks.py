@@ -17,7 +17,6 @@ from competency_dx.arrays import Floats, Ints, T, blocks
 from competency_dx.errors import ForkError
 
 S = TypeVar("S")
-
 BLOCK = 2048
 ROWS = 8
 AHEAD = 4  # pieces under way at a time on an executor where what they give is large

@@ -29,10 +29,8 @@ from competency_dx.kernels.grid import Answers, JointTerms, Tables, indicators, 
 BLOCK = 512
 NO_MASS = -37.0  # log of a weight beside 1 that double precision does not see
 STRETCH = 4  # blocks to a task, so few that some thousand persons are work for two cores
-
 Target = Literal["ML", "WLE", "MAP"]
 Curves = Callable[[Floats], tuple[Floats, Floats, Floats]]
-
 STEPS, JOINT_STEPS = 80, 100
 CLOSE = 1e-10
 LONGEST = 2.0

@@ -16,7 +16,6 @@ from competency_dx.arrays import Floats
 Method = Literal["none", "varimax", "oblimin", "promax"]
 Map = Callable[[Floats], Floats]
 Criterion = Callable[[Floats], tuple[float, Floats]]
-
 STARTS = 8
 MOST_STEPS = 500
 TOLERANCE = 5e-8

@@ -18,7 +18,6 @@ from competency_dx.kernels.classes import misconception_mixture as kernel
 from competency_dx.responses import Reason, Responses, score_answers
 
 Standing = Literal["estimated", "no_item", "one_item", "few_answers", "not_seen"]
-
 MOST_OPTIONS = 10  # of a multiple-choice item: 1023 answers are possible then
 MOST_TOGETHER = 8  # misconceptions whose items overlap: 256 states of a person
 LEAST_PERSONS = 20  # who show two choices each, for a test of association to mean anything

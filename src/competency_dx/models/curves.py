@@ -19,7 +19,6 @@ from competency_dx.responses import Reason, Responses
 from competency_dx.result import provenance
 
 Tables = Iterator[tuple[Floats, float]]  # probabilities at points of parameters, and their weights
-
 AXIS_POINTS = 5
 PRODUCT_DIMENSIONS = 3
 TINY = 1e-300

@@ -31,8 +31,6 @@ class Extra(NamedTuple):
 
 
 Extras = Callable[[int], tuple[Extra, ...]]
-
-
 LOWER = Extra("c", 0, -1.7, -np.inf)
 UPPER = Extra("u", 0, 3.0, np.inf)
 

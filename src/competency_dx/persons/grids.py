@@ -19,7 +19,6 @@ from competency_dx.models import ItemParameters, averaged_log_probabilities, sco
 from competency_dx.responses import MissingPolicy
 
 ItemUncertainty = Literal["provisional", "all", "none"]
-
 LEAST_POINTS = 11
 SAFETY = 0.8  # of the narrowest posterior SD that information promises
 WIDEST = 1.0  # spacing in units of the narrowest posterior SD that the check lets pass

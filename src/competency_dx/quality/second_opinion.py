@@ -19,7 +19,6 @@ from competency_dx.result import DataFrame, Provenance, Result, frame, provenanc
 from competency_dx.wording import listed
 
 Verdict = Literal["agrees", "differs", "undecided", "girth is higher"]
-
 LIMIT = 0.5  # standard errors; also what the log-likelihoods may differ by: LIMIT² / 2 a parameter
 SAME_DATA = 1e-2  # the responses given must give the calibration's log-likelihood back within this
 ABOVE = 1e-2  # log-likelihood that girth may lie above a maximum: rounding of the grids

@@ -22,7 +22,6 @@ from competency_dx.wording import toml_content
 
 HIGHEST, DENSE = 100, 8  # a table with as many cells a row is counted through
 WIDE, LARGE, FEW, SEVERAL, MANY = 3, 10, 5, 20, 50  # gaps below codes; marks beyond can be slips; enough marks to tell that
-
 STATUSES = ("used", "blank", "unreadable", "above", "unknown", "copy")
 USED, BLANK, UNREADABLE, ABOVE, UNKNOWN, COPY = range(len(STATUSES))
 CASES = (("raters.unreadable", UNREADABLE), ("raters.above_maximum", ABOVE), ("raters.unknown", UNKNOWN), ("raters.copies", COPY))

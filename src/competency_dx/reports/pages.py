@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 Language = Literal["ru", "en"]
 SHOWN_SCOPE = 5
 BETWEEN, CALL = re.compile(r"(?<=[.!?…]) +(?=[A-ZА-ЯЁ«\d])"), re.compile(r"\b[A-Za-z_]+\(|--[a-z]|\b[a-z_]+=")
-
-
 SheetCell = str | float | int | bool | None
 
 

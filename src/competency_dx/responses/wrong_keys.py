@@ -45,9 +45,7 @@ class SuspectedKey:
 
 
 @checked(ResponsesError)
-def suspected_keys(
-    responses: Responses, *, policy: MissingPolicy | None = None, rest: Floats | None = None
-) -> tuple[SuspectedKey, ...]:
+def suspected_keys(responses: Responses, policy: MissingPolicy | None = None, rest: Floats | None = None) -> tuple[SuspectedKey, ...]:
     """Return the items with a probable wrong key.
 
     An item is tested when at least 30 answers to it enter and its correlation r with the other items is negative. Two

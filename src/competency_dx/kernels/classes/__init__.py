@@ -26,7 +26,6 @@ from competency_dx.kernels.classes.item_classes import boxed_step, climbed
 Binary = NDArray[np.int8]
 Pairs = Sequence[tuple[int, int]]
 Kind = Literal["saturated", "independent", "higher_order", "higher_order_1pl"]
-
 POINTS, REACH = 81, 6.0
 FARTHEST = 8.0  # bound of intercepts and slopes: beyond it an attribute is a step function of the ability
 SCORING_STEPS = 8

@@ -35,7 +35,6 @@ RIDGES, OPTIMAL = (0.0, 1e-6, 1e-5), 1e-8
 FEW = 64
 BROKEN = 1e-10
 Link = Literal["identity", "logit"]
-
 BOUND = 1e-4  # probabilities stay in [BOUND, 1 - BOUND]
 BLOCK, LARGE_BLOCK = 512, 4096
 NEWTON_STEPS = 4

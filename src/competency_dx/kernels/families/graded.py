@@ -13,8 +13,6 @@ from competency_dx.arrays import Bools, Floats
 from competency_dx.kernels.families import FLOOR
 
 TINY = float(np.exp(FLOOR))
-
-
 Boundaries = tuple[Floats, Floats, Floats]
 """Category probabilities (…, n, K); slopes w = P*(1 - P*) of the boundaries (…, n, K), zero where there is none; P* (…, n, K + 1)."""
 

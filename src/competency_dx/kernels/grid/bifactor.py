@@ -31,6 +31,7 @@ from competency_dx.kernels.grid.product import ItemTables, block_size
 MOST_POINTS = 401
 BLOCK = 32
 Singles = NDArray[np.float32]
+Parts = list[tuple[Ints, Floats]]  # of a matrix: the parameters they concern, and what is added there
 
 
 class Axes(NamedTuple):
@@ -83,8 +84,7 @@ class Reduced(NamedTuple):
 
 def axes(points: int, populations: IndependentNormals) -> Axes:
     """Return axes with `points` to ±6 SD of the narrowest population, reaching 6 SD beyond all."""
-    sd = np.sqrt(populations.variance)
-    mean = populations.mean
+    sd, mean = np.sqrt(populations.variance), populations.mean
     reach = REACH * sd[:, 0].max()
     general = _axis(mean.min() - reach, mean.max() + reach, sd[:, 0].min(), points)
     reach = REACH * sd[:, 1:].max()
@@ -160,8 +160,9 @@ def _block_statistics(terms: BifactorTerms, piece: tuple[Design, IndependentNorm
         above = (Z.T @ joint).astype(np.float64)
         upper[design.columns[s]] = np.kron(above, prior) if alone else above
         totals[design.items[s]] = np.kron(own, prior) if alone else own
-    likelihood = float((found.evidence * weight).sum(dtype=np.float64))
-    return Expected(likelihood, upper, totals, general.sum(axis=0), mean, variance, narrowest)
+    return Expected(
+        float((found.evidence * weight).sum(dtype=np.float64)), upper, totals, general.sum(axis=0), mean, variance, narrowest
+    )
 
 
 def _moments(axes_: Axes, found: Reduced) -> tuple[Floats, Floats, float]:
@@ -241,7 +242,7 @@ def _frame(design: Design, axes: Axes, tables: ItemTables, populations: Independ
     return _TestletFrame(terms, place, owner, tuple(rows), K + 1, N)
 
 
-def _block_information(frame: _TestletFrame, piece: tuple[Design, IndependentNormals]) -> list[tuple[Ints, Floats]]:
+def _block_information(frame: _TestletFrame, piece: tuple[Design, IndependentNormals]) -> Parts:
     """Return the parts that Σ_p Cov[S_p | x_p] of a block is the sum of, with the parameters they concern."""
     weight, (general, given, place, within) = piece[0].weight, _scores(frame, *piece)
     mean = np.einsum("pfq,pq->pf", given, general)
@@ -258,9 +259,7 @@ def _block_means(frame: _TestletFrame, piece: tuple[Design, IndependentNormals])
     return out
 
 
-def _scores(
-    frame: _TestletFrame, design: Design, populations: IndependentNormals
-) -> tuple[Floats, Floats, Ints, list[tuple[Ints, Floats]]]:
+def _scores(frame: _TestletFrame, design: Design, populations: IndependentNormals) -> tuple[Floats, Floats, Ints, Parts]:
     """Return general posteriors (p, Q), E[S | θ] (p, F, Q), its place among all, and Σ E Cov[S | θ] of each testlet, of a block."""
     found = reduced(frame.terms, design, populations)
     p, Q = found.general.shape

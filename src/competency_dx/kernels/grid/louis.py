@@ -20,12 +20,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from competency_dx.arrays import Codes, Floats, Ints, blocks
+from competency_dx.arrays import Codes, Floats, Ints, blocks, spread_out
 from competency_dx.kernels.blocks import BLOCK, even_size, map_pieces
 from competency_dx.kernels.grid import Answers, JointTerms, Tables, indicators, joint_terms, posteriors
 
 Depth = Literal["exact", "guide"]
-
 MAX_TERMS = 20
 GUIDE_TERMS, GUIDE_PERSONS = 2, 2500
 MANY_PERSONS = 4_000
@@ -33,8 +32,8 @@ NEGLIGIBLE = 3e-6
 STRAIGHT = 1e-9
 TINY = 1e-12
 NOUGHT = 1e-14  # a derivative that is none: its products would be slow subnormal numbers in single precision
+FAR_OFF = 1e-9  # shares of a person at a point that are left out of sums over persons
 LEAST_ROOT = 1e-11  # roots of masses that are none, kept above the slow subnormal numbers of single precision
-
 AnyFloats = NDArray[np.floating[Any]]
 
 
@@ -107,9 +106,10 @@ def _missing_of_block(terms: JointTerms, theta: Floats, how: tuple[int, Floats |
     met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[scores.owner])
     place, some = np.concatenate([met, np.arange(len(scores.owner), scores.size)]), scores.take(met, points)
     T = None if design is None else design[place]
-    if some.bent is None and len(some.population) == 1 and (codes[:, np.unique(some.owner)] >= 0).all():
-        straight = _straight(posterior, theta, some, np.ascontiguousarray(codes.T)[some.owner], answers.weight, T)
-        return spread_out(straight, place, scores.size) if design is None else straight
+    whole = _straight if some.bent is None else _binary if len(some.bent) == 2 and most > GUIDE_TERMS else None
+    if whole is not None and len(some.population) == 1 and (codes[:, np.unique(some.owner)] >= 0).all():
+        out = whole(posterior, theta, some, codes, answers.weight, T)
+        return spread_out(out, place, scores.size) if design is None else out
     project = Projection(np.ascontiguousarray(codes.T), some, theta, posterior.dtype, T)
     root = None if answers.weight is None else np.sqrt(answers.weight)[:, None]
     out, total, size = np.zeros((some.size if design is None else design.shape[1],) * 2), 0.0, np.inf
@@ -127,7 +127,7 @@ def _missing_of_block(terms: JointTerms, theta: Floats, how: tuple[int, Floats |
     return spread_out(out, place, scores.size) if design is None else out
 
 
-def _straight(posterior: Floats, theta: Floats, scores: SplitScores, own: Codes, weight: Floats | None, T: Floats | None) -> Floats:
+def _straight(posterior: Floats, theta: Floats, scores: SplitScores, codes: Codes, weight: Floats | None, T: Floats | None) -> Floats:
     """Return Σ_p Cov[S_p | x_p] of persons who answered all items, where scores are B(θ) + l_p θ with one table B, (F, F) or Tᵀ(F, F)T.
 
     It is B G Bᵀ + L V Bᵀ + B Vᵀ Lᵀ + L diag(var) Lᵀ, with G = Σ_p diag(w_p) - w_p w_pᵀ and V = (θ - mean) w_p of posteriors w_p.
@@ -142,11 +142,41 @@ def _straight(posterior: Floats, theta: Floats, scores: SplitScores, own: Codes,
     if not len(rows) and T is not None:
         table, T = T.T @ table, None
     out = table @ within @ table.T
-    if (lines := _chosen(own[rows], scores.linear[:, rows], kind)) is not None:
+    if (lines := _chosen(np.ascontiguousarray(codes.T)[scores.owner[rows]], scores.linear[:, rows], kind)) is not None:
         cross = (lines @ v) @ table.T
         out[rows] += cross
         out[:, rows] += cross.T
         out[np.ix_(rows, rows)] += (lines * spread) @ lines.T
+    return np.asarray(out if T is None else T.T @ out @ T)
+
+
+def _binary(posterior: Floats, theta: Floats, scores: SplitScores, codes: Codes, weight: Floats | None, T: Floats | None) -> Floats:
+    """Return Σ_p Cov[S_p | x_p], (F, F) or Tᵀ(F, F)T, of persons who answered all items; scores are B(θ) + x_p C(θ), x_p of 0 and 1.
+
+    Beside what it has in common with `_straight` there is Σ_q C_q C_qᵀ Σ_p w_pq x_p x_pᵀ, whose sums of persons are by pairs of items.
+    Constants in C are of no account: about its mean less is lost to rounding.
+    """
+    kind, of, bent = posterior.dtype, scores.owner, np.asarray(scores.bent)
+    order = np.argsort(posterior @ theta.astype(kind))  # whoever is far from a point of the grid is then far from it in the block too
+    posterior, x = posterior[order], codes[order].astype(kind)
+    weights = np.ones((len(x), 1), dtype=kind) if weight is None else weight[order, None].astype(kind)
+    scaled = posterior * weights
+    mass = scaled.sum(axis=0, dtype=np.float64)
+    low, high = bent + scores.linear[:, :, None] * theta
+    rise = high - low - ((high - low) @ mass / mass.sum())[:, None]
+    table = np.concatenate([scores.base + low, scores.population[0] @ np.stack([theta, theta**2])])
+    out = table @ (np.diag(mass) - scaled.T @ posterior.astype(np.float64)) @ table.T
+    steep = rise.astype(kind)
+    mean = (posterior @ steep.T) * x[:, of]
+    cross = table @ ((scaled.T @ x)[:, of] * rise.T - scaled.T @ mean)
+    out[:, : len(of)] += cross
+    out[: len(of)] += cross.T
+    inner, near = -((mean * weights).T @ mean).astype(np.float64), scaled > FAR_OFF * scaled.max()
+    for q, (first, behind) in enumerate(zip(near.argmax(axis=0), near[::-1].argmax(axis=0), strict=True)):
+        rows = slice(first, len(near) - behind)
+        part = x[rows] * np.sqrt(scaled[rows, q, None])
+        inner += (part.T @ part)[of][:, of] * (steep[:, q, None] * steep[:, q])
+    out[: len(of), : len(of)] += inner
     return np.asarray(out if T is None else T.T @ out @ T)
 
 
@@ -161,15 +191,6 @@ def by_pattern(parts: Sequence[Answers], depth: Depth) -> Ints:
         return order
     answered = min((float(part.observed.mean()) for part in parts if part.observed is not None), default=1.0)
     return order[:: max(1, int(len(order) * answered) // GUIDE_PERSONS)]
-
-
-def spread_out(matrix: Floats, place: Ints, F: int) -> Floats:
-    """Return a matrix (F, F) that holds `matrix` at the rows and columns `place`."""
-    if len(place) == F:
-        return matrix
-    out = np.zeros((F, F))
-    out[np.ix_(place, place)] = matrix
-    return out
 
 
 class Projection:

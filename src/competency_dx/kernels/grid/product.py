@@ -6,13 +6,9 @@ more than 6 SD away from every population are left out. The rectangle rule on th
 2 exp(-2 π² kᵀWk / h²) for the least wide direction k of its dual, small whole numbers, where W is the covariance of u in the
 posterior and h the spacing (Trefethen & Weideman 2014, doi:10.1137/130932132): √(kᵀWk) is what `narrowest` reports.
 
-Information is what the posteriors say of the complete-data scores, by their means and covariances:
-
-I = Σ_p { E[-∂² ℓ_c | x_p] - Cov[S_p(θ) | x_p] }     (Louis 1982, doi:10.1111/j.2517-6161.1982.tb01203.x)
-
-A posterior in several dimensions lives on a small part of the grid; the sums run over the points that carry it, one by one, and
-are exact there. Scores of populations are as for `ep_likelihood`: with y = Σ_g⁻¹(θ - μ_p), w_r y_d by γ_rd and y_a y_b (half of it
-for a = b) by Σ_ab, constants being of no account to a covariance.
+Information is by Louis' identity, as in louis.py. A posterior in several dimensions lives on a small part of the grid; sums over
+complete-data scores run over the points that carry it, one by one, and are exact there. Scores of populations are as for
+`ep_likelihood`: with y = Σ_g⁻¹(θ - μ_p), w_r y_d by γ_rd and y_a y_b (half of it for a = b) by Σ_ab, up to constants.
 """
 
 from concurrent.futures import Executor
@@ -168,9 +164,8 @@ def grid_e_step(answers: Answers, grid: Grid, log_prob: Floats, normals: Normals
     """Return log-likelihood, counts, moments in the precision of the tables (I, K, Q); blocks add up in double, in order."""
     terms = grid_terms(answers, grid.theta, log_prob, log_cell=grid.log_cell, normals=normals)
     dual = dual_directions(len(grid.root)) @ np.linalg.inv(grid.root)
-    bare = terms._replace(prior=None)
     parts = taken(len(answers.codes), block_size(len(grid.theta)), answers, terms.prior)
-    return added(map_pieces(partial(_block_statistics, bare, dual), parts, executor=executor))
+    return added(map_pieces(partial(_block_statistics, terms._replace(prior=None), dual), parts, executor=executor))
 
 
 def _block_statistics(terms: GridTerms, dual: Floats, piece: tuple[Answers, Floats | None]) -> Expected:
@@ -234,17 +229,13 @@ def grid_missing_information(
     """Return Σ_p Cov[S_p | x_p] (N + H, N + H) of N item and H population parameters; a ``"guide"`` is of a few thousand persons."""
     order = by_pattern((answers,), depth)
     frame, prior = _frame(answers, grid, tables, normals)
-    F = len(tables.owner) + size(normals.regressors.shape[1], frame.groups, grid.theta.shape[1])
-    out = np.zeros((F, F))
-    chosen = taken(order, BLOCK, answers, normals, prior)
-    for place, part in map_pieces(partial(_block_information, frame), chosen, executor=executor):
+    out = np.zeros((len(tables.owner) + size(normals.regressors.shape[1], frame.groups, grid.theta.shape[1]),) * 2)
+    for place, part in map_pieces(partial(_block_information, frame), taken(order, BLOCK, answers, normals, prior), executor=executor):
         out[np.ix_(place, place)] += part
     return np.asarray(out * (len(answers.codes) / len(order)))
 
 
-def grid_person_scores(
-    answers: Answers, grid: Grid, tables: ItemTables, normals: Normals, *, executor: Executor | None = None
-) -> Floats:
+def grid_person_scores(answers: Answers, grid: Grid, tables: ItemTables, normals: Normals, *, executor: Executor | None) -> Floats:
     """Return the gradient of each person's log-likelihood (P, N + H), case weights left aside."""
     frame, prior = _frame(answers, grid, tables, normals)
     chosen = taken(np.arange(len(answers.codes)), BLOCK, answers, normals, prior)

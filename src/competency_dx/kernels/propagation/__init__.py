@@ -23,7 +23,6 @@ from competency_dx.kernels.blocks import ROWS, at_least_two
 from competency_dx.kernels.grid import NOTHING
 
 N = TypeVar("N", bound=tuple[Any, ...])
-
 LEAST_STEP = 0.125
 FEW = 0.75  # share of persons still moving from which they go on by themselves
 NEGATIVE = 0.5  # negative precision of a site, in units of the smallest eigenvalue of Σ⁻¹: cavities stay proper

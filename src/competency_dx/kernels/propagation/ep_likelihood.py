@@ -44,6 +44,8 @@ COVARIANCES = 2**16  # elements of covariance matrices in a block, so that they 
 LOWEST, HIGHEST = 3, 7  # orders of the correction
 DEFAULT = SweepControl()
 AnyFloats = NDArray[np.floating[Any]]
+Terms = tuple[JointTerms, ...]  # of the log likelihood of each dimension
+Streams = list[Iterator[AnyFloats]]  # of each dimension, its weighted scores term by term
 ScoresByDimension = tuple[tuple[SplitScores, ...], tuple[Ints, ...]]  # of each dimension, and their places among all F
 
 
@@ -82,12 +84,12 @@ def no_sites(design: Design) -> Sites:
     return Sites(np.zeros(design.answered.shape), np.zeros(design.answered.shape))
 
 
-def likelihood_terms(design: Design, model: Model) -> tuple[JointTerms, ...]:
+def likelihood_terms(design: Design, model: Model) -> Terms:
     """Return what log-likelihoods of each dimension are made of."""
     return tuple(bare_terms(part, model.log_prob[items]) for part, items in zip(design.answers, design.items, strict=True))
 
 
-def block_of(design: Design, model: Model, terms: tuple[JointTerms, ...]) -> Block:
+def block_of(design: Design, model: Model, terms: Terms) -> Block:
     """Return log-likelihoods and priors of all persons of a (piece of a) design."""
     kind = model.log_prob.dtype
     out = np.empty((len(terms), len(model.theta), design.persons), dtype=kind)
@@ -116,9 +118,7 @@ def ep_e_step(
     return PropagatedExpected(float(ll), upper, totals, Moments(*moments), sd, new, int(unsettled))
 
 
-def _block_statistics(
-    model: Model, terms: tuple[JointTerms, ...], control: SweepControl, piece: tuple[Design, Sites]
-) -> PropagatedExpected:
+def _block_statistics(model: Model, terms: Terms, control: SweepControl, piece: tuple[Design, Sites]) -> PropagatedExpected:
     """Return the statistics of a block; its `narrowest` is a variance."""
     design, sites = piece
     found = settle(block_of(design, model, terms), sites, control)
@@ -175,7 +175,7 @@ def ep_error(design: Design, model: Model, sites: Sites, *, executor: Executor |
     return EPError(*map(np.concatenate, zip(*map_pieces(one, pieces(design, sites), executor=executor), strict=True)))
 
 
-def _correction(model: Model, terms: tuple[JointTerms, ...], piece: tuple[Design, Sites]) -> EPError:
+def _correction(model: Model, terms: Terms, piece: tuple[Design, Sites]) -> EPError:
     """Return the leading correction for a block of persons."""
     found = settle(block_of(piece[0], model, terms), piece[1], DEFAULT)
     k, sd, correlation = np.arange(len(found.mean)), found.deviations, found.correlations
@@ -301,9 +301,7 @@ def ep_missing_information(
     return np.asarray(sum(parts) * (design.persons / len(order)))
 
 
-def _block_information(
-    model: Model, terms: tuple[JointTerms, ...], scores: ScoresByDimension, most: int, piece: tuple[Design, Sites]
-) -> Floats:
+def _block_information(model: Model, terms: Terms, scores: ScoresByDimension, most: int, piece: tuple[Design, Sites]) -> Floats:
     """Return the missing information (F + N, F + N) of a block."""
     design, sites = piece
     found = settle(block_of(design, model, terms), sites, DEFAULT)
@@ -322,11 +320,9 @@ def _block_information(
     return out
 
 
-def _item_terms(
-    design: Design, model: Model, found: Settled, scores: ScoresByDimension, most: int
-) -> tuple[list[Iterator[AnyFloats]], Ints]:
+def _item_terms(design: Design, model: Model, found: Settled, scores: ScoresByDimension, most: int) -> tuple[Streams, Ints]:
     """Return for each dimension the terms c_1, c_2 … (p, F_k) of the parameters a block meets, and these among all F."""
-    terms, place = list[Iterator[AnyFloats]](), []
+    terms, place = Streams(), []
     for part, own, at, tilted in zip(design.answers, *scores, found.tilted, strict=True):
         codes = part.coded(-1)
         met = np.flatnonzero(np.asarray((codes >= 0).any(axis=0))[own.owner])
@@ -337,7 +333,7 @@ def _item_terms(
 
 
 def _sums(
-    items: list[Iterator[AnyFloats]], found: Settled, groups: tuple[PopulationPosterior, ...], weight: Floats | None
+    items: Streams, found: Settled, groups: tuple[PopulationPosterior, ...], weight: Floats | None
 ) -> tuple[Floats, list[Floats]]:
     """Return Σ_p Cov over the items a block meets (F, F) and with the scores of each group (N, F), term by term."""
     D = len(found.mean)
@@ -380,7 +376,7 @@ def ep_person_scores(design: Design, model: Model, tables: ItemTables, *, sites:
     return np.concatenate(list(map_pieces(one, pieces(design, sites), executor=executor)))
 
 
-def _block_scores(model: Model, terms: tuple[JointTerms, ...], tables: ItemTables, piece: tuple[Design, Sites]) -> Floats:
+def _block_scores(model: Model, terms: Terms, tables: ItemTables, piece: tuple[Design, Sites]) -> Floats:
     design, sites = piece
     found = settle(block_of(design, model, terms), sites, DEFAULT)
     items = np.zeros((design.persons, len(tables.owner)))
