@@ -87,8 +87,7 @@ class Problem(NamedTuple):
     def start(self) -> Remaining:
         """Return what is open before."""
         V, percent = self.outlook.covariance, np.matmul(self.weight, self.outlook.slope[:, :, None] * self.outlook.covariance)
-        precision = self.outlook.precision @ self._inside.T
-        return Remaining(V, percent, np.zeros(self.open.shape), self.answered.astype(float), precision)
+        return Remaining(V, percent, np.zeros(self.open.shape), self.answered.astype(float), self.outlook.precision @ self._inside.T)
 
     def rows(self, persons: Ints) -> "Problem":
         """Return the problem of some of the persons."""

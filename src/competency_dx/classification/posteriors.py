@@ -152,8 +152,7 @@ def matched(data: Responses, parameters: ItemClasses, missing: MissingPolicy | N
     if codes.max(initial=0) > 1:
         raise ScoringError("classification.dichotomous_only")
     patterns, of_person = distinct_patterns(codes, observed)
-    items = np.array([place[data.items[i]] for i in columns], dtype=np.int64)
-    return MatchedClasses(patterns, of_person, items, observed.sum(axis=1))
+    return MatchedClasses(patterns, of_person, np.array([place[data.items[i]] for i in columns], dtype=np.int64), observed.sum(axis=1))
 
 
 def posterior_blocks(answers: MatchedClasses, calibration: ClassCalibration) -> Iterator[tuple[slice, Floats, Ints, Ints]]:

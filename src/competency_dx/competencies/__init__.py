@@ -21,12 +21,11 @@ from competency_dx.competencies.conclusion import (
     one_option,
     standards_of,
 )
-from competency_dx.competencies.joint import Cohort
 from competency_dx.competencies.outlook import LeafOutlook, OwnEvidence, leaf_outlook, outlook_of, own_evidence
 from competency_dx.competencies.person_profile import HeldMisconception, Profile
 from competency_dx.competencies.plan import Plan
 from competency_dx.competencies.plan import plan as plan_of
-from competency_dx.competencies.population import LeafPopulations
+from competency_dx.competencies.population import Cohort, LeafPopulations
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.competencies.profile_document import Misconception
 

@@ -14,13 +14,13 @@ from competency_dx.arrays import Bools, Ints, evenly
 from competency_dx.bank import ItemBank
 from competency_dx.competencies import conclusion
 from competency_dx.competencies.conclusion import R201, DeficitRule, Standards
-from competency_dx.competencies.joint import Cohort, UnitEstimates, cohort_populations, estimates, joint_answers
+from competency_dx.competencies.joint import UnitEstimates, cohort_populations, estimates, joint_answers
 from competency_dx.competencies.plan import Plan, form_quality, plan
-from competency_dx.competencies.population import LeafPopulations, Stated, clusters
+from competency_dx.competencies.population import Cohort, LeafPopulations, Stated, clusters
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.errors import DiagnosisError, ModelError, checked
 from competency_dx.findings import Finding, Severity, Template, announce, gathered
-from competency_dx.kernels.blocks import in_turn, one_blas_thread
+from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import Matched, as_responses, match, reasons_of
 from competency_dx.responses import Omissions, Reason, Reasons, Responses, answers_given
 from competency_dx.result import DataFrame, Provenance, digest_arrays, frame, provenance
@@ -146,7 +146,7 @@ def diagnose(
         uncertain; that of other profiles is their `population`.
     """
     data = as_responses(responses, bank)
-    with one_blas_thread(), in_turn(len(data.persons)):  # its products are small: threads would cost more than they give
+    with one_blas_thread():  # its products are small: threads would cost more than they give
         out = diagnosed(data, bank, standards, rule, population)
     announce(out.findings, known=data.findings)
     return out
@@ -211,7 +211,7 @@ def diagnosed(
 def _judged(matched: Matched, reasons: Reasons, made: Plan, rule: DeficitRule, population: object, effortless: Bools) -> Diagnosed:
     """Return what is said and concluded; what counts as wrong without an answer is none of the answers that a conclusion needs."""
     answers = joint_answers(matched, reasons, made, rule.missing, population)
-    at = estimates(answers, matched, made, rule)
+    at = estimates(answers, made, rule)
     n_items, counted = np.stack([matched.observed & answers_given(reasons), matched.observed]).astype(int) @ made.units.member.T
     covered = np.minimum((n_items[:, made.units.leaves] > 0) @ made.share.T, n_items / np.maximum(counted, 1))
     status = conclusion.statuses(n_items, at.own_share, covered, (at.misfit, effortless), rule)

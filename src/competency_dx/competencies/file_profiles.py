@@ -13,9 +13,8 @@ from competency_dx.arrays import Count, Floats, Ids, Ints, Probability, held_to,
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.api import DEFAULT_RULE, DEFAULT_STANDARDS, diagnose
 from competency_dx.competencies.conclusion import STATES, DeficitRule, Standards, deficit_chart, state_lines
-from competency_dx.competencies.joint import Cohort
 from competency_dx.competencies.plan import plan
-from competency_dx.competencies.population import Stated
+from competency_dx.competencies.population import Cohort, Stated
 from competency_dx.display import Chart, result_words
 from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, of_blocks, worth_a_line

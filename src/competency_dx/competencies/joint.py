@@ -20,7 +20,7 @@ What is left uncertain is carried: that of means in the prior of each person, th
 all difficulties of a leaf cannot be told from its mean, and need not: percent depends on their difference alone.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -28,12 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc, betaincinv, ndtr
 
-from competency_dx.arrays import Floats, Ints, choice, evenly
+from competency_dx.arrays import Bools, Codes, Floats, Ints, evenly
 from competency_dx.competencies.conclusion import CARRIERS, FELT, HALF, OF_EVIDENCE, DeficitRule
 from competency_dx.competencies.plan import POINTS, Plan, averaged, influence, percent_at, quantiles, remaining, taken_back
-from competency_dx.competencies.population import LeafPopulations, Pattern
+from competency_dx.competencies.population import Cohort, LeafPopulations, Pattern
 from competency_dx.errors import DiagnosisError
-from competency_dx.kernels.blocks import even_product
+from competency_dx.kernels.blocks import even_product, worked_out
 from competency_dx.kernels.grid import by_dimension, prepare
 from competency_dx.kernels.propagation import Settled, Sites, SweepControl
 from competency_dx.kernels.propagation.ep_likelihood import Model, ep_e_step, no_sites
@@ -66,11 +66,19 @@ class JointAnswers(NamedTuple):
     pattern: Pattern
     model: EvenModel
 
-    def of_blocks(self, function: Callable[[Mixture], tuple[Any, ...]]) -> Iterator[Any]:
-        """Yield each array that a function returns of the joint posterior of a block of persons, for all persons."""
+    def of_blocks(self, function: Callable[..., tuple[Any, ...]], *about: object) -> tuple[NDArray[Any], ...]:
+        """Return each array that a function gives of the joint posterior of blocks of persons, for all persons.
+
+        It is given what it is `about`, categories and mask of all persons, and the posterior of a block.
+        """
         of, leaves = self.matched, self.populations.leaves
-        joint = EPPosterior(persons=of.persons, dimensions=leaves, model=self.model, given=(of.codes, of.observed))
-        return (np.concatenate(column)[: len(of.codes)] for column in zip(*joint.each(function), strict=True))
+
+        def of_rows(*given: Any) -> tuple[NDArray[Any], ...]:  # noqa: ANN401 - as above
+            joint = EPPosterior(persons=of.persons, dimensions=leaves, model=self.model, given=given)
+            parts = joint.each(partial(function, *about, *given))
+            return tuple(np.concatenate(column)[: len(given[0])] for column in zip(*parts, strict=True))
+
+        return worked_out(of_rows, (function, id(self.model), *map(id, about)), of.codes, of.observed)
 
 
 def joint_answers(matched: Matched, reasons: Reasons, made: Plan, policy: MissingPolicy, population: object = None) -> JointAnswers:
@@ -143,15 +151,15 @@ class UnitEstimates(NamedTuple):
     carried: Floats
 
 
-def estimates(answers: JointAnswers, matched: Matched, made: Plan, rule: DeficitRule) -> UnitEstimates:
+def estimates(answers: JointAnswers, made: Plan, rule: DeficitRule) -> UnitEstimates:
     """Return what the posterior given the answers says of each person; the same for one person alone and in any company."""
-    return UnitEstimates(*answers.of_blocks(partial(_block, matched, made, rule)))
+    return UnitEstimates(*answers.of_blocks(_block, made, rule))
 
 
-def _block(matched: Matched, made: Plan, rule: DeficitRule, mixture: Mixture) -> UnitEstimates:
+def _block(made: Plan, rule: DeficitRule, codes: Codes, observed: Bools, mixture: Mixture) -> UnitEstimates:
     """Return the estimates of one block of persons."""
-    settled, rows = leaves_of(mixture.joined(), len(made.units.leaves)), mixture.rows
-    codes, observed = matched.codes[rows], matched.observed[rows]
+    settled, rows, I = leaves_of(mixture.joined(), len(made.units.leaves)), mixture.rows, len(made.units.leaf)
+    codes, observed = codes[rows, :I], observed[rows, :I]  # without omissions
     tables, theta, tail = made.tables, made.theta, (1 - rule.interval) / 2
     weight, chosen = np.ascontiguousarray(settled.tilted.transpose(0, 2, 1)), tables.answers.chosen(codes, observed)
     at = percent_at(tables, chosen)
@@ -295,22 +303,6 @@ def _normal_score(off: Floats, variance: Floats, third: Floats) -> Floats:
     some = np.where(np.abs(skew) < FLAT, 1.0, skew)
     curved = 6 / some * (np.cbrt(np.maximum(some * z / 2 + 1, 0.0)) - 1) + some / 6
     return np.asarray(np.where(variance > SMALLEST, np.where(np.abs(skew) < FLAT, z, curved), 0.0))
-
-
-@choice(DiagnosisError)
-class Cohort:
-    """The population is that of the persons diagnosed: estimated from their answers with the items held.
-
-    A person's profile then depends on the others. Items whose difficulty is a judgement keep it. Fewer than `min_persons` with answers
-    are refused; where there are more than `most_persons`, so many stand for them, evenly chosen.
-    """
-
-    min_persons: int = 100
-    most_persons: int = 1000
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.min_persons <= self.most_persons:
-            raise DiagnosisError("competencies.cohort_limits", min_persons=self.min_persons, most_persons=self.most_persons)
 
 
 class _Fit(NamedTuple):

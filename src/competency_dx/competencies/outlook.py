@@ -11,12 +11,11 @@ belongs to the reference set, its answer tells of the percent beside what it tel
 The variance that a two-category item takes away from θ is exactly Cov(θ, X)² / Var(X).
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from competency_dx.arrays import Floats
+from competency_dx.arrays import Bools, Codes, Floats
 from competency_dx.bank import ItemBank
 from competency_dx.competencies.conclusion import DeficitRule
 from competency_dx.competencies.joint import joint_answers, leaves_of, own_shares
@@ -26,7 +25,7 @@ from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.errors import DiagnosisError
 from competency_dx.kernels.blocks import even_product
 from competency_dx.kernels.propagation.settled_persons import Mixture
-from competency_dx.persons import Matched, match
+from competency_dx.persons import match
 from competency_dx.responses import Responses
 
 SMALLEST, SUREST = 1e-12, 1 - 1e-6
@@ -110,13 +109,13 @@ def leaf_outlook(data: Responses, made: Plan, rule: DeficitRule, population: Lea
     """Return the outlook given answers to the items of a plan, in their order."""
     matched = match(data, made.parameters, rule.missing)
     answers = joint_answers(matched, data.reasons, made, rule.missing, population)
-    return LeafOutlook(*answers.of_blocks(partial(_block, matched, made)))
+    return LeafOutlook(*answers.of_blocks(_block, made))
 
 
-def _block(matched: Matched, made: Plan, mixture: Mixture) -> LeafOutlook:
+def _block(made: Plan, codes: Codes, observed: Bools, mixture: Mixture) -> LeafOutlook:
     """Return the outlook of one block of persons."""
-    settled, rows = leaves_of(mixture.joined(), len(made.units.leaves)), mixture.rows
-    codes, observed = matched.codes[rows], matched.observed[rows]
+    settled, rows, I = leaves_of(mixture.joined(), len(made.units.leaves)), mixture.rows, len(made.units.leaf)
+    codes, observed = codes[rows, :I], observed[rows, :I]
     weight = np.ascontiguousarray(settled.tilted.transpose(0, 2, 1))
     off = made.theta - even_product(weight, made.theta[:, None])
     spread = np.maximum((weight * off**2).sum(axis=2), SMALLEST)

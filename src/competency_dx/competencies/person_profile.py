@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal, NotRequired, Self, TypedDict
 
 from competency_dx.arrays import Count, Finite, FrozenDict, Ids, NotNegative, Probability, held_to, value
@@ -188,7 +189,7 @@ class Profile(JsonDocument):
             row["evidence"] = {item: told[:-1] if told[-1] == "answered" else told for item, told in given.items()}
             if len(own) < len(c.evidence):
                 row["carriers"] = {item: _short(moved, 3) for item, moved in c.carriers}
-            row["evidence_text"] = result_words("competencies", self.language)("evidence", **earned)
+            row["evidence_text"] = _earned(self.language, **earned)
             usual = _usual(unit.code)
             yield unit.code, {name: x for name, x in row.items() if x != usual.get(name, ...)}
 
@@ -210,6 +211,9 @@ class Profile(JsonDocument):
             findings=decode(tuple[Finding, ...], document["findings"], "profile.findings"),
             provenance=decode(Provenance, document["provenance"], "profile.provenance"),
         )
+
+
+_earned = lru_cache(maxsize=4096)(lambda language, **of: result_words("competencies", language)("evidence", **of))
 
 
 def _usual(code: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from competency_dx.arrays import Bools, Floats, Ids, Ints, held_to, value
+from competency_dx.arrays import Bools, Floats, Ids, Ints, choice, held_to, value
 from competency_dx.bank import BankPopulation, CorrelationMatrix, ItemBank
 from competency_dx.competencies.conclusion import Competency
 from competency_dx.errors import DiagnosisError
@@ -200,3 +200,19 @@ def _places(names: tuple[str, ...], leaves: tuple[str, ...], where: str) -> Ints
     if missing:
         raise DiagnosisError("competencies.population_lacks", where=where, missing=missing, names=names)
     return np.array([names.index(code) for code in leaves])
+
+
+@choice(DiagnosisError)
+class Cohort:
+    """The population is that of the persons diagnosed: estimated from their answers with the items held.
+
+    A person's profile then depends on the others. Items whose difficulty is a judgement keep it. Fewer than `min_persons` with answers
+    are refused; where there are more than `most_persons`, so many stand for them, evenly chosen.
+    """
+
+    min_persons: int = 100
+    most_persons: int = 1000
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.min_persons <= self.most_persons:
+            raise DiagnosisError("competencies.cohort_limits", min_persons=self.min_persons, most_persons=self.most_persons)

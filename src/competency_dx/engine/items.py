@@ -227,8 +227,7 @@ def assembled(items: Items, blocks: Floats) -> Floats:
 
 def gradient(items: Items, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats) -> Floats:
     """Return the penalised gradient (n,) for expected counts (I, K, Q) at points θ (Q,) or (Q, D)."""
-    out = families.gradients(items.groups, beta, counts, log_prob, theta, items.allowed)
-    return gathered(items, out + items.prior.gradient(beta))
+    return gathered(items, families.gradients(items.groups, beta, counts, log_prob, theta, items.allowed) + items.prior.gradient(beta))
 
 
 def complete_information(items: Items, beta: Floats, counts: Floats, log_prob: Floats, theta: Floats) -> Floats:

@@ -2,15 +2,17 @@
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it ships no types
 
 from competency_dx.arrays import Floats, Ints, T, blocks
@@ -21,13 +23,18 @@ BLOCK = 2048
 ROWS = 8
 AHEAD = 4  # pieces under way at a time on an executor where what they give is large
 FEW, EVEN = 1024, 4096
+TOGETHER = 16  # rows at most that go together with those of other threads
+STEPS_ASIDE = 16  # some let nobody go on, some a thread that is not about to come
+
+_Waiting = dict[Future[tuple[NDArray[Any], ...]], tuple[object, tuple[NDArray[Any], ...]]]
 
 
 class _Shared:
-    """What threads share: who holds BLAS, what its limits were, whose turn it is; `torn` by a fork, its locks may be held for ever."""
+    """What threads share: who holds BLAS, what its limits were, whose turn it is, who waits; `torn` by a fork, locks may be held on."""
 
     def __init__(self, *, torn: bool) -> None:
-        self.lock, self.turn, self.torn = threading.Lock(), threading.RLock(), torn
+        self.lock, self.turn, self.torn = threading.Lock(), threading.Lock(), torn
+        self.waiting: _Waiting = {}
         self.holders: list[object] = []
         self.limits: list[Any] = []
 
@@ -86,14 +93,38 @@ def one_blas_thread() -> Iterator[None]:
                 shared.limits.pop().restore_original_limits()
 
 
-@contextmanager
-def in_turn(persons: int) -> Iterator[None]:
-    """Work few persons out one thread at a time, many side by side: threads that hand over often get through half as many."""
-    if persons > FEW:
-        yield
-        return
-    with _shared[0].turn:
-        yield
+def worked_out(function: Callable[..., tuple[NDArray[Any], ...]], key: object, *rows: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Return the arrays by rows that a function gives of rows, of each the same in any company.
+
+    Few rows are worked out by one thread at a time, together with those that wait meanwhile under an equal key: most of what few
+    cost is Python, once for all of them. Faults stay with the rows they come from.
+    """
+    if len(rows[0]) > FEW:
+        return function(*rows)
+    shared, mine = _shared[0], Future[tuple[NDArray[Any], ...]]()
+    try:
+        shared.waiting[mine] = key, rows
+        with shared.turn:
+            if not mine.done():
+                _work_out(function, mine, shared.waiting)
+    finally:
+        shared.waiting.pop(mine, None)
+    return mine.result()
+
+
+def _work_out(function: Callable[..., tuple[NDArray[Any], ...]], mine: Future[tuple[NDArray[Any], ...]], waiting: _Waiting) -> None:
+    for _ in range(STEPS_ASIDE):  # others go on to where they wait; where nobody is under way it takes no time
+        time.sleep(0)
+    key, rows = waiting[mine]
+    others = {f: of for f, (its, of) in waiting.copy().items() if its == key and len(of[0]) <= TOGETHER and not f.done()}
+    parts = {mine: rows} | others
+    try:
+        out = function(*map(np.concatenate, zip(*parts.values(), strict=True)))
+    except Exception:  # noqa: BLE001 - of which rows is not known: all by themselves, in their turn
+        parts, out = {mine: rows}, function(*rows)
+    ends = np.cumsum([len(of[0]) for of in parts.values()])[:-1]
+    for part, *arrays in zip(parts, *(np.split(x, ends) for x in out), strict=True):
+        part.set_result(tuple(map(np.array, arrays)))  # copies: nobody keeps what is others'
 
 
 @lru_cache(maxsize=1)

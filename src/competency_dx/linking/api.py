@@ -300,8 +300,7 @@ def compare_links(
     (a, b), (se_a, se_b) = constants.T, np.sqrt(np.einsum("mkk->km", covariance))
     numbers = [a, se_a, b, se_b, constants @ at, np.sqrt(at @ covariance @ at), np.abs(ends - ends[0]).max(axis=1)]
     inputs, settings = {"new": new.digest, "old": old.digest}, {"without": ", ".join(without) or "none"}
-    made = provenance("compare_links", inputs, settings)
-    return LinkMethods(methods=tuple(rows), numbers=np.stack(numbers, axis=1), provenance=made)
+    return LinkMethods(methods=tuple(rows), numbers=np.stack(numbers, axis=1), provenance=provenance("compare_links", inputs, settings))
 
 
 def _calibrated(

@@ -140,8 +140,7 @@ def _marked(item: Item, codes: Sequence[str], answers: Sequence[tuple[str, ...]]
     ticks = np.array([[o in c for o in options] for c in flat], dtype=np.float64).reshape(len(flat), len(options))
     named = np.array([[item.misconception_codes.get(o) == m for m in codes] for o in options], dtype=np.float64)
     lookup = np.array([place.get(frozenset(a), -1) for a in answers] + [-1], dtype=np.int64)
-    first = np.cumsum([0, *(len(s) for s in sets)])[:-1].astype(np.int64)
-    return Marked(item.id, options, ticks, ticks @ named, first, lookup[column])
+    return Marked(item.id, options, ticks, ticks @ named, np.cumsum([0, *(len(s) for s in sets)])[:-1].astype(np.int64), lookup[column])
 
 
 def association(items: Sequence[Marked], code: int, ability: Floats) -> tuple[float, int]:

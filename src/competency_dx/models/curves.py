@@ -93,8 +93,7 @@ def cubature(F: int, product: int = PRODUCT_DIMENSIONS) -> tuple[Floats, Floats]
     if not F:  # nothing is uncertain
         return np.zeros((1, 0)), np.ones(1)
     if product < F:
-        points = np.sqrt(F) * np.concatenate([np.eye(F), -np.eye(F)])
-        return points, np.full(2 * F, 0.5 / F)
+        return np.sqrt(F) * np.concatenate([np.eye(F), -np.eye(F)]), np.full(2 * F, 0.5 / F)
     x, w = np.polynomial.hermite_e.hermegauss(AXIS_POINTS)
     grid = np.meshgrid(*[x] * F, indexing="ij")
     weights = np.meshgrid(*[w / w.sum()] * F, indexing="ij")

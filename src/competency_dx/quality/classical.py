@@ -52,8 +52,7 @@ class PairMoments(NamedTuple):
                 n += seen.T @ seen
                 first += x.T @ seen  # of item i among those who answered j too
         with np.errstate(divide="ignore", invalid="ignore"):
-            covariance = np.where(n > 1, (product - first * first.T / n) / (n - 1), np.nan)
-            return cls(np.diag(first) / np.diag(n), covariance, complete)
+            return cls(np.diag(first) / np.diag(n), np.where(n > 1, (product - first * first.T / n) / (n - 1), np.nan), complete)
 
 
 def alphas(moments: PairMoments, persons: int, n_given: float) -> dict[str, Any]:

@@ -195,5 +195,4 @@ def _rows(calibration: Calibration, other: ItemParameters, at_bound: Bools) -> d
     if ours.variance != other.variance:
         se, *_ = *calibration.standard_errors[calibration.table.is_kind("variance")], np.nan
         rows.append(("population", "normal", "variance", ours.variance, other.variance, se, False))
-    names = "items", "families", "parameters", "ours", "girth", "se", "at_bound"
-    return dict(zip(names, zip(*rows, strict=True), strict=True))
+    return dict(zip(("items", "families", "parameters", "ours", "girth", "se", "at_bound"), zip(*rows, strict=True), strict=True))

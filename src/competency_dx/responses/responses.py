@@ -233,8 +233,7 @@ class Responses(Result):
         resp[~self.observed[rows, columns]] = pd.NA
         usual = {name: name in IRW_COLUMNS or name.startswith(("cov_", "itemcov_")) for name in self.background}
         further = {name if kept else "cov_" + "_".join(name.split()): self.background[name][rows] for name, kept in usual.items()}
-        items = np.array(self.items, dtype=object)[columns]
-        return frame(**{"id": self.persons[rows], "item": items, "resp": resp} | further)
+        return frame(**{"id": self.persons[rows], "item": np.array(self.items, dtype=object)[columns], "resp": resp} | further)
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return counts of persons, items, answers and of each reason, and the findings by severity."""

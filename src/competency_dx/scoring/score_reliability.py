@@ -242,8 +242,7 @@ def _simulated(known: ItemParameters, method: EAP, uncertain: Bools, given: Bool
     for i, K in enumerate(known.n_categories):
         codes[i] = (rng.random(len(place)) > cumulative[i, : K - 1, place].T).sum(axis=0)
     sets = given[np.arange(len(place)) % len(given)]
-    answers = np.where(sets, codes.T, np.nan)
-    return match(load_responses(answers, layout=Layout(items=known.items)), known, method.missing), theta, sets
+    return match(load_responses(np.where(sets, codes.T, np.nan), layout=Layout(items=known.items)), known, method.missing), theta, sets
 
 
 def _information(known: ItemParameters, theta: Floats, uncertain: Bools) -> Floats:

@@ -30,7 +30,7 @@ from competency_dx.wording import toml_content
 MOST_PERSONS = 1000  # in one request: their profiles take some seconds and eight megabytes
 NOT_THERE = {"bank.not_published", "bank.no_version", "bank.no_name", "bank.not_shipped"}
 LOG = logging.getLogger(__name__)
-MOST_BYTES = 1 << 20
+MOST_BYTES, THREADS = 1 << 20, 8
 LANGUAGE = "accept-language"
 ANSWERING = ("/profiles", "/scores", "/next-items")  # paths that take a document of answers
 JSON = "application/json"
@@ -157,15 +157,15 @@ def create_app(*, registry: str | Path | None = None, most_bytes: int = MOST_BYT
 
 
 def _endpoints(work: Operations, most_bytes: int) -> dict[str, Callable[..., Any]]:
-    """Return the endpoints by path; a computation holds its thread to the end, so there are as many of them as cores."""
+    """Return the endpoints by path; a computation holds its thread to the end. Profiles that wait for each other are made together."""
     from anyio import CapacityLimiter, to_thread
     from fastapi import Query, Request, Response
     from fastapi.responses import JSONResponse
 
-    cores = CapacityLimiter(os.cpu_count() or 1)
+    threads = CapacityLimiter(max(THREADS, os.cpu_count() or 1))
 
     async def reply(operation: Callable[[], str], language: str | None = None) -> Response:
-        text = await to_thread.run_sync(in_results_only()(operation), limiter=cores)
+        text = await to_thread.run_sync(in_results_only()(operation), limiter=threads)
         spoken = {} if language is None else {"Content-Language": language}
         return Response(text, media_type=JSON, headers={"Vary": "Accept-Language", **spoken})
 

@@ -82,8 +82,7 @@ def save_bank_template(path: str | Path, *, subject: str = "", language: Workboo
     header = {"schema_version": 3, "id": _named(path).stem, "version": "0.1.0", "subject": subject, "language": language}
     header |= {"framework": {"id": framework.id, "version": framework.version}, "reference_set": "all"}
     bank, examples = {"header": header, "items": [], "parameters": []}, read_yaml(EXAMPLES)[language]
-    book = _Pages(bank, framework, subject=subject, language=language, examples=examples)
-    return write_whole(path, book.workbook())
+    return write_whole(path, _Pages(bank, framework, subject=subject, language=language, examples=examples).workbook())
 
 
 def _named(path: str | Path) -> Path:
