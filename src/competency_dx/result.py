@@ -394,4 +394,5 @@ def crossed(rows: Mapping[str, Any], columns: Mapping[str, Any], cells: Mapping[
     """Return a table with a row for each pair of R rows and C columns: what is said of the one, of the other, and arrays (R, C)."""
     R, C = (len(next(iter(of.values()))) for of in (rows, columns))
     of_rows = {name: np.repeat(x if isinstance(x, np.ndarray) else np.array(x, dtype=object), C) for name, x in rows.items()}
-    return frame(**of_rows, **{name: list(x) * R for name, x in columns.items()}, **{name: np.ravel(x) for name, x in cells.items()})
+    of_columns = {name: list(x) * R for name, x in columns.items()}
+    return frame(**of_rows, **of_columns, **{name: np.ravel(x) for name, x in cells.items()})

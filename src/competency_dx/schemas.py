@@ -55,7 +55,8 @@ def schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: A
         return {"type": "object", "additionalProperties": schema(args[1], definitions)} | keys
     if origin is tuple and args[-1] is not ...:
         n = len(args)
-        return {"type": "array", "prefixItems": [schema(a, definitions) for a in args], "items": False, "minItems": n, "maxItems": n}
+        cells = [schema(a, definitions) for a in args]
+        return {"type": "array", "prefixItems": cells, "items": False, "minItems": n, "maxItems": n}
     if isinstance(origin, type) and issubclass(origin, Sequence):
         return {"type": "array", "items": schema(args[0], definitions)}
     if hint.__name__ not in definitions:
@@ -90,7 +91,8 @@ def _noted(part: dict[str, Any], notes: dict[str, Any]) -> dict[str, Any]:
     cell = cell | {k: v for k, v in notes.items() if k in OF_CELLS}
     for _ in axes:
         cell = {"type": "array", "items": cell}
-    return part | cell | {k: v for k, v in notes.items() if k not in OF_CELLS} | ({"axes": list(axes)} if "axes" in notes else {})
+    sized = {"axes": list(axes)} if "axes" in notes else {}
+    return part | cell | {k: v for k, v in notes.items() if k not in OF_CELLS} | sized
 
 
 def ordered_lists(part: Mapping[str, Any], definitions: Mapping[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -276,11 +276,7 @@ def check_q_matrix(q: QMatrix, families: Sequence[str]) -> tuple[Finding, ...]:
 
 @checked(CalibrationError)
 def classify(
-    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    q_matrix: DataFrame,
-    *,
-    model: str | Mapping[str, str] = "GDINA",
-    method: ClassificationML = DEFAULT_METHOD,
+    responses: object, q_matrix: DataFrame, *, model: str | Mapping[str, str] = "GDINA", method: ClassificationML = DEFAULT_METHOD
 ) -> ClassCalibration:
     """Calibrate a diagnostic classification model by marginal maximum likelihood.
 

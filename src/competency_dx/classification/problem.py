@@ -199,7 +199,8 @@ def distinct_patterns(codes: Codes, observed: Bools) -> tuple[Patterns, Ints]:
     rows = np.ascontiguousarray(bits).view(np.dtype((np.void, bits.shape[1]))).ravel()
     _, first, inverse, counts = np.unique(rows, return_index=True, return_inverse=True, return_counts=True)
     given = None if observed.all() else observed[first].astype(np.float64)
-    return Patterns(((codes[first] > 0) & observed[first]).astype(np.float64), given, counts.astype(np.float64)), inverse.ravel()
+    right = ((codes[first] > 0) & observed[first]).astype(np.float64)
+    return Patterns(right, given, counts.astype(np.float64)), inverse.ravel()
 
 
 def build(codes: Codes, observed: Bools, *, q: QMatrix, families: Sequence[str], method: ClassificationML) -> ClassProblem:

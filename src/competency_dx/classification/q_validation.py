@@ -145,7 +145,8 @@ def _discrimination(right: Floats, given: Floats, profiles: Binary, attributes: 
     R, N = np.add.reduceat(right[:, order], first, axis=1), np.add.reduceat(given[:, order], first, axis=1)
     weight = N / N.sum(axis=1, keepdims=True)
     p = R / np.maximum(N, 1e-300)
-    return np.asarray((weight * (p - (weight * p).sum(axis=1, keepdims=True)) ** 2).sum(axis=1))
+    mean = (weight * p).sum(axis=1, keepdims=True)
+    return np.asarray((weight * (p - mean) ** 2).sum(axis=1))
 
 
 def _best(pvaf: Floats, vectors: Codes) -> Ints:

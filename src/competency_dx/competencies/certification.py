@@ -321,4 +321,5 @@ def _all(g: Floats, z: Floats, sections: _Sections | None, moved: Floats) -> Flo
     if sections is not None:
         reached = (held & sections.compensate(g - moved[:, r, None]) for r, held in enumerate(reached))
     together = np.stack([held.mean(axis=1) for held in reached], axis=1)
-    return np.asarray(np.clip(together, 0.0 if sections else np.maximum(1 - (1 - p).sum(axis=2), 0.0), p.min(axis=2)))
+    least = 0.0 if sections else np.maximum(1 - (1 - p).sum(axis=2), 0.0)
+    return np.asarray(np.clip(together, least, p.min(axis=2)))

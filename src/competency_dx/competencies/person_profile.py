@@ -213,7 +213,10 @@ class Profile(JsonDocument):
         )
 
 
-_earned = lru_cache(maxsize=4096)(lambda language, **of: result_words("competencies", language)("evidence", **of))
+@lru_cache(maxsize=4096)
+def _earned(language: str, **earned: float) -> str:
+    """Return the sentence of what a person earned; few are different, and each takes its time."""
+    return result_words("competencies", language)("evidence", **earned)
 
 
 def _usual(code: str) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def regressions(of: Strata) -> Floats:
 
 @checked(DIFError)
 def check_dif(
-    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
+    responses: object,
     by: str | Mapping[Any, object] | Sequence[object],
     *,
     reference: str | None = None,

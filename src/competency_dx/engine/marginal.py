@@ -38,7 +38,8 @@ class Information(NamedTuple):
     @property
     def smallest_eigenvalue(self) -> float:
         """Return the smallest eigenvalue, NaN where the matrix has numbers that are not finite."""
-        return float(np.linalg.eigvalsh(self.matrix).min(initial=np.inf)) if np.isfinite(self.matrix).all() else float("nan")
+        known = np.isfinite(self.matrix).all()
+        return float(np.linalg.eigvalsh(self.matrix).min(initial=np.inf)) if known else float("nan")
 
 
 def inverted(matrix: Floats) -> Information:

@@ -39,12 +39,7 @@ Clusters = Mapping[str, str] | None
 
 @checked(FitError)
 def check_fit(
-    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    parameters: Source,
-    *,
-    clusters: Clusters = None,
-    tried: int = TRIED,
-    missing: MissingPolicy | None = None,
+    responses: object, parameters: Source, *, clusters: Clusters = None, tried: int = TRIED, missing: MissingPolicy | None = None
 ) -> Fit:
     """Check whether answers follow the model: each item, the model as a whole, each person.
 

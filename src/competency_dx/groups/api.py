@@ -156,7 +156,7 @@ def load_self_report(name_or_path: str | Path = "wellbeing") -> ItemBank:
 
 @checked(GroupError, headcount="population_sizes")
 def compare_self_reports(
-    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
+    responses: object,
     by: str | Sequence[str],
     *,
     bank: ItemBank | None = None,

@@ -7,7 +7,6 @@ calibration.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -24,12 +23,7 @@ PRIOR_PERSONS, RARE = 10.0, 0.1  # what the shares of the calibration weigh in e
 
 @checked(GroupError)
 def compare_types(
-    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    calibration: ClassCalibration,
-    by: str,
-    *,
-    smallest: int = SMALLEST,
-    beside: Sequence[str] = (),
+    responses: object, calibration: ClassCalibration, by: str, *, smallest: int = SMALLEST, beside: Sequence[str] = ()
 ) -> DataFrame:
     """Return the share of each type of persons in each group, with what classification errors do to it.
 

@@ -208,7 +208,8 @@ def joint_modes(
         if done.all():
             break
     proper = np.linalg.eigvalsh(now.observed)[:, 0] > 1e-8  # else the expected information stands for the observed one
-    return theta, np.asarray(np.linalg.inv(np.where(proper[:, None, None], now.observed, now.expected) + ridge))
+    information = np.where(proper[:, None, None], now.observed, now.expected)
+    return theta, np.asarray(np.linalg.inv(information + ridge))
 
 
 def _evaluated(curves: Curves, slopes: Floats, codes: Codes, observed: Bools, prior: tuple[Floats, Floats], theta: Floats) -> _At:

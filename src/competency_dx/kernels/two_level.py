@@ -153,7 +153,8 @@ def _overall(known: _Information, before: Floats, pull: Floats) -> tuple[Floats,
     covariance = (covariance + covariance.T) / 2
     total = known.shift.sum(axis=0) + pull
     mean = covariance @ total
-    return mean, covariance, float(known.log_likelihood.sum() + 0.5 * (total @ mean + np.linalg.slogdet(covariance)[1]))
+    value = known.log_likelihood.sum() + 0.5 * (total @ mean + np.linalg.slogdet(covariance)[1])
+    return mean, covariance, float(value)
 
 
 class Shape(NamedTuple):

@@ -78,7 +78,8 @@ class Link(Result):
     @property
     def linked_by(self) -> Mapping[str, tuple[str, ...]]:
         """Return the items on the old scale that the last step rests on, by the digest of the old bank or calibration."""
-        return {self.provenance.inputs.get("old", ""): tuple(compress(self.items, self.used & (self.step == self.step.max())))}
+        last = self.used & (self.step == self.step.max())
+        return {self.provenance.inputs.get("old", ""): tuple(compress(self.items, last))}
 
     def bank_records(self) -> tuple[ParameterRecord, ...]:
         """Return the items of the new calibration as records of a bank on the old scale; the error of the link is not in theirs."""

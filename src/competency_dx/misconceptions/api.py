@@ -218,11 +218,7 @@ DEFAULT_RULE = MisconceptionRule()
 
 @checked(ScoringError)
 def find_misconceptions(
-    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    bank: ItemBank,
-    calibration: "Calibration | None" = None,
-    *,
-    rule: MisconceptionRule = DEFAULT_RULE,
+    responses: object, bank: ItemBank, calibration: "Calibration | None" = None, *, rule: MisconceptionRule = DEFAULT_RULE
 ) -> MisconceptionEvidence:
     """Estimate from the wrong options chosen who holds which of the bank's misconceptions.
 

@@ -177,7 +177,8 @@ class ItemParameters:
         shape = np.concatenate([np.where(np.isnan(e), 0.0, e), self.beta[:, D + width :]], axis=1)
         finite, matrices = np.where(np.isfinite(shape), shape, 0.0), self.step_matrices
         out = np.einsum("iks,is->ik", matrices, finite)
-        return np.where(beyond | (np.einsum("iks,is->ik", np.abs(matrices[:, :, :width]), np.isnan(e).astype(float)) > 0), np.nan, out)
+        unseen = np.einsum("iks,is->ik", np.abs(matrices[:, :, :width]), np.isnan(e).astype(float)) > 0
+        return np.where(beyond | unseen, np.nan, out)
 
     @property
     def step_matrices(self) -> Floats:

@@ -247,4 +247,5 @@ def _sum_tables(matched: Matched, known: ItemParameters, prob: Floats, dimension
         chosen = items[pattern]
         parts.append(np.log(np.maximum(sum_score_likelihood(prob[chosen], known.n_categories[chosen]), NOTHING)))
         first.append(first[-1] + len(parts[-1]))
-    return np.concatenate(parts), np.asarray(np.array(first)[group.ravel()] + sums, dtype=np.int64), np.asarray(observed.any(axis=1))
+    row = np.asarray(np.array(first)[group.ravel()] + sums, dtype=np.int64)
+    return np.concatenate(parts), row, np.asarray(observed.any(axis=1))

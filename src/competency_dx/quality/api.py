@@ -169,12 +169,7 @@ class ItemAnalysis(Result):
 
 
 @checked(CalibrationError)
-def check_items(
-    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    bank: ItemBank | None = None,
-    *,
-    missing: MissingPolicy | None = None,
-) -> ItemAnalysis:
+def check_items(responses: object, bank: ItemBank | None = None, *, missing: MissingPolicy | None = None) -> ItemAnalysis:
     """Analyse items before any model: how hard, how related, who chose what, and what to do with each.
 
     Booklets are analysed by what each person got; see the attributes of `ItemAnalysis` for how.

@@ -122,11 +122,7 @@ class CrossCheck(Result):
 
 @checked(CalibrationError)
 def cross_check(
-    calibration: Calibration,
-    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    *,
-    bank: ItemBank | None = None,
-    method: Girth | None = None,
+    calibration: Calibration, responses: object, *, bank: ItemBank | None = None, method: Girth | None = None
 ) -> CrossCheck:
     """Estimate the items of a calibration anew by girth and table the differences.
 

@@ -105,7 +105,8 @@ class RaterCalibration(Result):
 
     def further_tables(self) -> Mapping[str, DataFrame]:
         """Return the table of persons, and severity on each criterion where it was asked for."""
-        return ({"criteria": self.by_criterion()} if self.facets.severity == "criterion" else {}) | {"persons": self.person_frame()}
+        by_criterion = {"criteria": self.by_criterion()} if self.facets.severity == "criterion" else {}
+        return by_criterion | {"persons": self.person_frame()}
 
     def summary(self, language: str = "en") -> Sequence[str]:
         """Return the model, the range of severities, how far persons move, and the findings."""

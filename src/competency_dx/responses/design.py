@@ -120,9 +120,11 @@ def _compared(x: Floats) -> tuple[float, Floats]:
     start: NDArray[Any] = (np.eye(CLASSES)[:, place] * 0.8 + 0.2 / CLASSES).astype(np.float32)
     x = np.ascontiguousarray(x.T, dtype=np.float32)  # single precision moves log L by thousandths
     none, some = np.r_[1.0, np.zeros(most)], np.r_[0.9, np.full(most, 0.1 / most)]
-    if (left := _fitted(x, tail, _fitted(x, tail, start, none, FEW_STEPS)[1], some, FEW_STEPS)[2])[0] > 1 - HARDLY_ANY:
+    _, early, _ = _fitted(x, tail, start, none, FEW_STEPS)
+    _, _, left = _fitted(x, tail, early, some, FEW_STEPS)
+    if left[0] > 1 - HARDLY_ANY:
         return 0.0, left
-    first, posterior, _ = _fitted(x, tail, start, none)
+    first, posterior, _ = _fitted(x, tail, early, none, STEPS - FEW_STEPS)
     speeded, posterior, left = _fitted(x, tail, posterior, some)
     if 2 * (speeded - first) > LIMIT:  # further steps must not count for the longer model alone
         first = max(first, _fitted(x, tail, posterior, none)[0])

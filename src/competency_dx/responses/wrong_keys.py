@@ -106,7 +106,8 @@ class RestScores(NamedTuple):
         v = total / filled
         if not complete:  # the level is free: a touch on the diagonal settles it and moves nothing else
             v = np.linalg.solve(np.diag(filled * (1 + SETTLES)) - np.outer(m, m) * meeting, total)
-        return cls(codes, observed, m, earned, possible, np.full(len(codes), (m * v).sum()) if complete else observed @ (m * v), m * v)
+        expected = np.full(len(codes), (m * v).sum()) if complete else observed @ (m * v)
+        return cls(codes, observed, m, earned, possible, expected, m * v)
 
     def without(self, i: int) -> tuple[Ints, Floats, Floats, Codes]:
         """Return who answered item i and others, of these persons u and the share of points without item i, and their points."""

@@ -107,12 +107,7 @@ def status_line(counts: Ints, language: str) -> str:
 
 
 @checked(ScoringError)
-def score(
-    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    parameters: "ItemBank | Calibration | ClassCalibration",
-    *,
-    method: Method = DEFAULT_METHOD,
-) -> Scores:
+def score(responses: object, parameters: "ItemBank | Calibration | ClassCalibration", *, method: Method = DEFAULT_METHOD) -> Scores:
     """Estimate each person's competencies from the answers, given item parameters.
 
     Items are matched by id: any subset of the items, in any order, with extra columns, for one person or a million,

@@ -208,7 +208,7 @@ class PlausibleValues(Result):
 
 @checked(ScoringError)
 def plausible_values(
-    responses: Any,  # noqa: ANN401 - Responses, or any table that load_responses reads
+    responses: object,
     parameters: "ItemBank | Calibration",
     *,
     n: int = 10,

@@ -152,12 +152,7 @@ class Reliability(Result):
 
 
 @checked(ScoringError)
-def reliability(
-    parameters: "ItemBank | Calibration",
-    *,
-    responses: Any = None,  # noqa: ANN401 - Responses, or any table that load_responses reads
-    method: EAP = DEFAULT_METHOD,
-) -> Reliability:
+def reliability(parameters: "ItemBank | Calibration", *, responses: object = None, method: EAP = DEFAULT_METHOD) -> Reliability:
     """Return how precisely the items of a bank or a calibration measure their population.
 
     Without `responses` all items count, as if everybody answered every one. Persons give the empirical coefficients; the others are
@@ -242,7 +237,8 @@ def _simulated(known: ItemParameters, method: EAP, uncertain: Bools, given: Bool
     for i, K in enumerate(known.n_categories):
         codes[i] = (rng.random(len(place)) > cumulative[i, : K - 1, place].T).sum(axis=0)
     sets = given[np.arange(len(place)) % len(given)]
-    return match(load_responses(np.where(sets, codes.T, np.nan), layout=Layout(items=known.items)), known, method.missing), theta, sets
+    answers = np.where(sets, codes.T, np.nan)
+    return match(load_responses(answers, layout=Layout(items=known.items)), known, method.missing), theta, sets
 
 
 def _information(known: ItemParameters, theta: Floats, uncertain: Bools) -> Floats:

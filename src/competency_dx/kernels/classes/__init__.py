@@ -122,7 +122,8 @@ def additive_design(patterns: Binary) -> Floats:
 def covering_pairs(patterns: Binary) -> Ints:
     """Return pairs (E, 2) of patterns where the second masters more than the first and nothing lies between."""
     below = (patterns[:, None, :] <= patterns[None, :, :]).all(axis=2) & ~np.eye(len(patterns), dtype=bool)
-    return np.argwhere(below & ~((below.astype(np.int64) @ below.astype(np.int64)) > 0))
+    between = (below.astype(np.int64) @ below.astype(np.int64)) > 0
+    return np.argwhere(below & ~between)
 
 
 def distinct_columns(place: Ints) -> tuple[Ints, Ints]:

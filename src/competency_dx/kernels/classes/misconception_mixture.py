@@ -134,7 +134,8 @@ def choice_table(psi: Floats, choices: Choices, z: Floats) -> Floats:
 def tables(psi: Floats, problem: MixtureProblem) -> tuple[Floats, Floats]:
     """Return log P(n | θ, α) (N, Q C) and P(α | θ) (Q, C), which the posteriors of all persons follow from."""
     z, choices = problem.persons.z, problem.choices
-    return choice_table(psi, choices, z).reshape(len(choices.ticks), -1), np.exp(log_prevalence(psi, problem.M, z))
+    table = choice_table(psi, choices, z).reshape(len(choices.ticks), -1)
+    return table, np.exp(log_prevalence(psi, problem.M, z))
 
 
 def joint_posterior(at: tuple[Floats, Floats], problem: MixtureProblem, block: slice) -> tuple[float, Floats]:

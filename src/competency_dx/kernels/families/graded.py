@@ -26,7 +26,8 @@ def _boundaries(shape: Floats, eta: Floats, allowed: Bools) -> Boundaries:
     for k in range(K - 1, -1, -1):
         star[..., k] = np.where(lowest[:, 0] >= k, 1.0, np.where(allowed[:, k], own[..., k], star[..., k + 1]))
     carries = allowed & (np.arange(K) > lowest)
-    return np.maximum(star[..., :-1] - star[..., 1:], TINY), np.where(carries, own * (1 - own), 0.0), star
+    prob = np.maximum(star[..., :-1] - star[..., 1:], TINY)
+    return prob, np.where(carries, own * (1 - own), 0.0), star
 
 
 def _at_points(shape: Floats, eta: Floats, allowed: Bools) -> Boundaries:
@@ -76,4 +77,5 @@ def curvature(shape: Floats, eta: Floats, counts: Floats, log_prob: Floats, allo
 def person_curves(shape: Floats, eta: Floats, allowed: Bools) -> tuple[Floats, Floats, Floats]:
     """Return P, ∂P/∂η and ∂²P/∂η² (P, n, K) at predictors (P, n): w and w (1 - 2 P*) of the boundaries."""
     (prob, weight, star), U = _boundaries(shape, eta, allowed), _above(allowed)
-    return prob, np.einsum("nkj,pnj->pnk", U, weight), np.einsum("nkj,pnj->pnk", U, weight * (1 - 2 * star[..., :-1]))
+    first = np.einsum("nkj,pnj->pnk", U, weight)
+    return prob, first, np.einsum("nkj,pnj->pnk", U, weight * (1 - 2 * star[..., :-1]))

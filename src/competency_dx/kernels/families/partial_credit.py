@@ -65,4 +65,5 @@ def person_curves(shape: Floats, eta: Floats, allowed: Bools) -> tuple[Floats, F
     prob = np.exp(logits)
     prob /= prob.sum(axis=2, keepdims=True)
     off = k - (prob @ k)[:, :, None]
-    return prob, prob * off, prob * (off**2 - np.einsum("pik,pik,pik->pi", prob, off, off)[:, :, None])
+    variance = np.einsum("pik,pik,pik->pi", prob, off, off)
+    return prob, prob * off, prob * (off**2 - variance[:, :, None])

@@ -160,9 +160,8 @@ def _block_statistics(terms: BifactorTerms, piece: tuple[Design, IndependentNorm
         above = (Z.T @ joint).astype(np.float64)
         upper[design.columns[s]] = np.kron(above, prior) if alone else above
         totals[design.items[s]] = np.kron(own, prior) if alone else own
-    return Expected(
-        float((found.evidence * weight).sum(dtype=np.float64)), upper, totals, general.sum(axis=0), mean, variance, narrowest
-    )
+    likelihood = float((found.evidence * weight).sum(dtype=np.float64))
+    return Expected(likelihood, upper, totals, general.sum(axis=0), mean, variance, narrowest)
 
 
 def _moments(axes_: Axes, found: Reduced) -> tuple[Floats, Floats, float]:

@@ -122,7 +122,8 @@ def prior_coefficients(normals: Normals, log_cell: float) -> Floats:
     constant = log_cell - 0.5 * np.linalg.slogdet(normals.covariance)[1] - 0.5 * D * np.log(2 * np.pi)
     linear = (inverse[normals.group] @ normals.mean[:, :, None])[:, :, 0]
     first = constant[normals.group] - 0.5 * (linear * normals.mean).sum(axis=1)
-    return np.concatenate([first[:, None], linear, (-inverse[:, a, b] * np.where(a == b, 0.5, 1.0))[normals.group]], axis=1)
+    square = -inverse[:, a, b] * np.where(a == b, 0.5, 1.0)
+    return np.concatenate([first[:, None], linear, square[normals.group]], axis=1)
 
 
 class GridTerms(NamedTuple):
@@ -180,7 +181,8 @@ def _block_statistics(terms: GridTerms, dual: Floats, piece: tuple[Answers, Floa
         posterior *= answers.weight.astype(posterior.dtype)[:, None]
     nodes = posterior.sum(axis=0, dtype=np.float64)
     totals = np.broadcast_to(nodes, (answers.codes.shape[1], len(nodes))) if absent is None else nodes - absent.T @ posterior
-    return Expected(float(evidence.sum(dtype=np.float64)), (Z.T @ posterior).astype(np.float64), totals, nodes, mean, second, narrowest)
+    upper = (Z.T @ posterior).astype(np.float64)
+    return Expected(float(evidence.sum(dtype=np.float64)), upper, totals, nodes, mean, second, narrowest)
 
 
 def posterior_covariance(mean: Floats, second: Floats) -> Floats:
