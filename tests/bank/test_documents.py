@@ -648,6 +648,7 @@ def test_a_parameters_file_of_a_russian_spreadsheet_reads_back() -> None:
     text = write_parameters(bank.parameters)
     russian = text.replace(",", ";").replace(".", ",")
     assert read_parameters("\ufeff" + russian, "p.csv") == bank.parameters
+    assert read_parameters("\ufeffsep=;\r\n" + russian, "p.csv") == bank.parameters
 
 
 def test_faults_of_parameters_and_other_subjects_are_findings() -> None:

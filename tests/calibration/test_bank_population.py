@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,6 +106,21 @@ def test_one_competency_brings_mean_and_variance_alone(bare: ItemBank) -> None:
     assert (found.status, found.n, found.leaves) == ("scale", 300, {})
     assert isinstance(found.correlations, Correlations)
     assert found.variance != 1.0
+
+
+@pytest.mark.parametrize("persons", [15, 30])
+def test_a_small_sample_that_says_nothing_of_the_spread_is_brought_too(bare: ItemBank, persons: int, quiet: Callable[..., Any]) -> None:
+    """One in seven used to be refused: the relative error of an SD near 0 is more than a bank can state."""
+    stated = set()
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        right = rng.random((persons, 3 * N_ITEMS)) < expit(0.1 * rng.normal(size=(persons, 1)) - rng.normal(size=3 * N_ITEMS))
+        with quiet():
+            table = pd.DataFrame(right.astype(int), columns=[f"i{k:02}" for k in range(3 * N_ITEMS)])
+            population = bare.with_calibration(cdx.calibrate(table, model="Rasch")).header.population
+        stated.add(population.sd_se)
+    assert max(stated) == 1.0
+    assert min(stated) > 1 / np.sqrt(2 * persons + 1)
 
 
 def test_competencies_that_are_not_the_leaves_are_refused(bare: ItemBank) -> None:

@@ -62,13 +62,14 @@ def test_separators_between_digits_count(header: str, beside: list[str]) -> None
     assert found.items == tuple(sorted(beside, key=lambda q: int(q[1:])))
     named = finding(found, "unknown_items")
     assert named.severity == "warning"
-    assert f"{' '.join(header.split())} (Q1 or Q11?)" in named.en
+    assert f"{' '.join(header.split())} (Q1, Q11?)" in named.en
+    assert f"{' '.join(header.split())} (Q1, Q11?)" in named.ru
 
 
 @pytest.mark.parametrize(
     "header",
     ["Q1 (1 балл)", "Q1\n(2 балла)", "Q1 /1,00", "Q. 1 /1.00", "Q1/1.0", "Q1 [макс. 3]", "q1", "Q 1", "Q_1", "Q1:",
-     "Q1 (1 point)", "Q1, 1 балл", "Q1 - Response", "Q1 (из 2)", "Q1 /2 балла"],
+     "Q1 (1 point)", "Q1 (1б)", "Q1 [2 б.]", "Q１", "Q1, 1 балл", "Q1 - Response", "Q1 (из 2)", "Q1 /2 балла"],
 )  # fmt: skip
 def test_a_maximum_behind_the_id_and_usual_spellings_are_read(header: str) -> None:
     found = read(columns(header, "Q3"))

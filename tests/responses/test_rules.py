@@ -68,7 +68,7 @@ CASES: dict[str, tuple[str, dict[str, Any], Table]] = {
         {"options": FIVE, "key": ["1", "3"]},
         {"13": 1, "31": 1, "1;3": 1, "3, 1": 1, "1 3": 1, "1.3": 1, "[1, 3]": 1, "1,1,3": 1, "1) 3)": 1}
         | {"1": 0, "134": 0, "12": 0, "17": BAD, "1-3": BAD, "abc": BAD}
-        | dict.fromkeys(["1 и 3", "1 AND 3", "A1; A3", "①③", "№1, №3"], 1),
+        | dict.fromkeys(["1 и 3", "1 AND 3", "A1; A3", "①③", "１, ３", "№1, №3"], 1),
     ),
     "multiple words": (
         "multiple",

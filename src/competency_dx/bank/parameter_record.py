@@ -57,7 +57,7 @@ def read_parameters(text: str, source: str) -> tuple[ParameterRecord, ...]:
     Raises `BankError` when a column is missing or there twice, a row has another number of cells, a number cannot be read (the
     row and column are named), a step is missing or an item repeats.
     """
-    text = text.removeprefix("\ufeff")
+    text = re.sub(r"\A\ufeff?(?:sep=.\r?\n)?", "", text)
     head = text.partition("\n")[0]  # a Russian spreadsheet program writes semicolons and decimal commas
     reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=head.count))
     names = [name.strip() for name in next(reader, [])]

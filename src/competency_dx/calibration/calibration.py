@@ -21,7 +21,7 @@ from competency_dx.models import ItemParameters, NormalPopulation
 from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, digest_document, frame
 
 KEPT = 64  # digests remembered
-HIGHEST = 0.99  # of a correlation in a bank
+HIGHEST, WIDEST_SD = 0.99, 1.0  # of a correlation in a bank, and of the relative standard error of an SD
 
 
 @value
@@ -170,7 +170,7 @@ class Calibration(Result):
     def bank_population(self) -> BankPopulation:
         """Return the population for the header of a bank, the reference group's where there are several.
 
-        Its errors are those of drawing so many persons, or those estimated where larger.
+        Its errors are those of drawing so many persons, or those estimated where larger, of an SD at most what a bank states.
         """
         table, mean, V = self.table, self.population.mean, self.population.covariance
         sd = np.sqrt(np.diag(V))
@@ -182,7 +182,7 @@ class Calibration(Result):
         of_sds = errors[variances] / (2 * sd[table.dimension[variances]] ** 2)
         mean_se = float(max(sd.max() / np.sqrt(n), of_means.max(initial=0.0)))
         stated: dict[str, Any] = {"mean_se": mean_se, "group": self.groups[0], "n": n}
-        stated["sd_se"] = float(max(1 / np.sqrt(2 * n), of_sds.max(initial=0.0)))
+        stated["sd_se"] = float(min(WIDEST_SD, max(1 / np.sqrt(2 * n), of_sds.max(initial=0.0))))
         if len(mean) == 1:
             return parse(BankPopulation, stated | {"mean": float(mean[0]), "variance": float(V[0, 0]), "status": "scale"}, self.kind)
         r, lower = np.clip(V / np.outer(sd, sd), -HIGHEST, HIGHEST), np.tril_indices(len(mean), -1)

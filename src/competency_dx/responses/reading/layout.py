@@ -248,7 +248,7 @@ def is_id(name: str, ids: frozenset[str]) -> bool:
 def hinted(names: Mapping[str, Collection[str]]) -> list[str]:
     """Return names with the items they may mean: ``"Q01 (Q1?)"``."""
     shown = {hidden_text(name): meant for name, meant in names.items()}
-    return [f"{name} ({' or '.join(meant)}?)" if meant else name for name, meant in shown.items()]
+    return [f"{name} ({', '.join(meant)}?)" if meant else name for name, meant in shown.items()]
 
 
 def _forms_of(name: str) -> tuple[str, str]:
