@@ -266,7 +266,7 @@ def test_a_half_point_among_whole_ones_is_left_out_without_a_bank_too() -> None:
 NO_ANSWER = (
     """
 #REF!|#ЗНАЧ!|#ДЕЛ/0!|Err:502|(пусто)|[Нет ответа]|Требуется оценивание|ещё не оценено|Not yet graded|skipped|undefined|…|???
-https://a.b/c|работа.docx|01.02.2024|2024-02-01|-9|-99|<td>да</td>|0 / 5
+пусто|прочерк|+|https://a.b/c|работа.docx|01.02.2024|2024-02-01|-9|-99|<td>да</td>|0 / 5
 """.strip()
     .replace("\n", "|")
     .split("|")

@@ -245,9 +245,10 @@ def _worded(item: Item, rule: Synonyms) -> Judge:
         raise ResponsesError("responses.pattern", item=item.id, pattern=rule.pattern, fault=fault) from None
 
     def judge(raw: str) -> Judgement:
-        text = normalise.fold_text(raw)
-        fits = pattern is not None and len(text) <= rule.longest and pattern.fullmatch(text) is not None
-        return Judgement(rule.points if fits or fold(raw) in right else 0, readable=True, normalised=text) if text else UNREADABLE
+        text, said = normalise.fold_text(raw), normalise.LIKE["before words"].sub("", normalise.tidy(raw))
+        fits = pattern is not None and any(len(t) <= rule.longest and pattern.fullmatch(t) for t in (text, normalise.fold_text(said)))
+        points = rule.points if fits or fold(raw) in right or fold(said) in right else 0
+        return Judgement(points, readable=True, normalised=text) if text else UNREADABLE
 
     return judge
 
