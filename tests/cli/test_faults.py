@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import typer
 
 import competency_dx as cdx
 from competency_dx import bank
 from competency_dx.bank import load_bank
-from competency_dx.cli.terminal import in_switches
+from competency_dx.cli.app import app
+from competency_dx.cli.terminal import every_command, in_own_switches, in_switches
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -143,6 +145,22 @@ def test_every_field_of_a_layout_has_a_switch() -> None:
     assert in_switches('use Rasch, or priors="weak"') == "use Rasch, or --priors weak"
     assert in_switches("Назовите столбец: Layout(person=…) или --person.") == "Назовите столбец: --person."
     assert in_switches("Layout(person=…, item=…, answer=…)") == "--person --item --answer"
+
+
+def test_a_sentence_that_advises_switches_of_another_command_says_so() -> None:
+    root = typer.main.get_command(app)
+    switches = {switch for part in every_command(root) for option in part.params for switch in option.opts if switch.startswith("--")}
+    for name, part in root.commands.items():  # type: ignore[attr-defined]  # a group
+        own = {switch for option in part.params for switch in option.opts}
+        for switch in switches:
+            told = in_own_switches(
+                "en", f"Raise {switch} to 5; see: competency-dx calibrate --priors", root, [name, "a.csv", "--out", "x"]
+            )
+            assert told.endswith(f"; this command has no {switch}") is (switch not in own | {"--help"}), (name, switch)
+    told = in_switches("Повторяют ли друг друга; последнее состояние — в .state этой ошибки")
+    assert in_own_switches("ru", told, root, ["dif"]) == "Повторяют ли друг друга"
+    told = in_own_switches("ru", "Возьмите --priors weak, --points 61", root, ["dif"])
+    assert told.endswith("; у этой команды нет --priors, --points")
 
 
 def test_estimation_has_its_switches(command: Command, tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def _call(arguments: Sequence[str], language: LanguageCode) -> int:
     import typer
 
     from competency_dx.cli.app import app
+    from competency_dx.cli.terminal import in_own_switches
 
     misuse: Any = typer.BadParameter.__mro__[2]  # ClickException, which typer does not export
     command, page = typer.main.get_command(app), io.StringIO()
@@ -59,6 +60,8 @@ def _call(arguments: Sequence[str], language: LanguageCode) -> int:
         code = command.main(args=pointed(arguments), prog_name=NAME, standalone_mode=False)
     except typer.Abort:
         return INTERRUPTED
+    except CompetencyDxError as fault:
+        return _fault(in_own_switches(language, fault.text(language), command, arguments))
     except misuse as fault:
         told, context = fault.format_message(), getattr(fault, "ctx", None)
         sentence = usage_in(language, " ".join(told.replace("Value error, ", "").split()).rstrip("."))

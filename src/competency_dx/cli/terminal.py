@@ -42,6 +42,16 @@ def in_switches(text: str) -> str:
     return re.sub(r"(--[a-z-]+) +(?= |[,;:)]|\.(?:\s|$)|$)", r"\1", out)
 
 
+def in_own_switches(language: LanguageCode, sentence: str, command: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 - of typer
+    """Return a sentence on a call with a word on the switches that it names and the called command has not."""
+    for word in arguments:
+        command = getattr(command, "commands", {}).get(word, command)
+    own = {"--help", *(switch for part in command.params for switch in part.opts)}
+    named = re.findall(r"competency-dx(?: [\w-]+)+|(?<![\w-])(--[a-z][a-z-]*)", sentence)
+    foreign = tuple(dict.fromkeys(switch for switch in named if switch and switch not in own))
+    return sentence + (result_words("cli", language)("foreign", switches=foreign) if foreign else "")
+
+
 def _layout(match: re.Match[str]) -> str:
     """Return the switches in place of the fields of a layout, with the values that the sentence gives."""
     out = []
