@@ -103,14 +103,14 @@ def is_choice(what: object) -> bool:
 
 
 @cache
-def sound(name: str) -> dict[str, Any]:
-    """Return arguments with which a verb works, or a class is made, by name."""
+def usual_and_further() -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Return arguments by their names, and those of single verbs and classes where theirs are others."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CompetencyDxWarning)
-        return _sound(name)
+        return _usual_and_further()
 
 
-def _sound(name: str) -> dict[str, Any]:
+def _usual_and_further() -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     table, bank, one = small.answers(), small.bank(), cdx.calibrate(small.answers())
     responses, classes, standards = cdx.load_responses(table), small.classes(), cdx.R201()
     schools = small._of_schools()
@@ -156,6 +156,12 @@ def _sound(name: str) -> dict[str, Any]:
         "Standards": {f.name: getattr(standards, f.name) for f in dataclasses.fields(standards)},
         "Level": {f.name: getattr(standards.levels[0], f.name) for f in dataclasses.fields(standards.levels[0])},
     }
+    return usual, further
+
+
+def sound(name: str) -> dict[str, Any]:
+    """Return arguments with which a verb works, or a class is made, by name."""
+    usual, further = usual_and_further()
     needed = {
         n for n, p in inspect.signature(public()[name]).parameters.items() if p.default is p.empty and p.kind is not p.VAR_KEYWORD
     }
