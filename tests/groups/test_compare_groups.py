@@ -673,8 +673,9 @@ def test_hours_of_a_place_are_found_by_the_name_that_persons_have(name: str) -> 
     assert sorted(cdx.groups.total_demand([found], [demand])["hours_expected"]) == [1, 2, 3, 6]
 
 
-@pytest.mark.parametrize("language", ["ru", "en"])
-@pytest.mark.parametrize("sizes", [None, {"м01": 300}, {f"м{g:02d}": 300 for g in range(16)}])
+@pytest.mark.parametrize(
+    ("sizes", "language"), [(None, "ru"), ({"м01": 300}, "en"), ({f"м{g:02d}": 300 for g in range(16)}, "ru"), ({"м01": 300}, "ru")]
+)
 def test_whom_the_numbers_of_all_categories_count_is_said(
     tmp_path: Path, language: Literal["ru", "en"], sizes: dict[str, int] | None
 ) -> None:

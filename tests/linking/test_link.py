@@ -386,7 +386,7 @@ def test_names_of_no_common_item_are_refused(verb: Callable[..., Any], names: tu
 def test_items_that_did_not_move_stay_and_one_that_did_goes(persons: int, spread: float) -> None:
     """What chance moves is told from what moved by the errors of the difficulties, however far off these are."""
     gone, found = [], []
-    for seed in range(12):
+    for seed in range(6):
         rng = np.random.default_rng(seed)
         a, b = rng.lognormal(0, 0.25, 14), rng.normal(0, spread, 14)
         b[7] = 0.3
@@ -400,8 +400,8 @@ def test_items_that_did_not_move_stay_and_one_that_did_goes(persons: int, spread
         before, easier = wave(0.0, b, 1000), wave(0.4, b - 1.2 * (np.arange(14) == 7), 1000)
         gone.append(not quietly(partial(cdx.link, new, old, without="drifted")).used.all())
         found.append(not quietly(partial(cdx.link, easier, before, without="drifted")).used[7])
-    assert sum(gone) <= 3
-    assert sum(found) >= 11
+    assert sum(gone) <= 1
+    assert sum(found) == 6
 
 
 def test_a_link_to_a_bank_returns_into_it_and_keeps_what_it_rests_on() -> None:
