@@ -1,7 +1,7 @@
 """Frozen values: the decorator of every value class, types of their fields, and read-only copies of arrays."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, NoReturn, Self, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
@@ -52,7 +52,14 @@ def value(cls: type[T]) -> type[T]:
             checks(instance)
 
     cls.__post_init__ = frozen  # type: ignore[attr-defined]
-    return dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=not own)(cls)
+    frozen_class = dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=not own)(cls)
+    inherited = {name for base in cls.__mro__[1:] for name in getattr(base, "__dataclass_fields__", ())}
+    if inherited:  # they stand behind the fields of its own that have no default
+        of = frozen_class.__dataclass_fields__  # type: ignore[attr-defined]
+        later = {name for name, field in of.items() if {field.default, field.default_factory} != {MISSING}}
+        ordered = sorted(of, key=lambda name: 1 if name in inherited else 2 * (name in later))
+        frozen_class.__dataclass_fields__ = {name: of[name] for name in ordered}  # type: ignore[attr-defined]
+    return frozen_class
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)

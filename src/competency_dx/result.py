@@ -24,6 +24,7 @@ from competency_dx.arrays import FrozenDict, Ids, dtype_of, is_array, value
 from competency_dx.checking import check_document, compiled
 from competency_dx.display import Chart, draw, notebook
 from competency_dx.errors import LANGUAGES, CompetencyDxError, DocumentError, LimitError, ModelError, ReportError, phrase, repeated
+from competency_dx.findings import Finding
 from competency_dx.personal_data import OwnWords, hidden_text
 from competency_dx.schemas import document_schema, object_schema, ordered_lists, schema
 
@@ -69,13 +70,6 @@ def digest_arrays(*arrays: NDArray[np.generic]) -> str:
         state.update(f"{array.dtype.str}{array.shape}".encode())
         state.update(np.ascontiguousarray(array).data)
     return "sha256:" + state.hexdigest()
-
-
-def digest_answers(codes: NDArray[np.int8], observed: NDArray[np.bool_]) -> str:
-    """Return the digest of answers (P, I) of persons in whatever order; who answered nothing does not count."""
-    rows = np.where(observed, codes.astype(np.int16) + 1, 0).astype(np.uint8)
-    rows = np.ascontiguousarray(rows[rows.any(axis=1)])
-    return digest_arrays(np.sort(rows.view(f"V{rows.shape[1]}").ravel()).view(np.uint8), np.array(rows.shape))
 
 
 @value
@@ -379,8 +373,15 @@ class Result(JsonDocument):
     def __str__(self) -> str:
         return "\n".join(list(self.summary())[:MAX_LINES])
 
-    def __repr__(self) -> str:
-        return str(self)
+    __repr__ = __str__
+
+
+@value
+class Outcome(Result):
+    """A result with what is to be known about it and how it was made, which its documents tell after all else."""
+
+    findings: tuple[Finding, ...]
+    provenance: Provenance
 
 
 def frame(**columns: Any) -> DataFrame:  # noqa: ANN401 - whatever pandas takes for a column

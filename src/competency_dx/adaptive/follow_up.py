@@ -14,9 +14,9 @@ from competency_dx.bank import ItemBank, ItemType, Stimulus, Text
 from competency_dx.competencies import OUTCOMES, STATUSES, Competency, Decisions, DeficitProfiles, Plan, outlook_of
 from competency_dx.display import Chart, Series, point_chart, result_words
 from competency_dx.errors import DiagnosisError, checked
-from competency_dx.findings import Finding, Template, announce
+from competency_dx.findings import Template, announce
 from competency_dx.responses import Reason
-from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, frame, provenance
+from competency_dx.result import DataFrame, Outcome, digest_arrays, frame, provenance
 
 FormKind = Literal["person", "group"]
 Wanted = tuple[ItemBank, int, FormKind, Decisions | None]
@@ -46,7 +46,7 @@ class Question:
 
 
 @value
-class NextItems(Result):
+class NextItems(Outcome):
     """The follow-up form of each person, or one for a group.
 
     Attributes
@@ -84,8 +84,6 @@ class NextItems(Result):
     confirmed: Finite
     bank: Text
     language: Literal["ru", "en"]
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     def __len__(self) -> int:
         return len(self.persons)

@@ -18,7 +18,7 @@ from competency_dx.calibration.choices import MarginalML, Sample, populations_in
 from competency_dx.calibration.exploratory import Exploratory, exploratory_likelihood
 from competency_dx.calibration.girth_engine import Girth, estimate_by_girth
 from competency_dx.calibration.item_setup import anchored, by_option, families_of, highest_scores, left_out, loadings, refuse
-from competency_dx.calibration.report import Request, Scene, assembled, before, near_duplicates, remarks, unfinished
+from competency_dx.calibration.report import Request, Scene, assembled, before, digest_answers, near_duplicates, remarks, unfinished
 from competency_dx.classification import ClassCalibration, ClassificationML, classify
 from competency_dx.engine import Known, Marginal, Maximised, Priors, build_items, category_counts, fit_histogram, resolve, within_bounds
 from competency_dx.errors import CalibrationError, ConvergenceError, checked
@@ -27,7 +27,7 @@ from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.grid import Answers, prepare
 from competency_dx.models import FAMILIES
 from competency_dx.responses import Responses, answers_to_tests, item_rest, suspected_keys, tail_findings, zero_tails
-from competency_dx.result import digest_answers, provenance
+from competency_dx.result import provenance
 
 Source = Any  # Responses, or any table that load_responses reads
 Dimensions = Any  # a level of the bank, a mapping of item to competency, or a frame of items by competencies

@@ -15,10 +15,10 @@ from competency_dx.calibration.pictures import asymptote_errors, parameter_frame
 from competency_dx.display import Chart, result_words, setting_word
 from competency_dx.engine import ParameterTable
 from competency_dx.errors import CalibrationError
-from competency_dx.findings import Finding, worth_a_line
+from competency_dx.findings import worth_a_line
 from competency_dx.kernels.rotation import Method
 from competency_dx.models import ItemParameters, NormalPopulation
-from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, digest_document, frame
+from competency_dx.result import DataFrame, Outcome, digest_arrays, digest_document, frame
 
 KEPT = 64  # digests remembered
 HIGHEST, WIDEST_SD = 0.99, 1.0  # of a correlation in a bank, and of the relative standard error of an SD
@@ -53,7 +53,7 @@ class Certificate:
 
 
 @value
-class Calibration(Result):
+class Calibration(Outcome):
     """Calibrated item parameters with covariance, population and certificate.
 
     Attributes
@@ -95,8 +95,6 @@ class Calibration(Result):
     certificate: Certificate
     penalised: bool
     rotation: Method | None
-    findings: tuple[Finding, ...]
-    provenance: Provenance
     share: Annotated[Floats, held_to("parameters.items?", minimum=0, maximum=1)] = field(default_factory=lambda: np.empty(0))
 
     @property

@@ -19,14 +19,14 @@ from competency_dx.arrays import Bools, Codes, Floats, Ints, choice, value
 from competency_dx.calibration.calibration import Calibration, Certificate
 from competency_dx.calibration.choices import Population, sample_of
 from competency_dx.calibration.item_setup import families_of, highest_scores, left_out, loadings, refuse
-from competency_dx.calibration.report import Request, Scene, assembled, before
+from competency_dx.calibration.report import Request, Scene, assembled, before, digest_answers
 from competency_dx.engine import Known, Maximised, build_items, category_counts, items_at, one_dimension_likelihood, populations_of
 from competency_dx.errors import LANGUAGES, CalibrationError, ConvergenceError, MissingDependencyError
 from competency_dx.findings import Finding, Template, announce, gathered
 from competency_dx.kernels.grid import points_needed, prepare
 from competency_dx.models import FAMILIES, ItemParameters, moved
 from competency_dx.responses import MissingPolicy, Responses, item_rest, suspected_keys, tail_findings, zero_tails
-from competency_dx.result import digest_answers, provenance
+from competency_dx.result import provenance
 
 FUNCTIONS = {"Rasch": "onepl_mml", "1PL": "onepl_mml", "2PL": "twopl_mml", "GRM": "grm_mml", "GPCM": "pcm_mml"}
 SLOPE_BOUNDS = {"onepl_mml": (0.25, 10.0), "twopl_mml": (0.2, 5.0), "grm_mml": (0.2, 5.0), "pcm_mml": (0.25, 4.0)}

@@ -16,6 +16,7 @@ from competency_dx.errors import phrase
 from competency_dx.findings import Finding, Severity, Template
 from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.responses import FALSE_ALARM, SuspectedKey
+from competency_dx.result import digest_arrays
 
 THIN_RASCH, THIN_2PL = 100, 300
 LARGEST_SLOPE, SMALLEST_SLOPE, FARTHEST = 4.0, 0.2, 6.0
@@ -207,3 +208,10 @@ def unfinished(out: Calibration, likelihood: Marginal, found: Maximised, *, prio
         "short": phrase("calibration.short") if found.iterations >= most else "",
         "worst": [out.parameters.items[i] for i in sorted(np.argsort(-np.abs(beta).max(axis=1))[:3])],
     }
+
+
+def digest_answers(codes: Codes, observed: Bools) -> str:
+    """Return the digest of answers (P, I) of persons in whatever order; who answered nothing does not count."""
+    rows = np.where(observed, codes.astype(np.int16) + 1, 0).astype(np.uint8)
+    rows = np.ascontiguousarray(rows[rows.any(axis=1)])
+    return digest_arrays(np.sort(rows.view(f"V{rows.shape[1]}").ravel()).view(np.uint8), np.array(rows.shape))

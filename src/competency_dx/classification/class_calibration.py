@@ -7,10 +7,10 @@ import numpy as np
 
 from competency_dx.arrays import Z95, Codes, Count, Floats, Ids, Ints, Status, held_to, value
 from competency_dx.display import Chart, interval_chart, point_chart, result_words, setting_word
-from competency_dx.findings import Finding, worth_a_line
+from competency_dx.findings import worth_a_line
 from competency_dx.kernels.classes import Binary, attribute_patterns
 from competency_dx.models import NormalPopulation
-from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, digest_document, frame
+from competency_dx.result import DataFrame, Outcome, digest_arrays, digest_document, frame
 
 SHOWN_PROFILES = 40
 
@@ -111,7 +111,7 @@ class ClassCertificate:
 
 
 @value
-class ClassCalibration(Result):
+class ClassCalibration(Outcome):
     """A calibrated diagnostic classification model: items, profiles, their distribution, and how sure all of it is.
 
     Attributes
@@ -153,8 +153,6 @@ class ClassCalibration(Result):
     n_persons: Annotated[int, held_to(minimum=1)]
     n_answers: Annotated[Ints, held_to("parameters.items", minimum=0)]
     certificate: ClassCertificate
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     @property
     def digest(self) -> str:

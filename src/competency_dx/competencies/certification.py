@@ -15,10 +15,10 @@ from competency_dx.competencies.outlook import own_evidence
 from competency_dx.competencies.profile import DeficitProfiles
 from competency_dx.display import Chart, Series, result_words
 from competency_dx.errors import DiagnosisError, checked
-from competency_dx.findings import Finding, Template, announce
+from competency_dx.findings import Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.persons import even_uniforms
-from competency_dx.result import DataFrame, Provenance, Result, crossed, frame, provenance, refuse_others
+from competency_dx.result import DataFrame, Outcome, crossed, frame, provenance, refuse_others
 
 OUTCOMES = ("passed", "not_passed", "more_evidence", "no_responses")
 REASONS = ("", "zone", "evidence", "flagged")
@@ -69,7 +69,7 @@ class _Sections(NamedTuple):
 
 
 @value
-class Decisions(Result):
+class Decisions(Outcome):
     """Outcomes of P persons under a rule of M minima, with everything that a decision rests on.
 
     Attributes
@@ -114,8 +114,6 @@ class Decisions(Result):
     accuracy_two_way: Annotated[Floats, held_to("minima", minimum=0, maximum=1)]
     consistency_two_way: Annotated[Floats, held_to("minima", minimum=0, maximum=1)]
     confusion: Annotated[Floats, held_to(3, 2, minimum=0)]
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     def _refuse_contradictions(self) -> None:
         answered = np.asarray((self.outcome < 3) | (self.n_items > 0).any(axis=-1))

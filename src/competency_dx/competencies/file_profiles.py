@@ -20,14 +20,14 @@ from competency_dx.errors import DiagnosisError, checked
 from competency_dx.findings import Finding, of_blocks, worth_a_line
 from competency_dx.kernels.blocks import mapped_ahead
 from competency_dx.responses import Layout, Responses
-from competency_dx.result import MAX_LINES, DataFrame, Provenance, Result, digest_document, encode_fields, frame, provenance
+from competency_dx.result import MAX_LINES, DataFrame, Outcome, digest_document, encode_fields, frame, provenance
 from competency_dx.scoring import answer_blocks, complete_file, parquet_writer
 
 BLOCK = 10_000
 
 
 @value
-class FileProfiles(Result):
+class FileProfiles(Outcome):
     """What became of a file of answers that was diagnosed; the conclusions themselves are in the file `target`.
 
     Attributes
@@ -50,8 +50,6 @@ class FileProfiles(Result):
     states: Annotated[Ints, held_to("competencies", 5, minimum=0)]
     percent_mean: Annotated[Floats, held_to("competencies", minimum=0, maximum=100)]
     expected_false_share: Probability
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     @property
     def path(self) -> Path:

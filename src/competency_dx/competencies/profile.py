@@ -18,9 +18,9 @@ from competency_dx.competencies.population import LeafPopulations
 from competency_dx.competencies.profile_document import Misconception, ProfilesRecord, carriers_of, concluded, digest_of
 from competency_dx.display import Chart, code_word, interval_chart, result_words
 from competency_dx.errors import DiagnosisError, checked
-from competency_dx.findings import Finding, Template
+from competency_dx.findings import Template
 from competency_dx.responses import Reason, Responses
-from competency_dx.result import MAX_LINES, DataFrame, Provenance, Result, crossed, digest_arrays, digest_document, refuse_others
+from competency_dx.result import MAX_LINES, DataFrame, Outcome, crossed, digest_arrays, digest_document, refuse_others
 from competency_dx.storage import whole_file
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class AskedNext(Protocol):
 
 
 @value
-class DeficitProfiles(Result):
+class DeficitProfiles(Outcome):
     """The profiles of a cohort: look one up by ``profiles["person-id"]``, iterate, or take the whole as a frame.
 
     Arrays have one row per person (P), one column per competency (C) in the order of `competencies`, and one column per item (I) in
@@ -110,8 +110,6 @@ class DeficitProfiles(Result):
     curves: Floats
     bank: Text
     population: LeafPopulations
-    findings: tuple[Finding, ...]
-    provenance: Provenance
     misconceptions: tuple[Misconception, ...] = ()
     p_misconception: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     ask_next: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))

@@ -7,9 +7,9 @@ import numpy as np
 
 from competency_dx.arrays import Z95, Bools, Floats, Ids, Ints, Names, Percent, held_to, value
 from competency_dx.display import Chart, interval_chart, point_chart, result_words
-from competency_dx.findings import Finding, worth_a_line
+from competency_dx.findings import worth_a_line
 from competency_dx.kernels.residual_fit import adjusted
-from competency_dx.result import MAX_LINES, DataFrame, Provenance, Result, frame
+from competency_dx.result import MAX_LINES, DataFrame, Outcome, frame
 
 OfItems = Annotated[Floats, held_to("items")]
 OfGroups = Annotated[Floats, held_to("items", "groups")]
@@ -47,7 +47,7 @@ def crossing(delta: Floats, se: Floats, q: Floats, gap: Floats) -> Bools:
 
 
 @value
-class DIF(Result):
+class DIF(Outcome):
     """Differential item functioning of I items in G groups, the reference first, in which n (G,) persons are.
 
     Attributes
@@ -91,8 +91,6 @@ class DIF(Result):
     cut: Percent
     rate: Rates
     rate_freed: Rates
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     @property
     def ets(self) -> Names:

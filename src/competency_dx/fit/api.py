@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from competency_dx.arrays import Floats, Ints
 from competency_dx.bank import ItemBank
-from competency_dx.calibration import Calibration, near_duplicates
+from competency_dx.calibration import Calibration, digest_answers, near_duplicates
 from competency_dx.errors import FitError, checked
 from competency_dx.findings import Finding, Template, announce, gathered, in_results_only
 from competency_dx.fit.model_fit import ORDER, Fit
@@ -21,7 +21,7 @@ from competency_dx.models import ItemParameters
 from competency_dx.persons import Matched, as_calibration, as_responses, by_population, match, parameters_of
 from competency_dx.quality import ItemAnalysis, Verdict, check_items
 from competency_dx.responses import LEAST_ANSWERS, MissingPolicy
-from competency_dx.result import digest_answers, provenance
+from competency_dx.result import provenance
 
 LEAST_PERSONS, LEAST_ITEMS, TRIED = 30, 3, 12
 SUMS, LIMITED = ("s_x2", "s_df", "s_p"), ("m2", "c2")

@@ -13,7 +13,7 @@ from competency_dx.errors import FitError
 from competency_dx.findings import Finding, worth_a_line
 from competency_dx.fit.residuals import COLUMNS
 from competency_dx.quality import VERDICTS, Verdict
-from competency_dx.result import DataFrame, Provenance, Result, frame
+from competency_dx.result import DataFrame, Outcome, frame
 
 OfItems = Annotated[Floats, held_to("items")]
 ORDER: tuple[Verdict, ...] = tuple(VERDICTS)
@@ -22,7 +22,7 @@ PARTS = ("statistic", "df", "p", "rmsea", "rmsea_low", "rmsea_high")
 
 
 @value
-class Fit(Result):
+class Fit(Outcome):
     """Fit of I items, of the model as a whole and of P persons, with a verdict on each item.
 
     Attributes
@@ -85,8 +85,6 @@ class Fit(Result):
     lz_star: Annotated[Floats, held_to("persons")]
     person_infit: Annotated[Floats, held_to("persons")]
     flags: Annotated[tuple[str, ...], held_to("persons")]
-    findings: tuple[Finding, ...]
-    provenance: Provenance
     alike_with: Annotated[tuple[str, ...], held_to("persons?")] = field(default_factory=tuple)
     se_infit: Annotated[Floats, held_to("items?")] = field(default_factory=lambda: np.empty(0))
     se_outfit: Annotated[Floats, held_to("items?")] = field(default_factory=lambda: np.empty(0))

@@ -19,7 +19,7 @@ from competency_dx.errors import GroupError, checked, phrase
 from competency_dx.findings import Finding, Template
 from competency_dx.kernels.agreement import wilson
 from competency_dx.kernels.suppression import SMALLEST
-from competency_dx.result import MAX_LINES, SELF_REPORT, DataFrame, Provenance, Result, crossed, frame
+from competency_dx.result import MAX_LINES, SELF_REPORT, DataFrame, Outcome, crossed, frame
 
 ALL = ""
 SEPARATOR = " / "
@@ -31,7 +31,7 @@ OF_GROUPS = (Template("groups.few_assessed"), Template("groups.headcount_missing
 
 
 @value
-class GroupReport(Result):
+class GroupReport(Outcome):
     """Groups of a hierarchy, the whole first, then level by level in the order of the alphabet.
 
     Arrays have one row per group (R) and one column per competency (C). What would tell of fewer than `smallest` persons, by
@@ -78,8 +78,6 @@ class GroupReport(Result):
     need: Annotated[Floats, held_to("groups", "competencies", minimum=0)]
     need_low: Annotated[Floats, held_to("groups", "competencies", minimum=0)]
     need_high: Annotated[Floats, held_to("groups", "competencies", minimum=0)]
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     def __len__(self) -> int:
         return len(self.groups)

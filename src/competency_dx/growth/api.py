@@ -16,7 +16,7 @@ from competency_dx.findings import Finding, Template, announce
 from competency_dx.kernels.blocks import one_blas_thread
 from competency_dx.kernels.suppression import SMALLEST, shown_groups
 from competency_dx.kernels.two_level import group_draws, person_draws
-from competency_dx.result import MAX_LINES, DataFrame, Provenance, Result, crossed, provenance
+from competency_dx.result import MAX_LINES, DataFrame, Outcome, crossed, provenance
 
 WITHOUT, SURE, EXACT, SAME_CURVE = "", 0.95, 1e-5, 0.01  # points, on one grid and where a cohort has its own
 Shares = Annotated[Floats, held_to("persons", "competencies", minimum=0, maximum=1)]
@@ -37,7 +37,7 @@ DAY = re.compile(r"\s*(?:(\d{4})-(\d\d)-(\d\d)|(\d\d?)\.(\d\d?)\.(\d{4}))")
 
 
 @value
-class Growth(Result):
+class Growth(Outcome):
     """True changes of P persons in both diagnoses, in percent points of C competencies, and their means in G programmes.
 
     Attributes
@@ -87,8 +87,6 @@ class Growth(Result):
     only_after: Count
     percent_stayed: float
     percent_left: float
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     def __len__(self) -> int:
         return len(self.persons)

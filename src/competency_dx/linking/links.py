@@ -11,15 +11,15 @@ from competency_dx.arrays import Z95, Bools, Count, Floats, Ids, Ints, held_to, 
 from competency_dx.bank import BankPopulation, ParameterRecord, parse
 from competency_dx.calibration import bank_records
 from competency_dx.display import Chart, Series, interval_chart, point_chart, result_words
-from competency_dx.findings import Finding, worth_a_line
+from competency_dx.findings import worth_a_line
 from competency_dx.models import ItemParameters
-from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, frame
+from competency_dx.result import DataFrame, Outcome, Provenance, Result, digest_arrays, frame
 
 NUMBERS = ("slope", "se_slope", "intercept", "se_intercept", "mean", "se_mean", "apart")
 
 
 @value
-class Link(Result):
+class Link(Outcome):
     """θ on the old scale = `slope` θ on the new one + `intercept`, from common items, I in all S steps of a chain together.
 
     Attributes
@@ -55,8 +55,6 @@ class Link(Result):
     effect: Annotated[Floats, held_to("items")]
     effect_percent: Annotated[Floats, held_to("items")]
     parameters: ItemParameters
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     @classmethod
     def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:

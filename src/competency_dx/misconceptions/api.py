@@ -16,7 +16,7 @@ from competency_dx.kernels.classes.misconception_mixture import AbilityWeights
 from competency_dx.misconceptions.estimation import MISCONCEPTION_MODEL, MisconceptionEstimate, estimate_misconceptions
 from competency_dx.persons import EAP, as_responses, check_one_dimension, match, parameters_of, posterior_on, scoring_grid
 from competency_dx.responses import MissingPolicy, Responses
-from competency_dx.result import DataFrame, Provenance, Result, crossed, digest_arrays, frame, provenance
+from competency_dx.result import DataFrame, Outcome, crossed, digest_arrays, frame, provenance
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
@@ -54,7 +54,7 @@ class MisconceptionParameters:
 
 
 @value
-class MisconceptionEvidence(Result):
+class MisconceptionEvidence(Outcome):
     """Probabilities that P persons hold M misconceptions.
 
     Attributes
@@ -91,8 +91,6 @@ class MisconceptionEvidence(Result):
     likely: Probability
     unlikely: Probability
     least_chances: Count
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     @property
     def state(self) -> NDArray[np.int8]:

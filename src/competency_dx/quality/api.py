@@ -20,7 +20,7 @@ from competency_dx.findings import Finding, Template, announce, gathered, worth_
 from competency_dx.quality import classical
 from competency_dx.quality.classical import OptionTrace
 from competency_dx.responses import LEAST_ANSWERS, MissingPolicy, RestScores, answers_to_tests, suspected_keys, tail_findings
-from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, frame, provenance
+from competency_dx.result import DataFrame, Outcome, digest_arrays, frame, provenance
 
 if TYPE_CHECKING:
     from competency_dx.calibration import Calibration
@@ -39,7 +39,7 @@ _FOLLOWS: Mapping[str, Verdict] = toml_content("quality", "verdicts")["by_reason
 
 
 @value
-class ItemAnalysis(Result):
+class ItemAnalysis(Outcome):
     """Classical numbers of I items, and a verdict on each with its reasons.
 
     Attributes
@@ -94,8 +94,6 @@ class ItemAnalysis(Result):
     options: tuple[OptionTrace, ...]
     n_persons: Count
     missing: MissingPolicy
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     @property
     def by_trouble(self) -> Ints:

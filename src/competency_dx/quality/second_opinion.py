@@ -12,10 +12,10 @@ from competency_dx.bank import ItemBank
 from competency_dx.calibration import Calibration, Girth, evidence, girth_estimates, girth_family
 from competency_dx.display import Chart, code_word, point_chart, result_words, setting_word
 from competency_dx.errors import LANGUAGES, CalibrationError, checked
-from competency_dx.findings import Finding, Template, announce, gathered, worth_a_line
+from competency_dx.findings import Template, announce, gathered, worth_a_line
 from competency_dx.models import FAMILIES, ItemParameters
 from competency_dx.responses import answers_to_tests
-from competency_dx.result import DataFrame, Provenance, Result, frame, provenance
+from competency_dx.result import DataFrame, Outcome, frame, provenance
 from competency_dx.wording import listed
 
 Verdict = Literal["agrees", "differs", "undecided", "girth is higher"]
@@ -25,7 +25,7 @@ ABOVE = 1e-2  # log-likelihood that girth may lie above a maximum: rounding of t
 
 
 @value
-class CrossCheck(Result):
+class CrossCheck(Outcome):
     """Parameters of a calibration beside those of girth, one row per parameter.
 
     Rule of the verdict. *agrees*: every parameter with a standard error lies within half of it, and the log-likelihoods, both
@@ -61,8 +61,6 @@ class CrossCheck(Result):
     n_parameters: Count
     penalised: bool
     girth_converged: bool
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     @classmethod
     def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:  # noqa: ARG003 - one earlier schema

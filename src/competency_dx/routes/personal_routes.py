@@ -14,9 +14,9 @@ from competency_dx.arrays import Bools, Floats, Ids, Ints, Names, NotNegative, P
 from competency_dx.competencies import Competency, DeficitProfiles, Standards
 from competency_dx.display import Chart, point_chart, result_words
 from competency_dx.errors import RouteError, checked
-from competency_dx.findings import Finding, Template
+from competency_dx.findings import Template
 from competency_dx.kernels.suppression import shown_groups
-from competency_dx.result import DataFrame, Provenance, Result, digest_arrays, frame, refuse_others
+from competency_dx.result import DataFrame, Outcome, digest_arrays, frame, refuse_others
 from competency_dx.routes.catalogue import Programme, day_text
 from competency_dx.routes.mentors import LED, NOT_OFFERED, ROLES, Consent, offered, room_of
 from competency_dx.routes.reasons import ASK_AGAIN, CONFIRMED, NO_CONCLUSION, WHY, Why
@@ -26,7 +26,7 @@ NOTHING: Any = partial(np.zeros, (0, 0))
 
 
 @value
-class Routes(Result):
+class Routes(Outcome):
     """A route for each person (P) through the programmes (K) of a catalogue that close deficits in D competencies.
 
     `level` (P,) is the place in the levels of the standards, which name the type of route, `answered` (P,) the number of items with
@@ -67,8 +67,6 @@ class Routes(Result):
     gap: Probability
     since: str
     language: str
-    findings: tuple[Finding, ...]
-    provenance: Provenance
     background: Mapping[str, Annotated[Names, held_to("persons")]] = field(default_factory=dict)
     budget_by: str = field(default_factory=str)
     budgets: Mapping[str, NotNegative] = field(default_factory=dict)

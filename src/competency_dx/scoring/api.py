@@ -11,10 +11,10 @@ from competency_dx.arrays import Z95, Floats, Ids, Ints, Names, held_to, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, Series, code_word, histogram_chart, result_words
 from competency_dx.errors import ModelError, ScoringError, checked
-from competency_dx.findings import Finding, announce, findings_of, gathered, worth_a_line
+from competency_dx.findings import announce, findings_of, gathered, worth_a_line
 from competency_dx.persons import DEFAULT_METHOD, EAP, ML, WLE, Method, SumScore, as_calibration, as_responses, by_population, match
 from competency_dx.responses import Responses
-from competency_dx.result import DataFrame, Provenance, Result, crossed, provenance
+from competency_dx.result import DataFrame, Outcome, crossed, provenance
 from competency_dx.scoring.estimation import NO_RESPONSES, Estimates, estimates, joined, shared_errors
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ STATUSES = ("ok", "extreme_low", "extreme_high", "no_responses")
 
 
 @value
-class Scores(Result):
+class Scores(Outcome):
     """Estimates of P persons on D dimensions.
 
     Attributes
@@ -52,8 +52,6 @@ class Scores(Result):
     n_items: Annotated[Ints, held_to("persons", "dimensions", minimum=0)]
     status: Annotated[NDArray[np.int8], held_to("persons", "dimensions", minimum=0, maximum=3)]
     reliability: Annotated[Floats, held_to("dimensions", maximum=1)]
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     @classmethod
     def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:  # noqa: ARG003 - one earlier schema

@@ -21,10 +21,10 @@ from competency_dx.arrays import Count, Floats, Ids, Names, held_to, value
 from competency_dx.bank import ItemBank
 from competency_dx.display import Chart, code_word, histogram_chart, interval_chart, result_words
 from competency_dx.errors import ScoringError, checked
-from competency_dx.findings import Finding, Template, announce, findings_of, gathered, worth_a_line
+from competency_dx.findings import Template, announce, findings_of, gathered, worth_a_line
 from competency_dx.models import ItemParameters
 from competency_dx.persons import DEFAULT_METHOD, EAP, ExactPosterior, Matched, as_responses, match, parameters_of, posterior_of
-from competency_dx.result import DataFrame, Provenance, Result, crossed, digest_arrays, frame, provenance
+from competency_dx.result import DataFrame, Outcome, crossed, digest_arrays, frame, provenance
 from competency_dx.scoring.latent_regression import LatentRegression, design_of, fit_latent_regression, under_normals
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ DRAWS_AT_THE_END = Template("scoring.draws_at_the_end")
 
 
 @value
-class Pooled(Result):
+class Pooled(Outcome):
     """F estimates pooled over M data sets; every array has the shape (F,).
 
     Attributes
@@ -64,8 +64,6 @@ class Pooled(Result):
     total: Annotated[Floats, held_to("names", minimum=0)]
     df: Annotated[Floats, held_to("names", exclusiveMinimum=0)]
     fmi: Annotated[Floats, held_to("names", minimum=0, maximum=1)]
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     @property
     def se(self) -> Floats:
@@ -148,7 +146,7 @@ def pool(estimates: ArrayLike, variances: ArrayLike, *, names: Sequence[str] | N
 
 
 @value
-class PlausibleValues(Result):
+class PlausibleValues(Outcome):
     """Draws of P persons, n sets, D dimensions.
 
     Attributes
@@ -165,8 +163,6 @@ class PlausibleValues(Result):
     dimensions: Ids
     values: Annotated[Floats, held_to("persons", "N", "dimensions")]
     regression: LatentRegression | None
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     @property
     def n(self) -> int:

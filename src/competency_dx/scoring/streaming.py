@@ -16,7 +16,7 @@ from competency_dx.errors import CompetencyDxError, ScoringError, checked, needi
 from competency_dx.findings import Finding, of_blocks, worth_a_line
 from competency_dx.persons import DEFAULT_METHOD, PERSON, Method, parameters_of, plain_points
 from competency_dx.responses import Layout, Responses, load_responses, settle_layout
-from competency_dx.result import DataFrame, Provenance, Result, crossed, digest_document, encode_fields, provenance
+from competency_dx.result import DataFrame, Outcome, crossed, digest_document, encode_fields, provenance
 from competency_dx.scoring.api import STATUSES, score, status_line
 from competency_dx.storage import whole_file
 
@@ -31,7 +31,7 @@ TEXTS = ("person", "dimension", "competency", "title", "state", "level", "report
 
 
 @value
-class FileScores(Result):
+class FileScores(Outcome):
     """What became of a file that was scored; the estimates themselves are in the file `target`.
 
     Attributes
@@ -57,8 +57,6 @@ class FileScores(Result):
     theta_mean: Annotated[Floats, held_to("dimensions")]
     theta_sd: Annotated[Floats, held_to("dimensions", minimum=0)]
     mean_se: Annotated[Floats, held_to("dimensions", minimum=0)]
-    findings: tuple[Finding, ...]
-    provenance: Provenance
 
     @classmethod
     def _lifted(cls, document: dict[str, Any], version: int) -> dict[str, Any]:  # noqa: ARG003 - one earlier schema
