@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from competency_dx.arrays import FrozenDict, Ids, dtype_of, is_array, value
 from competency_dx.checking import check_document, compiled
 from competency_dx.display import Chart, draw, notebook
-from competency_dx.errors import LANGUAGES, CompetencyDxError, DocumentError, LimitError, ModelError, ReportError, phrase, repeated
+from competency_dx.errors import LANGUAGES, CompetencyDxError, DocumentError, LimitError, ReportError, phrase, repeated
 from competency_dx.findings import Finding
 from competency_dx.personal_data import OwnWords, hidden_text
 from competency_dx.schemas import document_schema, object_schema, ordered_lists, schema
@@ -92,26 +92,24 @@ class Provenance:
             object.__setattr__(self, name, FrozenDict(shown))
 
 
-def refuse_self_report(source: object) -> None:
-    """Refuse a bank of statements about oneself, or answers read with one, by a `ModelError`: they say nothing of single persons."""
-    made, items = getattr(source, "provenance", None), getattr(source, "items", ())
-    of = made.inputs.get(SELF_REPORT, "") if isinstance(made, Provenance) else ""
-    if of or any(getattr(item, "part", None) == SELF_REPORT for item in (items if isinstance(items, tuple) else ())):
-        raise ModelError("models.self_report", bank=of or getattr(source, "id", ""))
-
-
 def provenance(verb: str, inputs: Mapping[str, str], settings: Mapping[str, str]) -> Provenance:
     """Make the record for the running library version."""
     return Provenance(verb=verb, library=library_version(), inputs=dict(inputs), settings=dict(settings))
 
 
 class JsonDocument(ABC):
-    """A frozen value that is written as a JSON document with kind and schema version, and read back from it."""
+    """A frozen value that is written as a JSON document with kind and schema version, and read back from it.
+
+    The `kind` is the name of the class in small letters: that of `FileScores` is ``"file_scores"``.
+    """
 
     __slots__ = ("__weakref__",)
     kind: ClassVar[str]
     schema_version: ClassVar[int] = 1
     oldest: ClassVar[int] = 1  # version whose documents are read too, and all later ones
+
+    def __init_subclass__(cls) -> None:
+        cls.kind = re.sub(r"(?<=.)(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
     def to_json(self) -> str:
         """Return the result as a JSON document with kind, schema version and provenance; NaN is null."""

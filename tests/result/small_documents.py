@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
+from inspect import isabstract
 from pathlib import Path
 from pkgutil import walk_packages
 
@@ -34,7 +35,7 @@ def kinds(base: type[JsonDocument] = JsonDocument) -> dict[str, type[JsonDocumen
     for module in walk_packages(cdx.__path__, "competency_dx."):
         if not module.name.startswith(("competency_dx.service", "competency_dx.__main__")):
             import_module(module.name)
-    out = {base.kind: base} if hasattr(base, "kind") else {}
+    out = {} if isabstract(base) else {base.kind: base}
     return out | {k: c for below in base.__subclasses__() for k, c in kinds(below).items()}
 
 

@@ -38,7 +38,6 @@ class AdaptiveSimulation(Result):
     rmse : (S, N + 1) Root mean square error of θ over persons and competencies.
     """
 
-    kind: ClassVar[str] = "adaptive_simulation"
     pictures: ClassVar[tuple[str, ...]] = ("decided", "rmse")
     strategies: Ids
     length: Annotated[Ints, held_to("strategies", "P", minimum=0)]

@@ -66,7 +66,6 @@ class NextItems(Outcome):
     confirmed : Probability from which a conclusion counts as drawn.
     """
 
-    kind: ClassVar[str] = "next_items"
     schema_version: ClassVar[int] = 3
     pictures: ClassVar[tuple[str, ...]] = ("decisions", "loss")
     persons: Annotated[Names, held_to(uniqueItems=True)]

@@ -8,7 +8,7 @@ from competency_dx.bank.bank_file import BankDocument, Form, FrameworkReference,
 from competency_dx.bank.document import Document, Text, parse
 from competency_dx.bank.framework import CompetencyFramework, Node, Prerequisite
 from competency_dx.bank.item import Criterion, FamilyMember, Item, ItemType, Review, SampleAnswer, Stimulus
-from competency_dx.bank.item_bank import ItemBank, save_bank
+from competency_dx.bank.item_bank import ItemBank, refuse_self_report, save_bank
 from competency_dx.bank.parameter_record import BankPopulation, CorrelationMatrix, Correlations, LeafPopulation, ParameterRecord
 from competency_dx.bank.scoring_rule import CodeMap, Exact, Given, OneError, PerElement, Rubric, ScoringRule, Synonyms, Tolerance
 
@@ -21,7 +21,7 @@ __all__ += ["CompetencyFramework", "Node", "Prerequisite", "load_framework", "sa
 __all__ += ["Criterion", "FamilyMember", "Item", "ItemType", "Review", "SampleAnswer", "Stimulus"]
 __all__ += ["CodeMap", "Exact", "Given", "OneError", "PerElement", "Rubric", "ScoringRule", "Synonyms", "Tolerance"]
 __all__ += ["BankPopulation", "CorrelationMatrix", "Correlations", "LeafPopulation", "ParameterRecord"]
-__all__ += ["BankIndex", "BankRegistry", "Ledger", "ledger_of"]
+__all__ += ["BankIndex", "BankRegistry", "Ledger", "ledger_of", "refuse_self_report"]
 __all__ += ["load_bank_workbook", "save_bank_template", "save_bank_workbook"]
 
 

@@ -19,9 +19,9 @@ from competency_dx.bank.framework import CompetencyFramework, is_shipped
 from competency_dx.bank.item import Item
 from competency_dx.bank.parameter_record import BankPopulation, LeafPopulation, ParameterRecord, Scaled, number_columns, parameter_row
 from competency_dx.display import Chart, code_word, interval_chart, result_words
-from competency_dx.errors import BankError, DocumentError, checked, repeated
+from competency_dx.errors import BankError, DocumentError, ModelError, checked, repeated
 from competency_dx.findings import Finding, Template, announce
-from competency_dx.result import DataFrame, Provenance, Result, digest_document, encode, encode_fields, provenance
+from competency_dx.result import SELF_REPORT, DataFrame, Provenance, Result, digest_document, encode, encode_fields, provenance
 from competency_dx.storage import whole_folder
 
 FARTHEST, STEEPEST = 10.0, 6.0
@@ -53,7 +53,6 @@ class ItemBank(Result):
     reference set names an unknown item, or parameters do not fit the maximum score or are beyond what a model carries.
     """
 
-    kind: ClassVar[str] = "item_bank"
     pictures: ClassVar[tuple[str, ...]] = ("difficulty",)
     header: BankDocument
     items: tuple[Item, ...]
@@ -322,3 +321,11 @@ def save_bank(bank: ItemBank, folder: str | Path) -> Path:
             compiled_path(path).write_text(compiled(text, document), encoding="utf-8")
         (out / "parameters.csv").write_text(parameter_record.write_parameters(bank.parameters), encoding="utf-8")
     return Path(folder)
+
+
+def refuse_self_report(source: object) -> None:
+    """Refuse a bank of statements about oneself, or answers read with one, by a `ModelError`: they say nothing of single persons."""
+    made, items = getattr(source, "provenance", None), getattr(source, "items", ())
+    of = made.inputs.get(SELF_REPORT, "") if isinstance(made, Provenance) else ""
+    if of or any(getattr(item, "part", None) == SELF_REPORT for item in (items if isinstance(items, tuple) else ())):
+        raise ModelError("models.self_report", bank=of or getattr(source, "id", ""))

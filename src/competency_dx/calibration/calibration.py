@@ -74,7 +74,6 @@ class Calibration(Outcome):
     penalised, rotation : Whether parameters have priors; how the loadings of an exploratory calibration are to be rotated.
     """
 
-    kind: ClassVar[str] = "calibration"
     schema_version: ClassVar[int] = 3
     oldest: ClassVar[int] = 2
     model: str

@@ -122,7 +122,6 @@ class FactorSolution(Result):
     gradient : Size of the projected gradient of the criterion, zero at its minimum.
     """
 
-    kind: ClassVar[str] = "factor_solution"
     pictures: ClassVar[tuple[str, ...]] = ("loadings",)
     items: Ids
     dimensions: Ids

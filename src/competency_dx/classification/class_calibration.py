@@ -133,7 +133,6 @@ class ClassCalibration(Outcome):
     n_answers : ndarray of int, shape (I,)
     """
 
-    kind: ClassVar[str] = "class_calibration"
     pictures: ClassVar[tuple[str, ...]] = ("prevalence", "items", "profiles")
     model: str
     parameters: ItemClasses

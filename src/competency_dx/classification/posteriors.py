@@ -53,7 +53,6 @@ class AttributePosteriors(Result):
     n_items : (P,) Answers used; without any, the posterior is the population.
     """
 
-    kind: ClassVar[str] = "attribute_posteriors"
     pictures: ClassVar[tuple[str, ...]] = ("distribution", "mastery")
     persons: Annotated[Names, held_to(uniqueItems=True)]
     dimensions: Ids
@@ -183,7 +182,6 @@ class ClassificationAccuracy(Result):
     c).
     """
 
-    kind: ClassVar[str] = "classification_accuracy"
     pictures: ClassVar[tuple[str, ...]] = ("attributes",)
     estimate: Estimate
     accuracy: Probability

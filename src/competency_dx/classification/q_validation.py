@@ -32,7 +32,6 @@ class QValidation(Result):
     `discrimination` (I, V) the discrimination index ς² of each; `original` and `suggested` (I,) are rows of `q_vectors`.
     """
 
-    kind: ClassVar[str] = "q_validation"
     pictures: ClassVar[tuple[str, ...]] = ("mesa",)
     items: Ids
     attributes: Ids

@@ -90,7 +90,6 @@ class Decisions(Outcome):
     confusion : (3, 2) Expected numbers of persons by outcome who reach all minima and who do not.
     """
 
-    kind: ClassVar[str] = "decisions"
     schema_version: ClassVar[int] = 4
     oldest: ClassVar[int] = 3
     pictures: ClassVar[tuple[str, ...]] = ("probabilities",)

@@ -41,7 +41,6 @@ class FileProfiles(Outcome):
     findings : Of every kind the first one that occurred; its ids are those of one block.
     """
 
-    kind: ClassVar[str] = "file_profiles"
     pictures: ClassVar[tuple[str, ...]] = ("states",)
     target: str
     persons: Count

@@ -94,7 +94,6 @@ class Profile(JsonDocument):
     other language) does not come back from the document. `standing` is ``"draft"`` until `issue` gives it a date.
     """
 
-    kind: ClassVar[str] = "profile"
     schema_version: ClassVar[int] = 4
     person: str
     background: Mapping[str, str]

@@ -73,7 +73,6 @@ class DeficitProfiles(Outcome):
     much each moves its P(deficit); of others, which have -2, `influence` tells.
     """
 
-    kind: ClassVar[str] = "deficit_profiles"
     schema_version: ClassVar[int] = 6
     oldest: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("competencies", "states")

@@ -64,7 +64,6 @@ class DIF(Outcome):
         and with the `anchor` ones alone; change in percentage points when the item is freed.
     """
 
-    kind: ClassVar[str] = "dif"
     pictures: ClassVar[tuple[str, ...]] = ("delta", "rates")
     groups: Ids
     n: Annotated[Ints, held_to("groups", minimum=1)]

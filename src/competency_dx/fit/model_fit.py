@@ -50,7 +50,6 @@ class Fit(Outcome):
         between.
     """
 
-    kind: ClassVar[str] = "fit"
     schema_version: ClassVar[int] = 3
     pictures: ClassVar[tuple[str, ...]] = ("curves", "infit", "components")
     items: Ids

@@ -53,7 +53,6 @@ class GroupReport(Outcome):
         assessed.
     """
 
-    kind: ClassVar[str] = "group_report"
     schema_version: ClassVar[int] = 3
     oldest: ClassVar[int] = 3
     pictures: ClassVar[tuple[str, ...]] = ("groups", "competencies")

@@ -57,7 +57,6 @@ class Growth(Outcome):
         fewer than `smallest`.
     """
 
-    kind: ClassVar[str] = "growth"
     schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("competencies",)
     persons: Annotated[Names, held_to(uniqueItems=True)]

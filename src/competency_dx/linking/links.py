@@ -36,7 +36,6 @@ class Link(Outcome):
     parameters : All items of the new calibration on the old scale.
     """
 
-    kind: ClassVar[str] = "link"
     schema_version: ClassVar[int] = 4
     pictures: ClassVar[tuple[str, ...]] = ("drift",)
     method: str
@@ -126,7 +125,6 @@ class Equivalents(Result):
     `equivalent` and `se` (S + 1,) are these points and their standard errors, by ``true`` or ``observed`` `scores`.
     """
 
-    kind: ClassVar[str] = "equivalents"
     pictures: ClassVar[tuple[str, ...]] = ("points",)
     scores: Literal["true", "observed"]
     method: str
@@ -162,7 +160,6 @@ class Equivalents(Result):
 class LinkMethods(Result):
     """The constants of a link by M `methods`: `numbers` (M, 7), as `to_frame` has them; the first method is what others are beside."""
 
-    kind: ClassVar[str] = "link_methods"
     pictures: ClassVar[tuple[str, ...]] = ("means",)
     methods: Ids
     numbers: Annotated[Floats, held_to("methods", len(NUMBERS))]

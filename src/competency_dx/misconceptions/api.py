@@ -75,7 +75,6 @@ class MisconceptionEvidence(Outcome):
         The rule applied.
     """
 
-    kind: ClassVar[str] = "misconception_evidence"
     pictures: ClassVar[tuple[str, ...]] = ("prevalence", "probability")
     persons: Annotated[Names, held_to(uniqueItems=True)]
     misconceptions: Ids

@@ -9,11 +9,10 @@ import numpy as np
 from scipy.special import expit
 
 from competency_dx.arrays import Bools, Floats, Ids, Ints, Status, held_to, value
-from competency_dx.bank import ItemBank, ParameterRecord
+from competency_dx.bank import ItemBank, ParameterRecord, refuse_self_report
 from competency_dx.errors import ModelError
 from competency_dx.kernels.families import Groups
 from competency_dx.models.families import FAMILIES, extras_of, family, kernel_groups
-from competency_dx.result import refuse_self_report
 
 KEPT = 128
 ASYMPTOTES = {"3PL": 1, "4PL": 2}

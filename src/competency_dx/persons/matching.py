@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Ints, Names, names
-from competency_dx.bank import ItemBank, ledger_of
+from competency_dx.bank import ItemBank, ledger_of, refuse_self_report
 from competency_dx.errors import ScoringError
 from competency_dx.findings import Finding, Template, announce
 from competency_dx.models import ItemParameters, bank_parameters
 from competency_dx.responses import Layout, MissingPolicy, Reason, Reasons, Responses, chosen_options, load_responses
-from competency_dx.result import refuse_self_report
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, compress
 from textwrap import shorten
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import numpy as np
 
@@ -67,7 +67,6 @@ class ItemAnalysis(Outcome):
     missing : Which missing answers counted as wrong.
     """
 
-    kind: ClassVar[str] = "item_analysis"
     items: Ids
     verdicts: Annotated[tuple[Verdict, ...], held_to("items")]
     reasons: tuple[Finding, ...]

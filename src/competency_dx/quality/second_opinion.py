@@ -44,7 +44,6 @@ class CrossCheck(Outcome):
     girth_converged : Whether girth stopped by its own criterion, off its bounds, with the population where it was put.
     """
 
-    kind: ClassVar[str] = "cross_check"
     schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("differences",)
     model: str

@@ -7,11 +7,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
+from competency_dx.bank import refuse_self_report
 from competency_dx.display import toml_content
 from competency_dx.errors import ReportError, checked
 from competency_dx.reports.files import csv_parts, write_workbook
 from competency_dx.reports.pages import Language, Written, environment
-from competency_dx.result import DataFrame, Result, refuse_self_report
+from competency_dx.result import DataFrame, Result
 from competency_dx.storage import whole_file, whole_folder
 
 Shown = Literal["persons", "aggregates"]

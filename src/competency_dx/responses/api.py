@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from competency_dx.arrays import Codes, Ints, blocks
-from competency_dx.bank import ItemBank, ledger_of
+from competency_dx.bank import ItemBank, ledger_of, refuse_self_report
 from competency_dx.errors import ResponsesError, checked
 from competency_dx.findings import announce
 from competency_dx.responses.explanation import RawAnswers
@@ -25,7 +25,7 @@ from competency_dx.responses.reading.table import Table, in_memory, table
 from competency_dx.responses.reading.unreadable import only_right, strange_values
 from competency_dx.responses.responses import Responses, emptiness
 from competency_dx.responses.rules import judge_of
-from competency_dx.result import SELF_REPORT, Provenance, digest_arrays, provenance, refuse_self_report
+from competency_dx.result import SELF_REPORT, Provenance, digest_arrays, provenance
 from competency_dx.storage import limits_in_force, reading
 
 DEFAULT = Layout()

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Self, cast
 import numpy as np
 
 from competency_dx.arrays import Bools, Codes, Floats, Ids, Ints, Names, held_to, readonly, value
-from competency_dx.bank import ItemBank
+from competency_dx.bank import ItemBank, refuse_self_report
 from competency_dx.display import Chart, code_word, notebook, point_chart, result_words
 from competency_dx.errors import ResponsesError, checked, repeated
 from competency_dx.findings import Finding, Severity, Template
@@ -18,7 +18,7 @@ from competency_dx.responses.explanation import Explanation, KeyShown, RawAnswer
 from competency_dx.responses.missing import MissingPolicy, Reason, Reasons, cell_word
 from competency_dx.responses.normalise import visible
 from competency_dx.responses.rules import UNREADABLE, judge_of, written
-from competency_dx.result import SELF_REPORT, DataFrame, Provenance, Result, digest_arrays, frame, provenance, refuse_self_report
+from competency_dx.result import SELF_REPORT, DataFrame, Provenance, Result, digest_arrays, frame, provenance
 
 HIGHEST = 127
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -46,7 +46,6 @@ class Responses(Result):
     findings : The ingest report.
     """
 
-    kind: ClassVar[str] = "responses"
     pictures: ClassVar[tuple[str, ...]] = ("scores",)
     persons: Annotated[Names, held_to(uniqueItems=True)]
     items: Ids

@@ -44,7 +44,6 @@ class Routes(Outcome):
     a mentor should be the same, the territory first. All of this is empty before `with_mentors`.
     """
 
-    kind: ClassVar[str] = "routes"
     schema_version: ClassVar[int] = 6
     oldest: ClassVar[int] = 4  # earlier ones tell deficits where nothing was concluded, and do not say where that is
     pictures: ClassVar[tuple[str, ...]] = ("competencies",)

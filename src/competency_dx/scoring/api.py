@@ -41,7 +41,6 @@ class Scores(Outcome):
         var(θ̂) for ML and WLE; NaN for a single person.
     """
 
-    kind: ClassVar[str] = "scores"
     schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("distribution", "precision")
     method: str

@@ -54,7 +54,6 @@ class Pooled(Outcome):
     fmi : Fraction of information missing because θ is not observed, (r + 2/(df + 3)) / (r + 1), r = (1 + 1/M) B / W.
     """
 
-    kind: ClassVar[str] = "pooled"
     pictures: ClassVar[tuple[str, ...]] = ("estimates",)
     names: Ids
     sets: Count
@@ -157,7 +156,6 @@ class PlausibleValues(Outcome):
     regression : The conditioning model.
     """
 
-    kind: ClassVar[str] = "plausible_values"
     pictures: ClassVar[tuple[str, ...]] = ("distribution",)
     persons: Annotated[Names, held_to(uniqueItems=True)]
     dimensions: Ids

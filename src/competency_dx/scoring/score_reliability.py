@@ -77,7 +77,6 @@ class Reliability(Result):
     dimensions : D names.
     """
 
-    kind: ClassVar[str] = "reliability"
     pictures: ClassVar[tuple[str, ...]] = ("information", "standard_error")
     items: Ids
     posterior: Coefficient

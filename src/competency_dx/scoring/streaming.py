@@ -45,7 +45,6 @@ class FileScores(Outcome):
     findings : Of every kind the first one that occurred; its ids are those of one block.
     """
 
-    kind: ClassVar[str] = "file_scores"
     schema_version: ClassVar[int] = 2
     pictures: ClassVar[tuple[str, ...]] = ("status",)
     target: str
