@@ -35,7 +35,7 @@ def kinds(base: type[JsonDocument] = JsonDocument) -> dict[str, type[JsonDocumen
     for module in walk_packages(cdx.__path__, "competency_dx."):
         if not module.name.startswith(("competency_dx.service", "competency_dx.__main__")):
             import_module(module.name)
-    out = {} if isabstract(base) else {base.kind: base}
+    out = {} if base is JsonDocument or isabstract(base) else {base.kind: base}
     return out | {k: c for below in base.__subclasses__() for k, c in kinds(below).items()}
 
 
