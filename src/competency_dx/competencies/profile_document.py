@@ -24,6 +24,7 @@ CONCLUDED = ("state", "strength", "level", *conclusion.NUMBERS, "n_items", "repo
 """Arrays with a cell for each conclusion, in the order of its record."""
 OF_BANK = ("items", "competencies", "population")
 KEPT = 128
+_encoded = lru_cache(maxsize=KEPT)(encode)  # of what profiles of one bank share: most of one person's document; nobody changes it
 Unit = Annotated[str | None, held_to(among="competencies.code")]
 LevelCode = Annotated[str | None, held_to(among="standards.levels.code")]
 CARRIED_BY = "of a competency of several leaves: items that carry what is concluded on it, and what each adds to P(deficit)"
@@ -138,12 +139,6 @@ def document_of(profiles: "DeficitProfiles") -> dict[str, Any]:
     shared["curves"] = {"theta": encode(profiles.grid), "expected": encode(profiles.curves)}
     columns = {name: encode(x) for name, x in concluded(profiles, None).items()}
     return shared | {"profiles": [_person(profiles, columns, p) for p in range(len(profiles))]}
-
-
-@lru_cache(maxsize=KEPT)
-def _encoded(shared: Hashable) -> Any:  # noqa: ANN401 - JSON types, which nobody changes
-    """Return what profiles of one bank have in common as plain data; these are the greater part of one person's document."""
-    return encode(shared)
 
 
 @lru_cache(maxsize=KEPT)
