@@ -112,7 +112,7 @@ def read() -> cdx.Responses:
 
 ALLOWED = {  # what takes a bank or answers and says nothing of a person
     "answer_blocks", "answers_schema", "check_content", "check_design", "compare_self_reports", "complete_file", "load_responses",
-    "save_bank", "suspected_keys",
+    "refuse_self_report", "save_bank", "suspected_keys",
 }  # fmt: skip
 NOT_OF_PERSONS = {"ItemBank", "Responses", "Calibration", "ClassCalibration", "Explanation", "RawAnswers"}
 
