@@ -162,7 +162,7 @@ def test_numbers_of_any_kind_never_crash(cells: list[str]) -> None:
     "unit", ["а", "Иван ", "1.", "@", "a@", "-", "a @ ", "тг ", "8,912,", "Иванова, ", "ул 5 ", "рожд 12.", "карта 4276 "]
 )
 def test_the_time_is_linear(unit: str) -> None:
-    """A text 16 times as long takes about 16 times as long; 256 times where every sign is compared with every other."""
+    """A text 32 times as long takes about 32 times as long; 1,024 times where every sign is compared with every other."""
 
     def seconds(signs: int) -> float:
         cell = unit * (signs // len(unit))
@@ -172,8 +172,8 @@ def test_the_time_is_linear(unit: str) -> None:
         return time.process_time() - start
 
     seconds(1000)  # what is compiled and imported with the first text
-    short, long = (min(seconds(signs) for _ in range(2)) for signs in (2_000, 32_000))
-    assert long < 70 * short
+    short, long = (min(seconds(signs) for _ in range(2)) for signs in (2_000, 64_000))
+    assert long < 200 * short
 
 
 @pytest.mark.parametrize(

@@ -147,10 +147,9 @@ def use_of_persons(document: JsonDocument) -> None:
         assert all(document.item(i.id) is i for i in document.items)
 
 
-def use_further(document: JsonDocument, folder: Path) -> None:
+def use_further(document: JsonDocument, folder: Path, language: Literal["ru", "en"]) -> None:
     """Do with a document what comes after reading: its report, and the verbs that go on from it, which may refuse in a sentence."""
     few, verbs = partial(cdx.simulate, persons=5, rng=np.random.default_rng(1)), list[Any]()
-    both: tuple[Literal["ru", "en"], ...] = ("ru", "en")
     bank, given, answers = small.bank(), small.responses(), cdx.load_responses(small.answers())
     of_kinds: dict[type, list[Any]] = {
         cdx.ItemBank: [
@@ -185,7 +184,7 @@ def use_further(document: JsonDocument, folder: Path) -> None:
         cdx.raters.Ratings: [cdx.raters.check_agreement, cdx.raters.calibrate_raters],
     }
     if isinstance(document, Result):
-        verbs += [partial(cdx.report, document, folder / at, language=at) for at in both]
+        verbs.append(partial(cdx.report, document, folder / language, language=language))
     verbs += [partial(one, document) for one in of_kinds.get(type(document), ())]
     for verb in verbs:
         with contextlib.suppress(CompetencyDxError):
@@ -203,9 +202,10 @@ def tried(kind: type[JsonDocument], text: str, *, further: bool = True) -> str:
             refusal = fault
         else:
             use(document)
+            language: Literal["ru", "en"] = "ru" if len(text) % 2 else "en"  # of many documents about half each
             with tempfile.TemporaryDirectory() as folder:
                 warnings.simplefilter("ignore", RuntimeWarning)  # of numbers that cannot be told from possible ones
-                use_further(document, Path(folder)) if further else None
+                use_further(document, Path(folder), language) if further else None
             return "accepted"
     told = str(refusal)
     assert len(told) < 1500
